@@ -1,0 +1,1 @@
+"""DFT-Net: edit the expression of a face photo by Action Units."""

@@ -1,0 +1,5 @@
+"""`python -m dftnet` is the command `dftnet`."""
+
+from dftnet.cli import main
+
+main()

@@ -1,0 +1,33 @@
+"""The command line: one verb a function, each a thin call of the plain function of the same name in its module."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+app = typer.Typer(
+    name="dftnet",
+    help="Edit the expression of a face photo by Action Units: warp, paint and blend (DFT-Net).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: a user's error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
