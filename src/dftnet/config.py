@@ -1,0 +1,256 @@
+"""The training configuration: one frozen dataclass, its presets, and its JSON.
+
+The `config.json` that a run writes is valid for `dftnet train --config`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dftnet.losses import LossWeights
+from dftnet.models import CriticConfig, DFTNetConfig, GANimationConfig, GeneratorConfig, generator_config
+
+PRECISIONS = ("float32", "bfloat16")
+EPOCH = 200_000
+"""Images of the paper's training set: what its "30 epochs" count"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a training run. The defaults are the paper's where it states them. Intervals count images."""
+
+    generator: GeneratorConfig = field(default_factory=DFTNetConfig)
+    """The generator's architecture."""
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    """The critic's architecture."""
+    weights: LossWeights = field(default_factory=LossWeights)
+    """λ of each loss."""
+    images: int = 30 * EPOCH
+    """Images the critic sees in all (the paper: 30 epochs of 200,000)."""
+    decay_images: int = 10 * EPOCH
+    """The last so many of them, over which the learning rate falls linearly to 0."""
+    warp_images: int = 0
+    """The first so many images train the warp alone, on pairs of one person, without a critic."""
+    batch: int = 25
+    """Images a step, over all processes."""
+    learning_rate: float = 1e-4
+    """Adam's learning rate, both players."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Adam's β₁ and β₂."""
+    critic_steps: int = 5
+    """Critic steps for each generator step, each on a new batch."""
+    penalty_every: int = 1
+    """The gradient penalty is taken on every so-manieth critic step, with so many times its weight."""
+    attention_target: float = 1.0
+    """The mean of A that the hinge asks for."""
+    target_noise: float = 0.1
+    """Targets drawn from other faces get U(-noise, noise) added, then are clamped to [0, 1]."""
+    single_share: float = 0.0
+    """Share of unpaired targets that change one to three AUs of the source's own and leave the rest."""
+    balance_aus: bool = False
+    """Draw target faces so that each AU is strong equally often, in place of uniformly."""
+    pair_share: float = 0.0
+    """Share of a batch that is pairs: two frames of one person in close pose, the second one's AUs the target."""
+    pair_pose: float = 8.0
+    """Largest difference of yaw and of pitch between the frames of a pair, degrees (where the set has them)."""
+    jitter: float = 0.0
+    """Random shift (share of the size), scale, and rotation (radians) of a sample, both frames alike."""
+    labels: str = "labels"
+    """Which labels of the set to train on: "labels", or NAME for its labels-NAME.npz."""
+    ema_images: float = 10_000.0
+    """Half-life of the averaged generator weights, which are what is validated and exported; at most 5 % of the images seen."""
+    max_gradient: float = 0.0
+    """Clip the generator's gradient to this norm; 0 does not."""
+    precision: str = "float32"
+    """"float32", or "bfloat16" mixed precision."""
+    compile: bool = False
+    """torch.compile the generator (worth it on a GPU, minutes to warm up)."""
+    seed: int = 0
+    """Everything random follows from this and the images seen."""
+    log_images: int = 2_000
+    """Interval of log lines."""
+    sample_images: int = 50_000
+    """Interval of sample sheets."""
+    validate_images: int = 50_000
+    """Interval of validation."""
+    checkpoint_images: int = 50_000
+    """Interval of training states."""
+
+    def __post_init__(self) -> None:
+        for name in ("images", "batch", "critic_steps", "penalty_every", "log_images", "sample_images",
+                     "validate_images", "checkpoint_images"):  # fmt: skip
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        for name in ("single_share", "pair_share", "attention_target", "target_noise"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        if not 0 <= self.decay_images <= self.images:
+            raise ValueError(f"decay_images is {self.decay_images}; give 0 to images ({self.images})")
+        if self.generator.au_count != self.critic.au_count:
+            raise ValueError(
+                f"generator.au_count is {self.generator.au_count} but critic.au_count {self.critic.au_count}; make them equal"
+            )
+        if self.warp_images and (self.generator.kind != "dftnet" or not self.pair_share):
+            raise ValueError("warp_images needs a DFT-Net generator and pair_share above 0; set warp_images to 0")
+        if self.weights.condition_aligned and self.generator.kind != "dftnet":
+            raise ValueError("weights.condition_aligned needs a generator that warps; set it to 0")
+        object.__setattr__(self, "betas", tuple(self.betas))
+
+    @property
+    def size(self) -> int:
+        """Image size in pixels."""
+        return self.critic.size
+
+
+def paper(size: int = 128) -> TrainConfig:
+    """Section 3.1, to the letter where it is unambiguous; docs/paper.md has each choice where it is not."""
+    weights = LossWeights(total_variation=0.0001 * size * size)
+    return TrainConfig(critic=CriticConfig(size=size), weights=weights)
+
+
+def stable(size: int = 128) -> TrainConfig:
+    """What was found to train best; every difference from "paper" is a field set here."""
+    return TrainConfig(
+        generator=DFTNetConfig(
+            channels=(32, 64, 128, 256),
+            stem="unshuffle",
+            norm="group",
+            upsample="resize",
+            align_skips=True,
+            condition_at_code=True,
+            conditioning="difference",
+            zero_flow=True,
+            attention_bias=2.0,
+            max_flow=0.15,
+        ),
+        critic=CriticConfig(size=size, width=32, max_channels=512, patch_layer=4),
+        weights=LossWeights(
+            adversarial=0.1,
+            condition=10.0,
+            condition_aligned=5.0,
+            reconstruction=5.0,
+            total_variation=1.0,
+            attention=0.0,
+            attention_hinge=1.0,
+            identity=10.0,
+            pair=30.0,
+            pair_aligned=15.0,
+            pair_features=2.0,
+        ),
+        images=6_000_000,
+        decay_images=2_000_000,
+        warp_images=300_000,
+        batch=64,
+        learning_rate=2e-4,
+        critic_steps=1,
+        penalty_every=4,
+        attention_target=0.9,
+        single_share=0.5,
+        balance_aus=True,
+        pair_share=0.5,
+        jitter=0.03,
+        max_gradient=10.0,
+        precision="bfloat16",
+    )
+
+
+def tiny(size: int = 32) -> TrainConfig:
+    """Seconds on a CPU: every part of "stable" at toy size, for tests."""
+    config = stable(size)
+    return replace(
+        config,
+        generator=replace(config.generator, channels=(8, 16, 16), residual_blocks=1),
+        critic=CriticConfig(size=size, width=8, layers=4, max_channels=32, patch_layer=3),
+        images=96,
+        decay_images=32,
+        warp_images=32,
+        batch=8,
+        precision="float32",
+        log_images=16,
+        sample_images=48,
+        validate_images=48,
+        checkpoint_images=32,
+    )
+
+
+def ganimation(size: int = 128) -> TrainConfig:
+    """The baseline under the paper's training."""
+    return replace(paper(size), generator=GANimationConfig())
+
+
+PRESETS: dict[str, Callable[[int], TrainConfig]] = {
+    "paper": paper,
+    "stable": stable,
+    "tiny": tiny,
+    "ganimation": ganimation,
+}
+
+
+def preset(name: str, size: int | None = None) -> TrainConfig:
+    """The named preset, at `size` pixels or at its own size."""
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is unknown; known presets are {', '.join(PRESETS)}")
+    return PRESETS[name](size) if size else PRESETS[name]()  # type: ignore[call-arg]
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """Plain data, for JSON."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def from_dict(data: dict[str, Any]) -> TrainConfig:
+    """The inverse of `to_dict`; an unknown or missing name is an error that says which."""
+    data = dict(data)
+    parts: dict[str, Any] = {
+        "generator": generator_config,
+        "critic": lambda d: CriticConfig(**d),
+        "weights": lambda d: LossWeights(**d),
+    }
+    try:
+        for name, build in parts.items():
+            if name in data:
+                data[name] = build(data[name])
+        return TrainConfig(**data)
+    except TypeError as error:
+        raise ValueError(f"the training configuration does not fit: {error}") from error
+
+
+def load(path: str | Path) -> TrainConfig:
+    """A configuration from a JSON file, such as a run's config.json."""
+    try:
+        return from_dict(json.loads(Path(path).read_text()))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); give the config.json of a training run") from error
+
+
+def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
+    """Apply `name=value` or `part.name=value` (JSON values; bare words are strings), as in `--set weights.pair=20`."""
+    data = to_dict(config)
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        keys = name.split(".")
+        part = data
+        for key in keys[:-1]:
+            part = part.get(key, {}) if isinstance(part, dict) else {}
+        if not separator or keys[-1] not in part:
+            raise ValueError(f"cannot set {assignment!r}; known names are {', '.join(_names(data))}")
+        try:
+            part[keys[-1]] = json.loads(text)
+        except json.JSONDecodeError:
+            part[keys[-1]] = text
+    return from_dict(data)
+
+
+def _names(data: dict[str, Any]) -> list[str]:
+    names = []
+    for key, value in data.items():
+        names += [f"{key}.{k}" for k in value] if isinstance(value, dict) else [key]
+    return names
+
+

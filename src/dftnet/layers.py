@@ -1,0 +1,127 @@
+"""Convolution blocks, and the geometry of the warp: identity grid, bilinear sampling, folding.
+
+Convention of the geometry, everywhere in the project
+    axis order   images and flows are [b, c, h, w]; a flow's channel 0 is x (columns), channel 1 is y (rows)
+    unit         flows are in pixels of the image that they warp
+    direction    backward: aligned(p) = source(p + flow(p)); flow 0 is the identity
+    coordinates  pixel centres at integers 0 .. w-1, which is `align_corners=True` of `grid_sample`
+    outside      border padding: a sample outside the image takes the nearest border pixel
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NORMS = ("instance", "group", "none")
+UPSAMPLINGS = ("transposed", "resize")
+
+
+def norm(kind: str, channels: int) -> nn.Module:
+    """Affine normalisation over [b, channels, h, w]; kind is one of NORMS ("group" has groups of 16 channels at most)."""
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    if kind == "group":
+        groups = max(1, channels // 16)
+        while channels % groups:
+            groups -= 1
+        return nn.GroupNorm(groups, channels)
+    if kind == "none":
+        return nn.Identity()
+    raise ValueError(f"norm is {kind!r}; choose one of {', '.join(NORMS)}")
+
+
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, norm_kind: str = "instance") -> nn.Sequential:
+    """Conv-Norm-ReLU, zero padding, [b, inputs, h, w] → [b, outputs, h/stride, w/stride]."""
+    padding = (kernel - 1) // 2
+    bias = norm_kind == "none"
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias), norm(norm_kind, outputs), nn.ReLU()
+    )
+
+
+def up(inputs: int, outputs: int, kind: str, norm_kind: str = "instance") -> nn.Sequential:
+    """Twice the size, then Norm-ReLU: [b, inputs, h, w] → [b, outputs, 2h, 2w].
+
+    "transposed" is the 4×4 transposed convolution of GANimation, "resize" is bilinear ×2 and a 3×3 convolution, which leaves
+    no checkerboard.
+    """
+    if kind == "transposed":
+        first: list[nn.Module] = [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=norm_kind == "none")]
+    elif kind == "resize":
+        first = [
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=norm_kind == "none"),
+        ]
+    else:
+        raise ValueError(f"upsample is {kind!r}; choose one of {', '.join(UPSAMPLINGS)}")
+    return nn.Sequential(*first, norm(norm_kind, outputs), nn.ReLU())
+
+
+class Residual(nn.Module):
+    """x + Conv3-Norm-ReLU-Conv3-Norm(x), [b, c, h, w] → the same shape."""
+
+    def __init__(self, channels: int, norm_kind: str = "instance") -> None:
+        super().__init__()
+        bias = norm_kind == "none"
+        self.block = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=bias),
+            norm(norm_kind, channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=bias),
+            norm(norm_kind, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x)
+
+
+def initialise(module: nn.Module) -> None:
+    """GANimation's initialisation: convolutions N(0, 0.02), norm scales 1, biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def planes(aus: Tensor, image: Tensor) -> Tensor:
+    """AU vectors [b, K] as constant planes [b, K, h, w] of the image's size (section 2.1: y_t ∈ [0, 1]^(H×W×N))."""
+    return aus[:, :, None, None].expand(-1, -1, image.shape[2], image.shape[3])
+
+
+def identity_grid(image: Tensor) -> Tensor:
+    """Pixel coordinates [1, 2, h, w] (x, y) of an image [b, c, h, w], float32."""
+    h, w = image.shape[2:]
+    y = torch.arange(h, dtype=torch.float32, device=image.device)
+    x = torch.arange(w, dtype=torch.float32, device=image.device)
+    return torch.stack([x[None, :].expand(h, w), y[:, None].expand(h, w)])[None]
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Backward warp, Eq. 3: X_a = f(Φ, X_s), X_a(p) = X_s(p + Φ(p)).
+
+    image [b, c, h, w] any range, flow [b, 2, h, w] in pixels → [b, c, h, w] float32. Differentiable in both. Sampling runs in
+    float32 under mixed precision too: bfloat16 coordinates would be off by half a pixel at 128.
+    """
+    h, w = image.shape[2:]
+    with torch.autocast(image.device.type, enabled=False):
+        p = identity_grid(image) + flow.float()
+        scale = torch.tensor([max(w - 1, 1), max(h - 1, 1)], dtype=torch.float32, device=image.device)
+        grid = p.permute(0, 2, 3, 1) * (2.0 / scale) - 1.0
+        return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def jacobian_determinant(flow: Tensor) -> Tensor:
+    """Determinant [b, h-1, w-1] of the Jacobian of p → p + Φ(p), by forward differences; negative where the warp folds."""
+    dx = flow[:, :, :-1, 1:] - flow[:, :, :-1, :-1]
+    dy = flow[:, :, 1:, :-1] - flow[:, :, :-1, :-1]
+    return (1 + dx[:, 0]) * (1 + dy[:, 1]) - dx[:, 1] * dy[:, 0]
+
+
+def resize_flow(flow: Tensor, scale: int) -> Tensor:
+    """Bilinear upsampling [b, 2, h, w] → [b, 2, scale·h, scale·w]; the values stay: they are pixels of the large image already."""
+    if scale == 1:
+        return flow
+    return F.interpolate(flow, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -1,0 +1,39 @@
+"""What every generator is: image and condition in, an Edit out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+CONDITIONINGS = ("target", "difference")
+
+
+class Edit(NamedTuple):
+    """What a generator returns; images in [-1, 1]."""
+
+    image: Tensor
+    """X̂_t [b, 3, h, w], Eq. 5"""
+    parts: dict[str, Tensor]
+    """"attention" A [b, 1, h, w] in [0, 1] (1 takes the aligned source), "texture" B and "aligned" X_a [b, 3, h, w]; "flow" Φ
+    [b, 2, h, w] in pixels where the generator has one"""
+
+
+class Generator(nn.Module, ABC):
+    """G of Fig. 1: X̂_t = G(X_s | y_t)."""
+
+    conditioning: str = "target"
+
+    def condition(self, source_aus: Tensor, target_aus: Tensor) -> Tensor:
+        """The vector [b, K] that `forward` takes: y_t itself, or y_t - y_s where the configuration says "difference"."""
+        return target_aus - source_aus if self.conditioning == "difference" else target_aus
+
+    @abstractmethod
+    def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
+        """image [b, 3, h, w] in [-1, 1], condition [b, K] → Edit; `warp_only` asks for the aligned image alone (A = 1)."""
+
+
+def compose(attention: Tensor, texture: Tensor, aligned: Tensor) -> Tensor:
+    """Eq. 5: X̂_t = (1 - A)·B + A·X_a, [b, 1, h, w], [b, 3, h, w], [b, 3, h, w] → [b, 3, h, w]."""
+    return (1 - attention) * texture + attention * aligned
