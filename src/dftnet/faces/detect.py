@@ -1,0 +1,252 @@
+"""Find faces and their five landmarks: YuNet (MIT, Shiqi Yu) run by OpenCV.
+
+Two passes. The first finds boxes in the image scaled to at most `max_side` pixels; if it finds none it
+tries again with a border around (faces that fill the frame), a lower threshold, and quarter turns. The second
+looks at each face again in a window of fixed size, mirrored too, so that the landmarks depend neither on the
+size of the photo nor on the tilt of the head, and are steadier. A face that looks doubtful is also tried
+lying and upside down: YuNet reports turned faces with upright landmarks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "yunet" / "face_detection_yunet_2023mar.onnx"
+
+_MIRRORED = [1, 0, 2, 4, 3]
+_WINDOW = 224
+_FACE_IN_WINDOW = 104.0
+_SURE = 0.9
+
+
+class Face(NamedTuple):
+    """One face: `box` float32 [4] x, y, width, height; `landmarks` float32 [5, 2] right eye, left eye, nose,
+    right mouth corner, left mouth corner (the person's right first), image pixels; `score` in [0, 1]."""
+
+    box: np.ndarray
+    landmarks: np.ndarray
+    score: float
+
+
+class FaceDetector:
+    """`FaceDetector()(image)` → the faces of a uint8 [h, w, 3] RGB image, the largest first. One per thread.
+
+    `max_side`: the image's longer side is scaled down to this before looking (a face needs 12 pixels there).
+    `score`: threshold of the first look; the looks after a failure use `low_score`.
+    `refine`: look at each face again for better landmarks (about 5 ms a face).
+    """
+
+    def __init__(self, max_side: int = 640, score: float = 0.7, low_score: float = 0.5, refine: bool = True):
+        if max_side < 64:
+            raise ValueError(f"max_side must be at least 64 pixels, got {max_side}")
+        if not WEIGHTS.exists():
+            raise FileNotFoundError(
+                f"the face detector's weights are missing ({WEIGHTS}): install dftnet again"
+            )
+        self.max_side, self.score, self.low_score, self.refine = max_side, score, low_score, refine
+        with _silent_stderr():
+            self._net = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), low_score, 0.3, 5000)
+
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none."""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
+        if min(image.shape[:2]) < 8:
+            return []
+        bgr = np.ascontiguousarray(image[:, :, ::-1])
+        faces = self._first_look(bgr)
+        if self.refine:
+            faces = _distinct([self._second_look(bgr, face) for face in faces])
+        return sorted(faces, key=lambda face: -float(face.box[2] * face.box[3]))
+
+    def _first_look(self, bgr: np.ndarray) -> list[Face]:
+        faces = self._scaled(bgr, self.max_side, 0.0, self.score)
+        if not faces:
+            faces = self._scaled(bgr, min(self.max_side, 320), 0.25, self.low_score)
+        if not faces and self.max_side > 320:
+            faces = self._scaled(bgr, self.max_side, 0.1, self.low_score)
+        for turns in (1, 3, 2):
+            if faces:
+                break
+            turned = np.ascontiguousarray(np.rot90(bgr, turns))
+            faces = [_turn_back(f, turns, bgr.shape) for f in self._scaled(turned, 320, 0.25, self.score)]
+        return faces
+
+    def _scaled(self, bgr: np.ndarray, side: int, border: float, score: float) -> list[Face]:
+        """Detect in `bgr` scaled so that its longer side, with a border (a fraction of it), fits `side`."""
+        height, width = bgr.shape[:2]
+        scale = min(1.0, side / (max(height, width) * (1 + 2 * border)))
+        if max(height, width) < 96:
+            scale = 96 / max(height, width)
+        small = bgr
+        if scale != 1.0:
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        pad = round(border * max(small.shape[:2]))
+        if pad:
+            small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+        ratio = np.array(
+            [width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32
+        )
+        faces = []
+        for face in self._run(small):
+            if face.score < score:
+                continue
+            landmarks = (face.landmarks - pad + 0.5) * ratio - 0.5
+            box = np.concatenate([(face.box[:2] - pad + 0.5) * ratio - 0.5, face.box[2:] * ratio])
+            faces.append(Face(box.astype(np.float32), landmarks.astype(np.float32), face.score))
+        return faces
+
+    def _run(self, bgr: np.ndarray) -> list[Face]:
+        self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
+        _, rows = self._net.detect(bgr)
+        found = [] if rows is None else rows
+        return [
+            Face(r[:4].copy(), r[4:14].reshape(5, 2).copy(), float(r[14]))
+            for r in found
+            if np.isfinite(r).all()
+        ]
+
+    def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
+        """The same face with landmarks averaged over a window of fixed size and its mirror image."""
+        dx, dy = (face.landmarks[1] - face.landmarks[0]).tolist()
+        angle = float(np.arctan2(dy, dx)) if (dx or dy) else 0.0
+        best = self._in_window(bgr, face, angle)
+        if best is None or best.score < _SURE:
+            for turn in (0.5 * np.pi, -0.5 * np.pi, np.pi):
+                other = self._in_window(bgr, face, angle + turn)
+                if other is not None and (best is None or other.score > best.score + 0.02):
+                    best = other
+        return face if best is None else best
+
+    def _in_window(self, bgr: np.ndarray, face: Face, angle: float) -> Face | None:
+        """What a window turned by `angle` (radians) and its mirror image show of `face`; None if nothing."""
+        scale = _FACE_IN_WINDOW / max(1.0, float(np.sqrt(face.box[2] * face.box[3])))
+        centre = face.box[:2] + face.box[2:] / 2
+        window_from_image = _upright_window(centre, angle, scale)
+        window = _shrinking_warp(bgr, window_from_image, scale)
+        found, scores = [], []
+        for mirror in (False, True):
+            view = np.ascontiguousarray(window[:, ::-1]) if mirror else window
+            seen = _nearest_centre(self._run(view))
+            if seen is None:
+                continue
+            points = seen.landmarks.astype(np.float64)
+            if mirror:
+                points = points[_MIRRORED]
+                points[:, 0] = _WINDOW - 1 - points[:, 0]
+            found.append(points)
+            scores.append(seen.score)
+        if not found:
+            return None
+        linear = np.linalg.inv(window_from_image[:, :2])
+        landmarks = (np.mean(found, axis=0) - window_from_image[:, 2]) @ linear.T
+        return Face(face.box, landmarks.astype(np.float32), float(np.mean(scores)))
+
+
+def _upright_window(centre: np.ndarray, angle: float, scale: float) -> np.ndarray:
+    """window_from_image, float64 [2, 3]: turned by -angle (radians), scaled, `centre` in the middle."""
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[c, s], [-s, c]])
+    middle = np.full(2, (_WINDOW - 1) / 2)
+    return np.hstack([linear, (middle - linear @ centre.astype(np.float64))[:, None]])
+
+
+def _shrinking_warp(bgr: np.ndarray, window_from_image: np.ndarray, scale: float) -> np.ndarray:
+    """Cut the window out of the image; a large face is first shrunk by area averaging."""
+    reach = 0.75 * _WINDOW / scale
+    centre = np.linalg.inv(window_from_image[:, :2]) @ (
+        np.full(2, (_WINDOW - 1) / 2) - window_from_image[:, 2]
+    )
+    low = np.maximum(np.floor(centre - reach).astype(int), 0)
+    high = np.ceil(centre + reach).astype(int) + 1
+    part = bgr[low[1] : high[1], low[0] : high[0]]
+    shift = window_from_image[:, :2] @ low.astype(np.float64)
+    matrix = np.hstack([window_from_image[:, :2], (window_from_image[:, 2] + shift)[:, None]])
+    if scale < 0.7:
+        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+        fx, fy = part.shape[1] / size[0], part.shape[0] / size[1]
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        part_from_small = np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5], [0, 0, 1]])
+        matrix = matrix @ part_from_small
+    return cv2.warpAffine(
+        np.ascontiguousarray(part),
+        matrix,
+        (_WINDOW, _WINDOW),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _nearest_centre(faces: list[Face]) -> Face | None:
+    """The face whose box is closest to the window's middle and of about the expected size."""
+
+    def distance(face: Face) -> float:
+        return float(np.abs(face.box[:2] + face.box[2:] / 2 - (_WINDOW - 1) / 2).max())
+
+    near = [
+        f for f in faces if distance(f) < 0.35 * _FACE_IN_WINDOW and 0.5 < f.box[3] / _FACE_IN_WINDOW < 2.0
+    ]
+    return min(near, key=distance, default=None)
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Drops a face whose refined landmarks coincide with those of a better one."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        reach = 0.25 * float(max(face.box[2:]))
+        if all(np.abs(face.landmarks - other.landmarks).max() > reach for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _turn_back(face: Face, turns: int, shape: tuple[int, ...]) -> Face:
+    """A face found in np.rot90(image, turns), in pixels of the image of `shape`."""
+    height, width = shape[:2]
+    corners = np.stack([face.box[:2], face.box[:2] + face.box[2:]])
+
+    def back(points: np.ndarray) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        if turns == 1:
+            return np.stack([width - 1 - y, x], 1)
+        if turns == 2:
+            return np.stack([width - 1 - x, height - 1 - y], 1)
+        return np.stack([y, height - 1 - x], 1)
+
+    turned = back(corners)
+    low, high = turned.min(0), turned.max(0)
+    return Face(
+        np.concatenate([low, high - low]).astype(np.float32),
+        back(face.landmarks).astype(np.float32),
+        face.score,
+    )
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Hides what OpenCV's C++ prints while it loads the network (a warning of OpenCV 5 about targets)."""
+    try:
+        descriptor = sys.__stderr__.fileno() if sys.__stderr__ is not None else -1
+    except (OSError, ValueError):
+        descriptor = -1
+    if descriptor < 0:
+        yield
+        return
+    sys.__stderr__.flush()  # type: ignore[union-attr]
+    saved = os.dup(descriptor)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, descriptor)
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+        os.close(null)
