@@ -22,8 +22,8 @@ import numpy as np
 WEIGHTS = Path(__file__).parent.parent / "weights" / "yunet" / "face_detection_yunet_2023mar.onnx"
 
 _MIRRORED = [1, 0, 2, 4, 3]
-_WINDOW = 224
-_FACE_IN_WINDOW = 104.0
+_WINDOW = 160
+_FACE_IN_WINDOW = 72.0
 _SURE = 0.9
 
 
@@ -48,12 +48,12 @@ class FaceDetector:
         if max_side < 64:
             raise ValueError(f"max_side must be at least 64 pixels, got {max_side}")
         if not WEIGHTS.exists():
-            raise FileNotFoundError(
-                f"the face detector's weights are missing ({WEIGHTS}): install dftnet again"
-            )
+            raise FileNotFoundError(f"the face detector's weights are missing ({WEIGHTS}): install dftnet again")
         self.max_side, self.score, self.low_score, self.refine = max_side, score, low_score, refine
         with _silent_stderr():
             self._net = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), low_score, 0.3, 5000)
+            # without suppression of overlaps: every anchor's opinion on the landmarks, to be averaged
+            self._opinions = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (_WINDOW, _WINDOW), 0.3, 1.0, 5000)
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none."""
@@ -93,9 +93,7 @@ class FaceDetector:
         pad = round(border * max(small.shape[:2]))
         if pad:
             small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        ratio = np.array(
-            [width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32
-        )
+        ratio = np.array([width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32)
         faces = []
         for face in self._run(small):
             if face.score < score:
@@ -109,11 +107,7 @@ class FaceDetector:
         self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
         _, rows = self._net.detect(bgr)
         found = [] if rows is None else rows
-        return [
-            Face(r[:4].copy(), r[4:14].reshape(5, 2).copy(), float(r[14]))
-            for r in found
-            if np.isfinite(r).all()
-        ]
+        return [Face(r[:4].copy(), r[4:14].reshape(5, 2).copy(), float(r[14])) for r in found if np.isfinite(r).all()]
 
     def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
         """The same face with landmarks averaged over a window of fixed size and its mirror image."""
@@ -136,7 +130,7 @@ class FaceDetector:
         found, scores = [], []
         for mirror in (False, True):
             view = np.ascontiguousarray(window[:, ::-1]) if mirror else window
-            seen = _nearest_centre(self._run(view))
+            seen = _consensus(self._opinions.detect(view)[1])
             if seen is None:
                 continue
             points = seen.landmarks.astype(np.float64)
@@ -163,9 +157,7 @@ def _upright_window(centre: np.ndarray, angle: float, scale: float) -> np.ndarra
 def _shrinking_warp(bgr: np.ndarray, window_from_image: np.ndarray, scale: float) -> np.ndarray:
     """Cut the window out of the image; a large face is first shrunk by area averaging."""
     reach = 0.75 * _WINDOW / scale
-    centre = np.linalg.inv(window_from_image[:, :2]) @ (
-        np.full(2, (_WINDOW - 1) / 2) - window_from_image[:, 2]
-    )
+    centre = np.linalg.inv(window_from_image[:, :2]) @ (np.full(2, (_WINDOW - 1) / 2) - window_from_image[:, 2])
     low = np.maximum(np.floor(centre - reach).astype(int), 0)
     high = np.ceil(centre + reach).astype(int) + 1
     part = bgr[low[1] : high[1], low[0] : high[0]]
@@ -186,16 +178,24 @@ def _shrinking_warp(bgr: np.ndarray, window_from_image: np.ndarray, scale: float
     )
 
 
-def _nearest_centre(faces: list[Face]) -> Face | None:
-    """The face whose box is closest to the window's middle and of about the expected size."""
-
-    def distance(face: Face) -> float:
-        return float(np.abs(face.box[:2] + face.box[2:] / 2 - (_WINDOW - 1) / 2).max())
-
-    near = [
-        f for f in faces if distance(f) < 0.35 * _FACE_IN_WINDOW and 0.5 < f.box[3] / _FACE_IN_WINDOW < 2.0
-    ]
-    return min(near, key=distance, default=None)
+def _consensus(rows: np.ndarray | None) -> Face | None:
+    """The face in the middle of the window: the mean, weighted by score, of all anchors that agree on its box."""
+    if rows is None:
+        return None
+    rows = rows[np.isfinite(rows).all(1)]
+    off_centre = np.abs(rows[:, :2] + rows[:, 2:4] / 2 - (_WINDOW - 1) / 2).max(1)
+    height = rows[:, 3] / _FACE_IN_WINDOW
+    rows = rows[(off_centre < 0.35 * _FACE_IN_WINDOW) & (height > 0.5) & (height < 2.0)]
+    if len(rows) == 0:
+        return None
+    best = rows[np.argmax(rows[:, 14])]
+    low = np.maximum(rows[:, :2], best[:2])
+    high = np.minimum(rows[:, :2] + rows[:, 2:4], best[:2] + best[2:4])
+    common = np.prod(np.clip(high - low, 0, None), axis=1)
+    union = rows[:, 2] * rows[:, 3] + best[2] * best[3] - common
+    agreeing = rows[common > 0.5 * union]
+    mean = np.average(agreeing, axis=0, weights=agreeing[:, 14])
+    return Face(mean[:4], mean[4:14].reshape(5, 2), float(best[14]))
 
 
 def _distinct(faces: list[Face]) -> list[Face]:
