@@ -1,0 +1,233 @@
+"""Flow, attention and texture of a crop → the edited photo, at the photo's own resolution.
+
+    symbol  paper  here        shape                    what
+    Φ       flow   flow        [2, S, S] crop pixels    backward: aligned(p) = source(p + flow(p))
+    A       att.   attention   [1, S, S] in [0, 1]      1 takes the warped photo, 0 the texture
+    B       text.  texture     [3, S, S] in [-1, 1]
+    X_a            warped      [h, w, 3]                the photo's own pixels moved by Φ
+
+Convention: pixel centres at integer coordinates; p_crop = crop_from_image @ [x, y, 1]; samples outside the photo
+take its nearest border pixel.
+
+Flow and attention are smooth, so they are enlarged to the photo and move the photo's own pixels: nothing of the
+face goes through the network's resolution except what is painted. What is painted is brought to the photo's local
+colour and contrast, and where it shows the same thing as the warped photo it gets the photo's fine detail back.
+
+There is no cross-fade at the border of the face: a mask fades the flow to 0 and the attention to 1, so that the
+edit becomes the photo itself. Where both have faded the result is the input, byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+OVERHANG = 0.25
+"""The flow goes on below the crop for this share of its size (the chin lies at its border), fading to 0."""
+FEATHER = 0.3
+"""Width of the fade, as a share of the distance from the middle of the face to the mask's border."""
+OVAL = (0.5, 0.61, 0.49, 0.60, 2.4)
+"""The mask's border, in shares of the crop: middle x, y, half width, half height, exponent of the superellipse."""
+SAME = 0.06
+"""Difference of colour (of 1) at which texture and warped photo stop counting as the same thing."""
+TILE_PIXELS = 1 << 20
+"""Photo pixels worked on at once; memory above the photo and its copy is about 100 bytes for each."""
+
+
+class _CropMaps(NamedTuple):
+    """What the photo is edited with, float32 on the crop's grid padded by `pad` on all sides."""
+
+    pad: int
+    flow: np.ndarray
+    """[h, w, 2] in crop pixels, masked."""
+    paint: np.ndarray
+    """[h, w] in [0, 1], 1 - A, masked."""
+    texture: np.ndarray
+    """[h, w, 3] in [0, 1], in agreement with the photo."""
+    detail: np.ndarray
+    """[h, w] in [0, 1], share of the photo's fine detail that paint gets."""
+    coarse: np.ndarray
+    """[h, w, 3] in [0, 1], the crop: the photo without its fine detail."""
+
+
+def face_mask(size: int, pad: int = 0) -> np.ndarray:
+    """How far the flow is obeyed, float32 [size + 2 pad, size + 2 pad] in [0, 1] on the crop's grid.
+
+    1 inside the face, 0 outside an oval that reaches down below the crop, smooth between.
+    """
+    at = (np.arange(-pad, size + pad) + 0.5) / size
+    middle_x, middle_y, half_width, half_height, power = OVAL
+    x = (np.abs(at - middle_x) / half_width)[None, :]
+    y = (np.abs(at - middle_y) / half_height)[:, None]
+    return _smooth_step((1 - (x**power + y**power) ** (1 / power)) / FEATHER)
+
+
+def composite(
+    photo: np.ndarray,
+    crop_from_image: np.ndarray,
+    crop: np.ndarray,
+    flow: np.ndarray,
+    attention: np.ndarray,
+    texture: np.ndarray,
+) -> np.ndarray:
+    """A copy of the photo with the face edited; every pixel outside the face's mask is that of the input.
+
+    photo            uint8 or uint16 [H, W, 3]
+    crop_from_image  [2, 3] similarity
+    crop             uint8 [S, S, 3], the photo resampled by crop_from_image
+    flow, attention, texture   float [2, S, S] crop pixels, [1, S, S] in [0, 1], [3, S, S] in [-1, 1]
+
+    Flow 0 with attention 1 returns the input, byte for byte.
+    """
+    if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
+        raise ValueError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
+    size = crop.shape[0]
+    shapes = {"crop": crop.shape, "flow": flow.shape, "attention": attention.shape, "texture": texture.shape}
+    wanted = {"crop": (size, size, 3), "flow": (2, size, size)}
+    wanted |= {"attention": (1, size, size), "texture": (3, size, size)}
+    assert shapes == wanted, f"maps of one crop have the shapes {wanted}, not {shapes}"
+    crop_from_image = np.asarray(crop_from_image, np.float64)
+    maps = _prepare(crop, flow, attention, texture, float(np.hypot(*crop_from_image[0, :2])))
+    result = photo.copy()
+    x0, y0, x1, y1 = _reach(maps, crop_from_image, photo.shape)
+    if x1 <= x0:
+        return result
+    rows = max(1, TILE_PIXELS // (x1 - x0))
+    for top in range(y0, y1, rows):
+        _edit_tile(photo, result, (x0, top, x1, min(y1, top + rows)), crop_from_image, maps)
+    return result
+
+
+def _prepare(
+    crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, scale: float
+) -> _CropMaps:
+    """Mask, agreement and share of detail, at the crop's resolution; `scale` is crop pixels a photo pixel."""
+    size = len(crop)
+    pad = round(OVERHANG * size)
+    mask = face_mask(size, pad)
+    source = crop.astype(np.float32) / 255
+    painted = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
+    moved = np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32)
+    inset = max(1, size // 42)  # the rows next to the border are the network's least certain ones
+    moved = _bordered(moved[inset:-inset, inset:-inset], pad + inset)
+    moved = _blur(moved, 0.5) * mask[..., None]
+    inside = _smooth_step((np.minimum(np.arange(size), np.arange(size)[::-1]) / size - 0.02) / 0.1)
+    keep = mask[pad:-pad, pad:-pad] * inside[:, None] * inside[None, :]
+    paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
+    aligned = _warp(source, moved[pad:-pad, pad:-pad])
+    painted = _agree(painted, aligned, paint)
+    same = np.exp(-((_blur(np.abs(aligned - painted).max(2), 0.01 * size) / SAME) ** 2))
+    detail = 1 - paint * (1 - same)
+    shrink = 0.5 * np.sqrt(max(0.0, scale * scale - 1))  # against aliasing where the photo is the smaller one
+    planes = [paint * keep, painted, detail, source]
+    smooth = [_blur(_bordered(plane, pad), shrink) for plane in planes]
+    return _CropMaps(pad, _blur(moved, shrink), *smooth)
+
+
+def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.ndarray:
+    """The texture with the local mean and contrast of the aligned crop, both [S, S, 3] in [0, 1].
+
+    Measured where the two show the same thing and the texture counts (paint [S, S] > 0; elsewhere it was never
+    trained), carried from there to the surroundings.
+    """
+    size = len(texture)
+    difference = aligned - texture
+    alike = np.exp(-((np.abs(_blur(difference, 0.01 * size)).max(2) / 0.1) ** 2))
+    weight = (np.minimum(paint, 0.5) * alike)[..., None]
+    reach = 0.06 * size
+    evidence = _blur(weight, reach)[..., None]
+    offset = _blur(weight * difference, reach) / (evidence + 0.02)
+    fine, wanted = texture - _blur(texture, 0.02 * size), aligned - _blur(aligned, 0.02 * size)
+    power = _blur(weight * fine**2, reach).mean(2, keepdims=True)
+    wanted_power = _blur(weight * wanted**2, reach).mean(2, keepdims=True)
+    gain = np.sqrt((wanted_power + 1e-5) / (power + 1e-5))
+    return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
+
+
+def _reach(maps: _CropMaps, crop_from_image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1: the part of the photo where anything is painted or moved."""
+    active = (maps.paint > 0) | (np.abs(maps.flow).max(2) > 0)
+    if not active.any():
+        return 0, 0, 0, 0
+    ys, xs = np.nonzero(active.any(1))[0], np.nonzero(active.any(0))[0]
+    low, high = np.array([xs[0], ys[0]]) - maps.pad - 2, np.array([xs[-1], ys[-1]]) - maps.pad + 2
+    corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float64)
+    points = (corners - crop_from_image[:, 2]) @ np.linalg.inv(crop_from_image[:, :2]).T
+    x0, y0 = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(points.max(0)) + 1, [shape[1], shape[0]]).astype(int).tolist()
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0, 0, 0, 0)
+
+
+def _edit_tile(
+    photo: np.ndarray,
+    result: np.ndarray,
+    box: tuple[int, int, int, int],
+    crop_from_image: np.ndarray,
+    maps: _CropMaps,
+) -> None:
+    """Eq. 5 on the photo's pixels x0:x1, y0:y1, written to `result`."""
+    x0, y0, x1, y1 = box
+    image_from_crop = np.linalg.inv(crop_from_image[:, :2])
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    matrix = crop_from_image.astype(np.float32)
+    at_x = matrix[0, 0] * x + matrix[0, 1] * y + (matrix[0, 2] + np.float32(maps.pad))
+    at_y = matrix[1, 0] * x + matrix[1, 1] * y + (matrix[1, 2] + np.float32(maps.pad))
+    flow = _sample(maps.flow, at_x, at_y)
+    paint = np.clip(_sample(maps.paint, at_x, at_y), 0, 1)
+    paint[paint < 1e-3] = 0
+    step = flow @ image_from_crop.T.astype(np.float32)
+    step[np.abs(step).max(2) < 1 / 64] = 0
+    active = (paint > 0) | (step != 0).any(2)
+    if not active.any():
+        return
+    white = float(np.iinfo(photo.dtype).max)
+    edited = _sample_photo(photo, x + step[..., 0], y + step[..., 1])
+    if paint.any():
+        texture = _sample(maps.texture, at_x, at_y)
+        coarse = _sample(maps.coarse, at_x + flow[..., 0], at_y + flow[..., 1])
+        share = np.clip(_sample(maps.detail, at_x, at_y), 0, 1)[..., None]
+        painted = white * texture + share * (edited - white * coarse)
+        edited += paint[..., None] * (painted - edited)
+    edited = np.clip(np.rint(edited), 0, white).astype(photo.dtype)
+    tile = result[y0:y1, x0:x1]
+    tile[active] = edited[active]
+
+
+def _sample_photo(photo: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """photo [H, W, 3] at x, y [h, w] → float32 [h, w, 3], sharp (Lanczos); at whole pixels it is exact."""
+    height, width = photo.shape[:2]
+    low = np.maximum([int(y.min()) - 8, int(x.min()) - 8], 0)
+    high = np.maximum(np.minimum([int(y.max()) + 10, int(x.max()) + 10], [height, width]), low + 1)
+    low = np.minimum(low, high - 1)
+    part = photo[low[0] : high[0], low[1] : high[1]].astype(np.float32)
+    x, y = x - np.float32(low[1]), y - np.float32(low[0])
+    return cv2.remap(part, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """plane [H, W] or [H, W, c] at x, y [h, w] → float32 [h, w] or [h, w, c], cubic."""
+    return cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """image [S, S, 3] moved by flow [S, S, 2], bilinear."""
+    x, y = np.meshgrid(*[np.arange(len(image), dtype=np.float32)] * 2)
+    return cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _bordered(plane: np.ndarray, pad: int) -> np.ndarray:
+    return cv2.copyMakeBorder(plane, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+
+
+def _blur(plane: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian of `sigma` pixels, border replicated; the plane itself for a sigma that does nothing."""
+    if sigma < 0.1:
+        return plane
+    return cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def _smooth_step(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1).astype(np.float32)
+    return t * t * (3 - 2 * t)
