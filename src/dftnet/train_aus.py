@@ -147,7 +147,8 @@ class Training:
         self.variance = torch.from_numpy(np.maximum(aus.var(0), 0.01)).to(device)
         with torch.no_grad():  # start at the labels' means
             network.head.bias.copy_(torch.logit(torch.from_numpy(np.clip(aus.mean(0), 0.03, 0.9))))
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
