@@ -59,9 +59,7 @@ class VideoFrame(NamedTuple):
 def to_float(image: np.ndarray) -> np.ndarray:
     """uint8 [h, w, 3] or [n, h, w, 3] in 0..255 → float32 [n, 3, h, w] in [-1, 1]."""
     if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3:
-        raise ValueError(
-            f"expected a uint8 image [h, w, 3] or [n, h, w, 3], got {image.dtype} {list(image.shape)}"
-        )
+        raise ValueError(f"expected a uint8 image [h, w, 3] or [n, h, w, 3], got {image.dtype} {list(image.shape)}")
     batch = image if image.ndim == 4 else image[None]
     planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
     return planes / np.float32(127.5) - np.float32(1.0)
@@ -184,9 +182,7 @@ def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
         raise ValueError(f"expected a uint8 image [h, w, 3], got {image.dtype} {list(image.shape)}")
     form = _WRITE_FORMATS.get(suffix.lower())
     if form is None:
-        raise ValueError(
-            f"cannot write {suffix or 'a file without suffix'}: use one of {', '.join(_WRITE_FORMATS)}"
-        )
+        raise ValueError(f"cannot write {suffix or 'a file without suffix'}: use one of {', '.join(_WRITE_FORMATS)}")
     options: dict[str, object] = {}
     if form == "JPEG":
         options = {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
@@ -198,9 +194,7 @@ def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     try:
         Image.fromarray(np.ascontiguousarray(image)).save(buffer, form, **options)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cannot write {list(image.shape[:2])} pixels as {suffix} ({error}): use .png"
-        ) from None
+        raise ValueError(f"cannot write {list(image.shape[:2])} pixels as {suffix} ({error}): use .png") from None
     return buffer.getvalue()
 
 
@@ -243,17 +237,13 @@ def atomic_path(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno == 28:
-            raise OSError(
-                28, f"the disk is full while writing {path}: free some space and run again"
-            ) from None
+            raise OSError(28, f"the disk is full while writing {path}: free some space and run again") from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def read_video(
-    path: str | Path, every_frames: int = 1, every_seconds: float | None = None
-) -> Iterator[VideoFrame]:
+def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | None = None) -> Iterator[VideoFrame]:
     """Frames of a video in order, upright: every n-th frame, or about one every `every_seconds` seconds.
 
     Frames that do not decode are skipped. Raises FileNotFoundError, and ValueError where there is no video.
