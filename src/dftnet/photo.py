@@ -1,0 +1,278 @@
+"""Photo files with what an edit must keep: transparency, 16 bits, colour profile, EXIF.
+
+`read_photo` turns the picture upright and keeps its pixels in the file's own colour space, so that what is not
+edited stays as it is; `media.read_image` is for the networks' side, which wants 8-bit sRGB and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, TiffImagePlugin
+
+from dftnet import media
+
+KEEPING_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+"""Formats whose extras are kept; any other that `media` reads becomes plain 8-bit RGB."""
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
+DESCRIPTION, ORIENTATION, SOFTWARE, ICC_TAG = 0x010E, 0x0112, 0x0131, 0x8773
+TIFF_LAYOUT = (*range(254, 270), 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, ICC_TAG)
+
+
+@dataclass(kw_only=True)
+class Photo:
+    """A picture and what came with it."""
+
+    pixels: np.ndarray
+    """uint8 or uint16 [H, W, 3] RGB, upright, in the colour space of `profile`."""
+    alpha: np.ndarray | None = None
+    """uint8 or uint16 [H, W], 0 is transparent."""
+    grey: bool = False
+    """The file had one channel; it is written with one."""
+    profile: bytes | None = None
+    """ICC profile."""
+    exif: bytes | None = None
+    """EXIF without orientation (the pixels are upright)."""
+
+
+def read_photo(path: str | Path) -> Photo:
+    """The picture in a file, upright, with its extras.
+
+    Raises FileNotFoundError for a missing file, ValueError (with the remedy) for one that is no picture.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no such image: {path}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not an image")
+    return decode_photo(path.read_bytes(), str(path))
+
+
+def decode_photo(data: bytes, name: str = "image") -> Photo:
+    """Encoded bytes → Photo; see `read_photo`."""
+    photo = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            photo = _decode_deep(data) or _decode(data)
+    except Exception:  # decoders raise nearly everything; `media` tries again and words the reason
+        photo = None
+    return photo if photo is not None else Photo(pixels=media.decode_image(data, name))
+
+
+def write_photo(path: str | Path, photo: Photo, overwrite: bool = False, quality: int = 95) -> Path:
+    """Write a photo, the format from the suffix of `path`; the file appears whole or not at all.
+
+    16 bits and alpha are kept where the format has them (PNG and TIFF both, WebP alpha); otherwise 8 bits, laid
+    on white. Raises FileExistsError if the file exists and `overwrite` is false, ValueError for an unknown suffix.
+    """
+    path = Path(path)
+    data = encode_photo(photo, path.suffix, quality)
+    with media.atomic_path(path, overwrite) as temporary:
+        temporary.write_bytes(data)
+    return path
+
+
+def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
+    """The bytes of a file with this suffix; see `write_photo`."""
+    suffix = suffix.lower()
+    if photo.pixels.dtype == np.uint16 and suffix in DEEP_SUFFIXES:
+        return _encode_deep(photo, suffix)
+    eight = _to_eight(photo.pixels)
+    alpha = None if photo.alpha is None else _to_eight(photo.alpha)
+    if suffix not in (".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".avif"):
+        return media.encode_image(_on_white(eight, alpha), suffix, quality)
+    if alpha is not None and suffix in (".jpg", ".jpeg"):
+        eight, alpha = _on_white(eight, alpha), None
+    if photo.grey:
+        image = Image.fromarray(np.rint(eight.mean(2)).astype(np.uint8))
+    else:
+        image = Image.fromarray(np.ascontiguousarray(eight))
+    if alpha is not None:
+        image = image.convert("LA" if photo.grey and suffix == ".png" else "RGBA")
+        image.putalpha(Image.fromarray(alpha))
+    options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile else {}
+    if photo.exif:
+        options["exif"] = photo.exif
+    if suffix in (".jpg", ".jpeg"):
+        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
+    elif suffix == ".webp":
+        options |= {"quality": quality, "method": 2}
+    elif suffix == ".png":
+        options |= {"compress_level": 4}
+    buffer = io.BytesIO()
+    form = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}.get(suffix, suffix[1:].upper())
+    try:
+        image.save(buffer, form, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"cannot write this picture as {suffix} ({error}): use .png") from None
+    return buffer.getvalue()
+
+
+def mark_edited(photo: Photo, software: str, description: str) -> None:
+    """Write into the photo's EXIF what made it (Software) and, if that is free, what was asked (ImageDescription)."""
+    exif = Image.Exif()
+    if photo.exif:
+        exif.load(photo.exif)
+    exif[SOFTWARE] = software
+    if not exif.get(DESCRIPTION):
+        exif[DESCRIPTION] = description
+    photo.exif = exif.tobytes()
+
+
+def _decode(data: bytes) -> Photo | None:
+    """Photo of 8-bit channels; None for what has no extras worth keeping or needs `media`'s conversions."""
+    with Image.open(io.BytesIO(data), formats=KEEPING_FORMATS) as image:
+        if image.width * image.height > media.MAX_PIXELS or image.mode not in EIGHT_BIT_MODES:
+            return None
+        profile = image.info.get("icc_profile") or None
+        image.load()
+        exif = image.getexif()
+        turned = ImageOps.exif_transpose(image)
+        alpha = None
+        if "A" in turned.mode or "a" in turned.mode or "transparency" in turned.info:
+            grey = turned.mode == "LA"
+            turned = turned.convert("RGBA")
+            alpha = np.array(turned.getchannel("A"))
+        else:
+            grey = turned.mode in ("L", "1")
+        return Photo(pixels=np.array(turned.convert("RGB")), alpha=alpha, grey=grey, profile=profile, exif=_kept(exif))
+
+
+def _decode_deep(data: bytes) -> Photo | None:
+    """Photo of a PNG or TIFF with 16 bits a channel, else None."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) > 33:
+        width, height, bits = struct.unpack(">IIB", data[16:25])
+    elif data[:4] in (b"II*\0", b"MM\0*"):
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        stream = io.BytesIO(data)
+        stream.seek(tags.next)
+        tags.load(stream)
+        width, height, bits = int(tags.get(256, 0)), int(tags.get(257, 0)), max(tags.get(258, (1,)))
+    else:
+        return None
+    if bits != 16 or not 0 < width * height <= media.MAX_PIXELS:
+        return None
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if values is None or values.dtype != np.uint16:
+        return None
+    exif: Image.Exif | None = None
+    profile = None
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=KEEPING_FORMATS) as image:
+        profile, exif = image.info.get("icc_profile") or None, image.getexif()
+    if data[:1] != b"\x89":
+        profile = tags.get(ICC_TAG) or None
+    values = _upright(values, int((exif.get(ORIENTATION) if exif else 1) or 1))
+    alpha = np.ascontiguousarray(values[..., -1]) if values.ndim == 3 and values.shape[2] in (2, 4) else None
+    grey = values.ndim == 2 or values.shape[2] <= 2 or (data[:1] == b"\x89" and data[25] == 4)
+    if grey:
+        plane = values if values.ndim == 2 else values[..., 0]
+        pixels = np.repeat(plane[..., None], 3, 2)
+    else:
+        pixels = np.ascontiguousarray(values[..., 2::-1])
+    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif))
+
+
+def _kept(exif: Image.Exif | None) -> bytes | None:
+    """EXIF as bytes without what no longer holds: orientation, and a TIFF's own layout."""
+    if exif is None:
+        return None
+    kept = Image.Exif()
+    for tag, value in exif.items():
+        if tag != ORIENTATION and tag not in TIFF_LAYOUT:
+            kept[tag] = value
+    for pointer in (0x8769, 0x8825):  # Exif and GPS
+        inner = exif.get_ifd(pointer)
+        if inner:
+            kept.get_ifd(pointer).update(inner)
+    try:
+        return kept.tobytes() if len(kept) else None
+    except Exception:  # a tag of the wrong type: Pillow cannot write back everything it reads
+        return None
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """[H, W, …] turned as EXIF's orientation 1 to 8 says."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return np.ascontiguousarray(values)
+
+
+def _to_eight(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.rint(values / 257.0).astype(np.uint8)
+
+
+def _on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    if alpha is None:
+        return pixels
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def _encode_deep(photo: Photo, suffix: str) -> bytes:
+    """16-bit PNG or TIFF, with alpha and profile."""
+    planes = photo.pixels
+    if photo.grey and (suffix == ".png" or photo.alpha is None):  # few programs read grey TIFF with alpha
+        planes = np.rint(photo.pixels.mean(2, keepdims=True)).astype(np.uint16)
+    if photo.alpha is not None:
+        deep = photo.alpha if photo.alpha.dtype == np.uint16 else photo.alpha.astype(np.uint16) * 257
+        planes = np.concatenate([planes, deep[..., None]], 2)
+    encode = _deep_png if suffix == ".png" else _deep_tiff
+    return encode(np.ascontiguousarray(planes), photo)
+
+
+def _deep_png(planes: np.ndarray, photo: Photo) -> bytes:
+    """planes uint16 [H, W, 1 to 4] → PNG."""
+    height, width, channels = planes.shape
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = planes.astype(">u2").view(np.uint8).reshape(height, -1).astype(np.int16)
+    before = np.zeros_like(rows)
+    before[1:] = rows[:-1]
+    filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)  # filter 2: the difference to the row above
+    filtered[:, 1:] = rows - before
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))]
+    if photo.profile:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photo.profile)))
+    if photo.exif:
+        chunks.append((b"eXIf", photo.exif.removeprefix(b"Exif\0\0")))
+    chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), 4)), (b"IEND", b"")]
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, body in chunks:
+        parts += [struct.pack(">I", len(body)), kind, body, struct.pack(">I", zlib.crc32(kind + body))]
+    return b"".join(parts)
+
+
+def _deep_tiff(planes: np.ndarray, photo: Photo) -> bytes:
+    """planes uint16 [H, W, 1 to 4] → TIFF, not compressed."""
+    height, width, channels = planes.shape
+    body = planes.astype("<u2").tobytes()
+    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")  # writes offsets from the directory's end
+    layout = {256: width, 257: height, 258: (16,) * channels, 259: 1, 262: 2 if channels > 2 else 1, 273: 0}
+    layout |= {277: channels, 278: height, 279: len(body), 284: 1}
+    if channels in (2, 4):
+        layout[338] = 2
+    for tag, value in layout.items():
+        tags[tag] = value
+    if photo.profile:
+        tags.tagtype[ICC_TAG] = 7
+        tags[ICC_TAG] = photo.profile
+    return b"II*\0" + struct.pack("<I", 8) + tags.tobytes(8) + body

@@ -1,0 +1,133 @@
+"""Photo files: what comes with a picture is there after writing and reading it again."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from dftnet.photo import Photo, decode_photo, encode_photo, mark_edited, read_photo, write_photo
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (20, 30, 3), np.uint8)
+ALPHA = RNG.integers(0, 256, (20, 30), np.uint8)
+DEEP = RNG.integers(0, 65536, (20, 30, 3), np.uint16)
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_lossless_round_trip(suffix: str, dtype: type, grey: bool, alpha: bool) -> None:
+    pixels = PIXELS if dtype == np.uint8 else DEEP
+    pixels = np.repeat(pixels[..., :1], 3, 2) if grey else pixels
+    see_through = None if not alpha else ALPHA if dtype == np.uint8 else DEEP[..., 0]
+    photo = Photo(pixels=pixels, alpha=see_through, grey=grey, profile=PROFILE)
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.pixels.dtype == dtype
+    assert np.array_equal(again.pixels, pixels)
+    assert again.profile == PROFILE
+    if alpha:
+        assert again.alpha is not None
+        assert np.array_equal(again.alpha, see_through)
+    else:
+        assert again.alpha is None
+    if suffix == ".png" or not alpha:
+        assert again.grey == grey
+
+
+def test_other_programs_read_the_16_bit_files() -> None:
+    for suffix in (".png", ".tif"):
+        data = encode_photo(Photo(pixels=DEEP, alpha=DEEP[..., 1], profile=PROFILE), suffix)
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(values[..., 2::-1], DEEP)
+        assert np.array_equal(values[..., 3], DEEP[..., 1])
+    Image.open(io.BytesIO(encode_photo(Photo(pixels=DEEP, profile=PROFILE), ".png"))).verify()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_lossy_formats_keep_profile_and_exif(suffix: str) -> None:
+    smooth = cv2.GaussianBlur(cv2.resize(PIXELS, (64, 64)), (0, 0), 4)
+    photo = Photo(pixels=smooth, profile=PROFILE)
+    mark_edited(photo, "dftnet", "AU12=0.8")
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.profile == PROFILE
+    exif = Image.Exif()
+    exif.load(again.exif)
+    assert (exif[0x0131], exif[0x010E]) == ("dftnet", "AU12=0.8")
+    assert np.abs(again.pixels.astype(int) - smooth).mean() < 3
+
+
+def test_alpha_on_white_where_the_format_has_none() -> None:
+    photo = Photo(pixels=np.zeros((16, 16, 3), np.uint8), alpha=np.zeros((16, 16), np.uint8))
+    for suffix in (".jpg", ".bmp"):
+        assert decode_photo(encode_photo(photo, suffix)).pixels.min() > 250
+    webp = decode_photo(encode_photo(photo, ".webp"))
+    assert webp.alpha is not None
+    assert not webp.alpha.any()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("deep", [False, True])
+def test_exif_orientation(orientation: int, deep: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Camera"
+    image = Image.fromarray(PIXELS)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", exif=exif)
+    upright = np.asarray(Image.open(buffer).convert("RGB"))
+    from PIL import ImageOps
+
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(buffer)))
+    assert upright.shape == (20, 30, 3)
+    if deep:
+        raw = encode_photo(Photo(pixels=PIXELS.astype(np.uint16) * 257, exif=exif.tobytes()), ".png")
+        photo = decode_photo(raw)
+        assert np.array_equal(photo.pixels, wanted.astype(np.uint16) * 257)
+    else:
+        photo = decode_photo(buffer.getvalue())
+        assert np.array_equal(photo.pixels, wanted)
+    kept = Image.Exif()
+    kept.load(photo.exif)
+    assert kept.get(0x0112) is None
+    assert kept[0x010F] == "Camera"
+
+
+def test_palettes_bitmaps_and_cmyk() -> None:
+    for mode, form in (("P", "PNG"), ("P", "GIF"), ("1", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("I;16", "PNG")):
+        source = Image.fromarray(DEEP[..., 0]) if mode == "I;16" else Image.fromarray(PIXELS).convert(mode)
+        buffer = io.BytesIO()
+        source.save(buffer, form)
+        photo = decode_photo(buffer.getvalue())
+        assert photo.pixels.shape == (20, 30, 3)
+        if mode == "I;16":
+            assert np.array_equal(photo.pixels[..., 0], DEEP[..., 0])
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such"):
+        read_photo(tmp_path / "none.jpg")
+    with pytest.raises(ValueError, match="folder"):
+        read_photo(tmp_path)
+    whole = encode_photo(Photo(pixels=PIXELS), ".png")
+    deep = encode_photo(Photo(pixels=DEEP), ".png")
+    tiff = encode_photo(Photo(pixels=DEEP), ".tif")
+    for data in (b"", b"no picture", whole[:100], deep[:200], deep[:30], tiff[:300], tiff[:9], b"II*\0"):
+        with pytest.raises(ValueError, match=r"copy|convert"):
+            decode_photo(data)
+
+
+def test_writing_is_atomic_and_careful(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / "a.png", Photo(pixels=PIXELS))
+    with pytest.raises(FileExistsError, match="overwrite"):
+        write_photo(path, Photo(pixels=PIXELS))
+    write_photo(path, Photo(pixels=PIXELS[::-1].copy()), overwrite=True)
+    assert np.array_equal(read_photo(path).pixels, PIXELS[::-1])
+    with pytest.raises(ValueError, match="cannot write"):
+        write_photo(tmp_path / "a.xyz", Photo(pixels=PIXELS))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
