@@ -42,7 +42,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's β₁ and β₂."""
     critic_steps: int = 5
-    """Critic steps for each generator step, each on a new batch."""
+    """Critic steps for each generator step, each on a new batch. With 1 both players use the same edits, computed once."""
     penalty_every: int = 1
     """The gradient penalty is taken on every so-manieth critic step, with so many times its weight."""
     attention_target: float = 1.0
@@ -57,6 +57,8 @@ class TrainConfig:
     """Share of a batch that is pairs: two frames of one person in close pose, the second one's AUs the target."""
     pair_pose: float = 8.0
     """Largest difference of yaw and of pitch between the frames of a pair, degrees (where the set has them)."""
+    null_share: float = 0.0
+    """Share of the pairs whose second frame is the first one again: asked for nothing, the edit must be the input."""
     jitter: float = 0.0
     """Random shift (share of the size), scale, and rotation (radians) of a sample, both frames alike."""
     labels: str = "labels"
@@ -85,7 +87,7 @@ class TrainConfig:
                      "validate_images", "checkpoint_images"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("single_share", "pair_share", "attention_target", "target_noise"):
+        for name in ("single_share", "pair_share", "null_share", "attention_target", "target_noise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
         if self.precision not in PRECISIONS:
@@ -134,11 +136,10 @@ def stable(size: int = 128) -> TrainConfig:
             adversarial=0.1,
             condition=10.0,
             condition_aligned=5.0,
-            reconstruction=5.0,
+            reconstruction=0.0,
             total_variation=1.0,
             attention=0.0,
             attention_hinge=1.0,
-            identity=10.0,
             pair=30.0,
             pair_aligned=15.0,
             pair_features=2.0,
@@ -154,6 +155,7 @@ def stable(size: int = 128) -> TrainConfig:
         single_share=0.5,
         balance_aus=True,
         pair_share=0.5,
+        null_share=0.15,
         jitter=0.03,
         max_gradient=10.0,
         precision="bfloat16",
@@ -162,10 +164,11 @@ def stable(size: int = 128) -> TrainConfig:
 
 def tiny(size: int = 32) -> TrainConfig:
     """Seconds on a CPU: every part of "stable" at toy size, for tests."""
-    config = stable(size)
+    config = stable(128)
+    generator = generator_config(asdict(config.generator) | {"channels": (8, 16, 16), "residual_blocks": 1})
     return replace(
         config,
-        generator=replace(config.generator, channels=(8, 16, 16), residual_blocks=1),
+        generator=generator,
         critic=CriticConfig(size=size, width=8, layers=4, max_channels=32, patch_layer=3),
         images=96,
         decay_images=32,
@@ -196,7 +199,7 @@ def preset(name: str, size: int | None = None) -> TrainConfig:
     """The named preset, at `size` pixels or at its own size."""
     if name not in PRESETS:
         raise ValueError(f"preset {name!r} is unknown; known presets are {', '.join(PRESETS)}")
-    return PRESETS[name](size) if size else PRESETS[name]()  # type: ignore[call-arg]
+    return PRESETS[name](size or (32 if name == "tiny" else 128))
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -252,5 +255,3 @@ def _names(data: dict[str, Any]) -> list[str]:
     for key, value in data.items():
         names += [f"{key}.{k}" for k in value] if isinstance(value, dict) else [key]
     return names
-
-

@@ -10,9 +10,13 @@ Convention of the geometry, everywhere in the project
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 NORMS = ("instance", "group", "none")
 UPSAMPLINGS = ("transposed", "resize")
@@ -84,6 +88,14 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(layer.weight, 0.0, 0.02)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def channels_last(module: Module) -> Module:
+    """The module with its 4-d weights channels last, which convolutions prefer on GPUs and in bfloat16; in place."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
 
 
 def planes(aus: Tensor, image: Tensor) -> Tensor:

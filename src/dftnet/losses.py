@@ -210,7 +210,7 @@ class Batch:
 def critic_terms(
     critic: Critic, batch: Batch, fake: Tensor, weights: Mapping[str, float], share: Tensor
 ) -> dict[str, Tensor]:
-    """L_D of section 2.3: Eq. 6 and the real half of Eq. 7, unweighted; `fake` is the detached edit, `share` [b] mixes Eq. 6's X̃."""
+    """L_D of section 2.3: Eq. 6 and the real half of Eq. 7, unweighted; `fake` is the edit, `share` [b] mixes Eq. 6's X̃."""
     realness_real, aus_real = critic(batch.image)
     realness_fake, _ = critic(fake.detach())
     terms = {
@@ -254,12 +254,10 @@ def generator_terms(
     if "pair_features" in weights:
         terms["pair_features"] = pair_features(critic, edit.image, batch.true, batch.paired)
     terms.update(regularisers(passes, weights, attention_target))
-    return {name: terms[name] for name in weights if name in terms}, edit
+    return {name: terms[name] for name in weights}, edit
 
 
-def regularisers(
-    passes: list[Edit], weights: Mapping[str, float], attention_target: float
-) -> dict[str, Tensor]:
+def regularisers(passes: list[Edit], weights: Mapping[str, float], attention_target: float) -> dict[str, Tensor]:
     """Eqs. 9 and 10 (and the hinge) on each pass's Φ and A, averaged over the passes."""
     terms = {}
     if "attention" in weights:
@@ -274,9 +272,7 @@ def regularisers(
     return terms
 
 
-def warp_terms(
-    generator: Generator, batch: Batch, weights: Mapping[str, float]
-) -> tuple[dict[str, Tensor], Edit]:
+def warp_terms(generator: Generator, batch: Batch, weights: Mapping[str, float]) -> tuple[dict[str, Tensor], Edit]:
     """L_G of the first phase of "stable": only the warp, only pairs of one person, no critic."""
     edit = generator(batch.image, generator.condition(batch.aus, batch.target), warp_only=True)
     terms = {"pair_aligned": pair_distance(edit.image, batch.true, batch.paired)}
@@ -286,5 +282,3 @@ def warp_terms(
     if "total_variation" in weights:
         terms["total_variation"] = total_variation(edit.parts["flow"])
     return {name: terms[name] for name in weights}, edit
-
-

@@ -1,8 +1,8 @@
 """The critic D, section 2.2: a patch map D_A and an AU regressor D_C on one convolutional trunk.
 
-    paper symbol   name        shape
-    M = D_A(X)     realness    [b, 1, h/2^n, w/2^n]
-    ŷ = D_C(X)     aus         [b, K], linear
+paper symbol   name        shape
+M = D_A(X)     realness    [b, 1, h/2^n, w/2^n]
+ŷ = D_C(X)     aus         [b, K], linear
 """
 
 from __future__ import annotations

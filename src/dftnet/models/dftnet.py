@@ -1,18 +1,19 @@
 """The DFT-Net generator, section 2.1 of the paper.
 
-    paper symbol   name             shape                  equation
-    X_s            image            [b, 3, h, w]
-    y_t            condition        [b, K]                 planes [b, K, h, w] at the input
-    c = E(X_s,y_t) code             [b, C, h/2^n, w/2^n]   Eq. 1
-    Φ              flow             [b, 2, h, w] pixels    Eq. 2
-    A              attention        [b, 1, h, w]           Eq. 2, 1 takes the aligned image
-    X_a            aligned          [b, 3, h, w]           Eq. 3
-    B              texture          [b, 3, h, w]           Eq. 4
-    X̂_t            image of Edit    [b, 3, h, w]           Eq. 5
+paper symbol   name             shape                  equation
+X_s            image            [b, 3, h, w]
+y_t            condition        [b, K]                 planes [b, K, h, w] at the input
+c = E(X_s,y_t) code             [b, C, h/2^n, w/2^n]   Eq. 1
+Φ              flow             [b, 2, h, w] pixels    Eq. 2
+A              attention        [b, 1, h, w]           Eq. 2, 1 takes the aligned image
+X_a            aligned          [b, 3, h, w]           Eq. 3
+B              texture          [b, 3, h, w]           Eq. 4
+X̂_t            image of Edit    [b, 3, h, w]           Eq. 5
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -120,9 +121,7 @@ class DFTNet(Generator):
             self.stem = conv(4 * 3 + k, c[0], 3, norm_kind=config.norm)
         else:
             self.stem = conv(3 + k, c[0], 7, norm_kind=config.norm)
-        self.down = nn.ModuleList(
-            nn.Sequential(*conv(a, b, 4, 2, config.norm)) for a, b in zip(c[:-1], c[1:], strict=True)
-        )
+        self.down = nn.ModuleList(nn.Sequential(*conv(a, b, 4, 2, config.norm)) for a, b in itertools.pairwise(c))
         code_inputs = c[-1] + (k if config.condition_at_code else 0)
         self.join = conv(code_inputs, c[-1], 3, norm_kind=config.norm) if config.condition_at_code else None
         self.code = nn.Sequential(*[Residual(c[-1], config.norm) for _ in range(config.residual_blocks)])
@@ -140,9 +139,7 @@ class DFTNet(Generator):
     def _texture_head(self, inputs: int, kernel: int) -> nn.Module:
         if self.scale == 1:
             return nn.Conv2d(inputs, 3, kernel, 1, kernel // 2)
-        return nn.Sequential(
-            nn.Conv2d(inputs, 64, 3, 1, 1), nn.ReLU(), nn.PixelShuffle(2), nn.Conv2d(16, 3, 5, 1, 2)
-        )
+        return nn.Sequential(nn.Conv2d(inputs, 64, 3, 1, 1), nn.ReLU(), nn.PixelShuffle(2), nn.Conv2d(16, 3, 5, 1, 2))
 
     def encode(self, image: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Eq. 1, c = E(X_s, y_t): the code, and the features skipped to T, largest first."""

@@ -1,10 +1,10 @@
 """GANimation's generator (ECCV 2018), the baseline: no warp, one decoder, two heads.
 
-    paper symbol   name        shape
-    y_o            image       [b, 3, h, w]
-    y_f            condition   [b, K]
-    A              attention   [b, 1, h, w]
-    C              texture     [b, 3, h, w]   (GANimation calls it the colour mask)
+paper symbol   name        shape
+y_o            image       [b, 3, h, w]
+y_f            condition   [b, K]
+A              attention   [b, 1, h, w]
+C              texture     [b, 3, h, w]   (GANimation calls it the colour mask)
 """
 
 from __future__ import annotations
