@@ -119,6 +119,17 @@ def decode_image(data: bytes, name: str = "image", at_least: int | None = None) 
         raise ValueError(f"{name} is truncated or damaged ({reason}): copy or download it again") from None
 
 
+def stored_size(data: bytes) -> tuple[int, int]:
+    """(width, height) that the header of a picture's bytes states, before any EXIF turn; ValueError if there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+                return image.size
+    except (Image.DecompressionBombError, UnidentifiedImageError, *_DAMAGED) as error:
+        raise ValueError(f"not a readable picture ({error})") from None
+
+
 def _guess(data: bytes) -> str:
     head = data[:512].lstrip().lower()
     if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):
@@ -173,10 +184,11 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return image
 
 
-def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
+def encode_image(image: np.ndarray, suffix: str, quality: int = 95, lossless: bool = False) -> bytes:
     """uint8 [h, w, 3] → the bytes of a file with this suffix (".png", ".jpg", ".webp", ".bmp", ".tif").
 
-    `quality` (1 to 100) is for JPEG (without chroma subsampling from 90) and WebP; the others lose nothing.
+    `quality` (1 to 100) is for JPEG (without chroma subsampling from 90) and WebP; the others lose nothing, and WebP
+    neither with `lossless`.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"expected a uint8 image [h, w, 3], got {image.dtype} {list(image.shape)}")
@@ -187,7 +199,7 @@ def encode_image(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     if form == "JPEG":
         options = {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
     elif form == "WEBP":
-        options = {"quality": quality, "method": 2}
+        options = {"lossless": True, "quality": 20, "method": 0} if lossless else {"quality": quality, "method": 2}
     elif form == "PNG":
         options = {"compress_level": 4}
     buffer = io.BytesIO()
