@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from dftnet import cli_edit
+
 app = typer.Typer(
     name="dftnet",
     help="Edit the expression of a face photo by Action Units: warp, paint and blend (DFT-Net).",
@@ -19,6 +21,9 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     pass
+
+
+app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
 
 
 def main() -> None:

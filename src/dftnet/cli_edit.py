@@ -1,0 +1,160 @@
+"""The command `dftnet edit`: its options, and how several values may follow one --au."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+SEVERAL = ("--au", "--add")
+EXAMPLES = """
+Examples:
+
+  dftnet edit photo.jpg --au AU12=0.8 AU04=0 -o out.png
+
+  dftnet edit photo.jpg --au smile=0.7 "close eyes"=1
+
+  dftnet edit photo.jpg --add AU12=+0.3 AU04=-0.2
+
+  dftnet edit photo.jpg --emotion happiness --strength 0.7
+
+  dftnet edit photo.jpg --like other.jpg --strength 0.75
+
+  dftnet edit group.jpg --face all --neutral --maps maps
+"""
+
+
+class SeveralValues(TyperCommand):
+    """A command where `--au A=1 B=0` means `--au A=1 --au B=0`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """Repeat --au and --add before each value that follows one of them.
+
+    The word right after the option is always its value; later words are as long as they read like NAME=VALUE or
+    are a plain word of the AU vocabulary, and are not a file.
+    """
+    from dftnet.aus import WORDS
+
+    result: list[str] = []
+    option, fresh = "", False
+    for place, word in enumerate(arguments):
+        if word == "--":
+            return result + arguments[place:]
+        if word in SEVERAL:
+            option, fresh = word, True
+        elif fresh:
+            result += [option, word]
+            fresh = False
+        elif word.startswith("-") and len(word) > 1:
+            option = ""
+            result.append(word)
+        elif option and ("=" in word or word.lower() in WORDS) and not Path(word).exists():
+            result += [option, word]
+        else:
+            option = ""
+            result.append(word)
+    return [*result, option] if fresh else result
+
+
+def edit(
+    photo: Annotated[Path, typer.Argument(help="The photo: JPEG, PNG, WebP, TIFF …", show_default=False)],
+    au: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set an Action Unit, 0 (absent) to 1 (strongest): AU12=0.8, or in words: smile=0.8. "
+            "Several may follow.",
+            metavar="NAME=VALUE …",
+            show_default=False,
+        ),
+    ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Change an Action Unit by -1 to 1: AU12=+0.3. Several may follow.",
+            metavar="NAME=CHANGE …",
+            show_default=False,
+        ),
+    ] = None,
+    neutral: Annotated[bool, typer.Option("--neutral", help="Relax the whole face.")] = False,
+    emotion: Annotated[
+        str | None,
+        typer.Option(
+            help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral.",
+            show_default=False,
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Take the expression of the face in this photo.", show_default=False)
+    ] = None,
+    strength: Annotated[float, typer.Option(help="How far to go with --neutral, --emotion and --like, 0 to 1.")] = 1.0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write; its suffix says the format. (default: PHOTO-edited.png beside it)",
+            show_default=False,
+        ),
+    ] = None,
+    face: Annotated[str, typer.Option(help="largest, all, or a number: 0 is the largest, 1 the next …")] = "largest",
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model directory. (default: the one that is shipped)", show_default=False),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="A folder for pictures of flow, attention, texture and aligned face.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP, 1 to 100.", min=1, max=100)] = 95,
+    mark: Annotated[
+        bool, typer.Option("--mark/--no-mark", help="Tell in the picture's EXIF data that it was edited.")
+    ] = True,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)
+    ] = None,
+) -> None:
+    """Edit the expression of a face in a photo; everything else stays as it is.
+
+    What a face does is said in Action Units, 0 (absent) to 1 (strongest), by name or in words:
+
+    AU01 raise inner brows, AU02 raise outer brows, AU04 lower brows,
+    AU05 widen eyes, AU06 raise cheeks, AU07 squint, AU45 close eyes,
+    AU09 wrinkle nose, AU10 raise upper lip, AU12 pull up the lip corners, AU14 dimples,
+    AU15 pull down lip corners, AU17 raise chin, AU20 stretch lips, AU23 press lips,
+    AU25 part lips, AU26 drop jaw; also smile, grin, frown, raise brows, open mouth, blink.
+    """
+    from dftnet.aus import Request, emotion_name, parse_values
+
+    if au is None and add is None and not neutral and emotion is None and like is None:
+        raise ValueError("nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion or --like")
+    values, changes = parse_values(au or []), parse_values(add or [], low=-1.0)
+    wanted = emotion_name(emotion) if emotion is not None else None
+    request = Request(set=values, add=changes, neutral=neutral, emotion=wanted, strength=strength)
+
+    from dataclasses import replace
+
+    from dftnet.edit import check_output, edit_photo, like_photo
+    from dftnet.editor import Editor
+
+    if not photo.exists():
+        raise FileNotFoundError(f"no such image: {photo}")
+    check_output(photo, output, overwrite)
+    editor = Editor.from_pretrained(model, threads=threads)
+    if like is not None:
+        request = replace(request, like=like_photo(editor, like))
+    done = edit_photo(
+        editor, photo, request, output,
+        face=face, overwrite=overwrite, maps=maps, quality=quality, mark=mark,
+    )  # fmt: skip
+    for warning in done.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for line in done.lines:
+        print(f"{done.path}: {line}")
