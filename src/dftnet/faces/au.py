@@ -9,6 +9,7 @@ sources that look at pixels get the aligned crop.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -56,6 +57,12 @@ class AUSource(ABC):
 AU_SOURCES: dict[str, Callable[..., AUSource]] = {}
 """name → factory. File formats take (path, au_range=None); sources that look at pixels take no argument."""
 
+LIVE_SOURCES: dict[str, str] = {
+    "estimator": "dftnet.faces.estimator_source",
+    "mediapipe": "dftnet.faces.mediapipe_source",
+}
+"""Sources that look at pixels → the module that enters them, imported when first asked for: they stand on higher levels."""
+
 
 def register(name: str) -> Callable[[Callable[..., AUSource]], Callable[..., AUSource]]:
     """Class decorator: enters a source under `name`."""
@@ -71,9 +78,11 @@ def make_source(name: str, *args, **options) -> AUSource:
     """The registered source `name`; an unknown name is a ValueError that lists the known ones."""
     from dftnet.faces import au_formats  # noqa: F401  enters the file formats
 
+    if name in LIVE_SOURCES and name not in AU_SOURCES:
+        importlib.import_module(LIVE_SOURCES[name])
     if name not in AU_SOURCES:
-        hint = " (the shipped estimator is not in this installation: give --labels)" if name == "estimator" else ""
-        raise ValueError(f"unknown AU source {name!r}{hint}; known: {', '.join(sorted(AU_SOURCES))}")
+        known = ", ".join(sorted({*AU_SOURCES, *LIVE_SOURCES}))
+        raise ValueError(f"unknown AU source {name!r}; known: {known}")
     return AU_SOURCES[name](*args, **options)
 
 
