@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dftnet import cli_edit
+from dftnet import cli_aus, cli_edit
 
 app = typer.Typer(
     name="dftnet",
@@ -24,6 +24,9 @@ def _root() -> None:
 
 
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
+app.command()(cli_aus.aus)
+app.command("train-aus")(cli_aus.train_aus)
+app.command()(cli_aus.relabel)
 
 
 def main() -> None:
