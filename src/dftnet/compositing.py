@@ -113,8 +113,10 @@ def _prepare(
     inset = max(1, size // 42)  # the rows next to the border are the network's least certain ones
     moved = _bordered(moved[inset:-inset, inset:-inset], pad + inset)
     moved = _blur(moved, 0.5) * mask[..., None]
-    inside = _smooth_step((np.minimum(np.arange(size), np.arange(size)[::-1]) / size - 0.02) / 0.1)
-    keep = mask[pad:-pad, pad:-pad] * inside[:, None] * inside[None, :]
+    at = (np.arange(size) + 0.5) / size
+    across = _smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
+    down = _smooth_step((1 - at - 0.01) / 0.05)  # an open mouth comes close to the crop's lower border
+    keep = mask[pad:-pad, pad:-pad] * down[:, None] * across[None, :]
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
     aligned = _warp(source, moved[pad:-pad, pad:-pad])
     painted = _agree(painted, aligned, paint)
