@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dftnet import cli_aus, cli_edit
+from dftnet import cli_aus, cli_data, cli_edit
 
 app = typer.Typer(
     name="dftnet",
@@ -27,6 +27,8 @@ app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
 app.command()(cli_aus.aus)
 app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)
+app.command(epilog=cli_data.PREPARE_EXAMPLES)(cli_data.prepare)
+app.command()(cli_data.show)
 
 
 def main() -> None:
