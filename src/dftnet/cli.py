@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dftnet import cli_aus, cli_data, cli_edit
+from dftnet import cli_aus, cli_data, cli_edit, cli_train
 
 app = typer.Typer(
     name="dftnet",
@@ -29,6 +29,8 @@ app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)
 app.command(epilog=cli_data.PREPARE_EXAMPLES)(cli_data.prepare)
 app.command()(cli_data.show)
+app.command(epilog=cli_train.TRAIN_EXAMPLES)(cli_train.train)
+app.command()(cli_train.export)
 
 
 def main() -> None:

@@ -61,6 +61,8 @@ class TrainConfig:
     """Share of the pairs whose second frame is the first one again: asked for nothing, the edit must be the input."""
     jitter: float = 0.0
     """Random shift (share of the size), scale, and rotation (radians) of a sample, both frames alike."""
+    guide: str = ""
+    """The frozen AU estimator of weights.guide and guide_aligned: a model directory, or "shipped"."""
     labels: str = "labels"
     """Which labels of the set to train on: "labels", or NAME for its labels-NAME.npz."""
     ema_images: float = 10_000.0
@@ -102,6 +104,11 @@ class TrainConfig:
             raise ValueError("warp_images needs a DFT-Net generator and pair_share above 0; set warp_images to 0")
         if self.weights.condition_aligned and self.generator.kind != "dftnet":
             raise ValueError("weights.condition_aligned needs a generator that warps; set it to 0")
+        if bool(self.guide) != bool(self.weights.guide or self.weights.guide_aligned):
+            raise ValueError(
+                f"guide is {self.guide!r} but weights.guide {self.weights.guide} and weights.guide_aligned "
+                f"{self.weights.guide_aligned}; set both a guide and a weight, or neither"
+            )
         object.__setattr__(self, "betas", tuple(self.betas))
 
     @property
@@ -134,8 +141,9 @@ def stable(size: int = 128) -> TrainConfig:
         critic=CriticConfig(size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(
             adversarial=0.1,
-            condition=10.0,
-            condition_aligned=5.0,
+            condition=2.0,
+            guide=10.0,
+            guide_aligned=10.0,
             reconstruction=0.0,
             total_variation=1.0,
             attention=0.0,
@@ -157,6 +165,7 @@ def stable(size: int = 128) -> TrainConfig:
         pair_share=0.5,
         null_share=0.15,
         jitter=0.03,
+        guide="shipped",
         max_gradient=10.0,
         precision="bfloat16",
     )
@@ -174,6 +183,8 @@ def tiny(size: int = 32) -> TrainConfig:
         decay_images=32,
         warp_images=32,
         batch=8,
+        guide="",
+        weights=replace(config.weights, guide=0.0, guide_aligned=0.0, condition_aligned=1.0),
         precision="float32",
         log_images=16,
         sample_images=48,
@@ -241,13 +252,25 @@ def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
         part = data
         for key in keys[:-1]:
             part = part.get(key, {}) if isinstance(part, dict) else {}
-        if not separator or keys[-1] not in part:
+        if not separator or not isinstance(part, dict) or keys[-1] not in part:
             raise ValueError(f"cannot set {assignment!r}; known names are {', '.join(_names(data))}")
         try:
             part[keys[-1]] = json.loads(text)
         except json.JSONDecodeError:
             part[keys[-1]] = text
     return from_dict(data)
+
+
+def stretch(config: TrainConfig, images: int) -> TrainConfig:
+    """The same schedule over another number of images: phases, decay, averaging and all intervals but the log's in proportion."""
+    ratio = images / config.images
+    names = ("decay_images", "warp_images", "sample_images", "validate_images", "checkpoint_images")
+    scaled = {name: round(getattr(config, name) * ratio) for name in names}
+    scaled |= {
+        name: max(1, value) for name, value in scaled.items() if name.endswith(("sample_images", "validate_images"))
+    }
+    scaled["checkpoint_images"] = max(1, scaled["checkpoint_images"])
+    return replace(config, images=images, ema_images=config.ema_images * min(1.0, ratio), **scaled)
 
 
 def _names(data: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dftnet.models import Critic, Edit, Generator
 
@@ -47,6 +47,10 @@ class LossWeights:
     """Eq. 7 on the aligned image X_a alone, so that the warp must carry the geometry itself."""
     adversarial_aligned: float = 0.0
     """The generator's part of Eq. 6 on the aligned image alone: a warp that tears the face is seen."""
+    guide: float = 0.0
+    """Eq. 7 on the edit with a frozen AU estimator in place of D_C."""
+    guide_aligned: float = 0.0
+    """The same on the aligned image alone, paired or not, from the first step on."""
     pair: float = 0.0
     """Frames of one person: the edit of frame a with frame b's AUs against frame b."""
     pair_aligned: float = 0.0
@@ -70,7 +74,7 @@ class LossWeights:
 
     def warp_phase(self) -> dict[str, float]:
         """The generator's weights while only the warp trains and no critic exists."""
-        return self._positive(["pair_aligned", "identity", "total_variation"])
+        return self._positive(["pair_aligned", "guide_aligned", "identity", "total_variation"])
 
     def _positive(self, names: list[str]) -> dict[str, float]:
         values = asdict(self)
@@ -228,6 +232,7 @@ def generator_terms(
     batch: Batch,
     weights: Mapping[str, float],
     *,
+    guide: nn.Module | None = None,
     attention_target: float = 1.0,
 ) -> tuple[dict[str, Tensor], Edit]:
     """L_G of section 2.3, unweighted, for exactly the names in `weights`; and the edit. Regularisers of Φ and A are means over
@@ -247,6 +252,8 @@ def generator_terms(
         realness_aligned, aus_aligned = critic(edit.parts["aligned"])
         terms["condition_aligned"] = condition(aus_aligned, batch.target)
         terms["adversarial_aligned"] = generator_adversarial(realness_aligned)
+    if guide is not None:
+        terms |= guide_terms(guide, edit, batch, weights)
     if "pair" in weights:
         terms["pair"] = pair_distance(edit.image, batch.true, batch.paired)
     if "pair_aligned" in weights:
@@ -272,10 +279,22 @@ def regularisers(passes: list[Edit], weights: Mapping[str, float], attention_tar
     return terms
 
 
-def warp_terms(generator: Generator, batch: Batch, weights: Mapping[str, float]) -> tuple[dict[str, Tensor], Edit]:
-    """L_G of the first phase of "stable": only the warp, only pairs of one person, no critic."""
+def guide_terms(guide: nn.Module, edit: Edit, batch: Batch, weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """Eq. 7 by a frozen estimator: images [b, 3, h, w] in [-1, 1] → AUs [b, K]; it must not be the judge of the result."""
+    images = {"guide": edit.image, "guide_aligned": edit.parts["aligned"]}
+    return {name: condition(guide(images[name]).float(), batch.target) for name in images if name in weights}
+
+
+def warp_terms(
+    generator: Generator, batch: Batch, weights: Mapping[str, float], guide: nn.Module | None = None
+) -> tuple[dict[str, Tensor], Edit]:
+    """L_G of the first phase of "stable", without a critic: pairs of one person, and the guide, on the aligned image alone."""
     edit = generator(batch.image, generator.condition(batch.aus, batch.target), warp_only=True)
-    terms = {"pair_aligned": pair_distance(edit.image, batch.true, batch.paired)}
+    terms: dict[str, Tensor] = {}
+    if "pair_aligned" in weights:
+        terms["pair_aligned"] = pair_distance(edit.image, batch.true, batch.paired)
+    if guide is not None:
+        terms |= guide_terms(guide, edit, batch, weights)
     if "identity" in weights:
         same = generator(batch.image, generator.condition(batch.aus, batch.aus), warp_only=True)
         terms["identity"] = reconstruction(same.image, batch.image)

@@ -18,11 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from dftnet import distributed
+from dftnet.aus import AU_NAMES
 from dftnet.batches import BatchSource
 from dftnet.checkpoint import load_state, save_state
 from dftnet.config import TrainConfig, from_dict, to_dict
 from dftnet.data import FaceData
+from dftnet.estimator_directory import load_estimator
 from dftnet.export import export_model
+from dftnet.faces.align import TEMPLATE
 from dftnet.layers import channels_last
 from dftnet.losses import Batch, critic_terms, generator_terms, warp_terms, weighted_sum
 from dftnet.media import to_uint8, write_image
@@ -83,8 +86,8 @@ def learning_rate(config: TrainConfig, images_seen: int) -> float:
 class Trainer:
     """One run's moving parts; `step` takes one batch."""
 
-    def __init__(self, config: TrainConfig, source: BatchSource, players: Players) -> None:
-        self.config, self.source, self.players = config, source, players
+    def __init__(self, config: TrainConfig, source: BatchSource, players: Players, guide: nn.Module | None) -> None:
+        self.config, self.source, self.players, self.guide = config, source, players, guide
         self.forward: Any = torch.compile(players.generator) if config.compile else players.generator
         self.device = source.device
 
@@ -99,7 +102,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate
         if images_seen < self.config.warp_images:
-            batch = self.source.batch(images_seen, all_pairs=True)
+            batch = self.source.batch(images_seen, all_pairs=self.guide is None)
             values = self._warp_step(batch)
         else:
             values = self._adversarial_step(self.source.batch(images_seen), images_seen, index)
@@ -109,7 +112,7 @@ class Trainer:
     def _warp_step(self, batch: Batch) -> dict[str, Tensor]:
         weights = self.config.weights.warp_phase()
         with self.autocast():
-            terms, edit = warp_terms(self.forward, batch, weights)
+            terms, edit = warp_terms(self.forward, batch, weights, self.guide)
         return self._update_generator(weighted_sum(terms, weights)) | terms | _health(edit)
 
     def _adversarial_step(self, batch: Batch, images_seen: int, index: int) -> dict[str, Tensor]:
@@ -143,7 +146,7 @@ class Trainer:
         critic = self.players.critic.requires_grad_(False)
         with self.autocast():
             terms, edit = generator_terms(
-                self.forward, critic, batch, weights, attention_target=self.config.attention_target
+                self.forward, critic, batch, weights, guide=self.guide, attention_target=self.config.attention_target
             )
         extra = self._update_generator(weighted_sum(terms, weights))
         critic.requires_grad_(True)
@@ -195,7 +198,7 @@ def train(
     if state is not None:
         players.load(state["players"])
         images_seen, index = state["images_seen"], state["index"]
-    trainer = Trainer(config, source, players)
+    trainer = Trainer(config, source, players, _guide(config, faces, device))
     end = min(config.images, stop_after or config.images)
     with TrainLog(run, config.images, images_seen, quiet=quiet or rank > 0) as log:
         if images_seen:
@@ -240,37 +243,55 @@ def train(
             if due(config.log_images):
                 clock, since = time.perf_counter(), images_seen
         if rank == 0 and images_seen >= config.images:
-            write_model(run, faces, config, players.average, held_out, images_seen)
+            write_model(run / "model", run, faces, config, players.average, images_seen)
             log.say(f"model written to {run / 'model'}")
     distributed.barrier()
     distributed.stop()
     return run / "model"
 
 
+def export_run(run: str | Path, output: str | Path | None = None, data: str | Path | None = None) -> Path:
+    """Write the model directory of a run's newest training state; returns its path.
+
+    data: the run's dataset directory; without it the provenance says nothing of the faces.
+    """
+    run = Path(run)
+    if not (run / "config.json").is_file():
+        raise ValueError(f"{run} is no training run: it has no config.json; give the --output of dftnet train")
+    config = from_dict(json.loads((run / "config.json").read_text()))
+    state = load_state(run)
+    if state is None:
+        raise ValueError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
+    players = Players.build(config, torch.device("cpu"))
+    players.load(state["players"])
+    faces = FaceData.open(data) if data else None
+    return write_model(Path(output or run / "model"), run, faces, config, players.average, state["images_seen"])
+
+
 def write_model(
-    run: Path, faces: FaceData, config: TrainConfig, average: Generator, held_out: BatchSource | None, images_seen: int
+    directory: Path, run: Path, faces: FaceData | None, config: TrainConfig, average: Generator, images_seen: int
 ) -> Path:
-    """Export the averaged generator to RUN/model, with where it comes from."""
+    """Export the averaged generator to a model directory, with where it comes from."""
     generator = deepcopy(average).cpu().float()
     document = {
         "size": config.size,
-        "au_names": list(faces.au_names),
-        "alignment": faces.info["alignment"],
+        "au_names": list(faces.au_names if faces else AU_NAMES),
+        "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
         "provenance": {
             "images_seen": images_seen,
-            "training": to_dict(config),
-            "faces": len(faces.rows("train")),
+            "faces": len(faces.rows("train")) if faces else None,
             "labels": config.labels,
+            "training": to_dict(config),
         },
-        "results": _last_validation(run),
+        "results": _last_validation(run, images_seen),
     }
-    return export_model(run / "model", generator, document)
+    return export_model(directory, generator, document)
 
 
-def _last_validation(run: Path) -> dict[str, float]:
+def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
     path = run / "log.jsonl"
     lines = [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-    found = [line for line in lines if line["kind"] == "validation"]
+    found = [line for line in lines if line["kind"] == "validation" and line["images"] <= images_seen]
     return {k: v for k, v in found[-1].items() if k != "kind"} if found else {}
 
 
@@ -286,6 +307,21 @@ def _claim(run: Path, config: TrainConfig) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(to_dict(config), indent=2) + "\n")
     temporary.replace(path)
+
+
+def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Module | None:
+    """The frozen estimator of the configuration, or None."""
+    if not config.guide:
+        return None
+    directory = model_directory(None if config.guide == "shipped" else config.guide, "au-estimator")
+    guide = load_estimator(directory)
+    if tuple(guide.config.au_names) != tuple(faces.au_names) or guide.config.size != config.size:
+        raise ValueError(
+            f"the guide {directory} reads {len(guide.config.au_names)} AUs at {guide.config.size} pixels, the training set has "
+            f"{len(faces.au_names)} at {config.size}; train without it: --set guide= --set weights.guide=0 "
+            "--set weights.guide_aligned=0"
+        )
+    return channels_last(guide.to(device).requires_grad_(False))
 
 
 def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:

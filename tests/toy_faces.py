@@ -1,0 +1,58 @@
+"""A dataset directory of drawn faces: ellipses whose mouth opens with AU25 and whose eyes close with AU45."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dftnet.aus import AU_NAMES
+from dftnet.data import ShardWriter, write_dataset
+from dftnet.media import encode_image
+
+
+def draw(size: int, aus: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """One drawn face, uint8 [size, size, 3]."""
+    image = np.full((size, size, 3), 60, np.uint8)
+    at = lambda x, y: (round(x * size), round(y * size))  # noqa: E731
+    cv2.ellipse(image, at(0.5, 0.5), at(0.38, 0.46), 0, 0, 360, colour, -1)
+    mouth, eyes = aus[AU_NAMES.index("AU25")], 1 - aus[AU_NAMES.index("AU45")]
+    cv2.ellipse(image, at(0.5, 0.76), at(0.16, 0.02 + 0.08 * mouth), 0, 0, 360, (120, 20, 20), -1)
+    for x in (0.3, 0.7):
+        cv2.ellipse(image, at(x, 0.375), at(0.09, 0.01 + 0.05 * eyes), 0, 0, 360, (250, 250, 250), -1)
+    return image
+
+
+def write_toy_faces(path: Path, size: int = 32, subjects: int = 8, frames: int = 4) -> Path:
+    """subjects × frames faces; the last two subjects are validation and test."""
+    path.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    rows: dict[str, list] = {k: [] for k in ("key", "subject", "split", "aus")}
+    with ShardWriter(path / "shard-00000.tar") as shard:
+        for s in range(subjects):
+            colour = tuple(int(c) for c in rng.integers(90, 255, 3))
+            for f in range(frames):
+                aus = np.where(rng.random(len(AU_NAMES)) < 0.3, rng.random(len(AU_NAMES)), 0).astype(np.float32)
+                key = f"s{s}-{f}"
+                shard.add(key, ".png", encode_image(draw(size, aus, colour), ".png"))
+                rows["key"].append(key)
+                rows["subject"].append(f"s{s}")
+                rows["split"].append({subjects - 1: "test", subjects - 2: "validation"}.get(s, "train"))
+                rows["aus"].append(aus)
+    n = len(rows["key"])
+    info = {
+        "size": size,
+        "au_names": list(AU_NAMES),
+        "alignment": {"template": "eyes-mouth"},
+        "shards": [{"name": "shard-00000.tar", "bytes": shard.bytes, "sha256": shard.sha256, "count": n}],
+    }
+    arrays = {k: np.array(v) for k, v in rows.items()} | {
+        "shard": np.zeros(n, np.int32),
+        "source": np.array(["toy"] * n),
+        "emotion": np.array([""] * n),
+        "landmarks": np.zeros((n, 5, 2), np.float32),
+        "crop_from_image": np.zeros((n, 2, 3)),
+    }
+    write_dataset(path, info, arrays, {})
+    return path
