@@ -159,7 +159,7 @@ def histogram_sheet(data: FaceData, aus: np.ndarray, rows: np.ndarray, across: i
     """A histogram an AU over [0, 1] (height: square root of the share), uint8 [h, w, 3]."""
     tiles = [_histogram(aus[rows, column]) for column in range(len(data.au_names))]
     lines = _grid(tiles, min(across, len(tiles)))
-    picture = sheet(lines)
+    picture = np.array(sheet(lines))
     height, width = tiles[0].shape[:2]
     for column, name in enumerate(data.au_names):
         x, y = (column % across) * width, (column // across) * height
