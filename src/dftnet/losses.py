@@ -157,11 +157,15 @@ def attention_hinge(mask: Tensor, target: float) -> Tensor:
 
 
 def face_window(size: int, device: torch.device | None = None) -> Tensor:
-    """Weights [1, 1, size, size] of the pair losses: 1 on the aligned face, falling to 0.1 at the border, where hair and
-    background move with the head."""
+    """Weights [1, 1, size, size] of the pair losses on an aligned face: 0.1 at the border, where hair and background move with
+    the head, 1 on the face, 2.5 about the eyes and the mouth, which are small and move most."""
     c = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
-    r = ((c[None, :] - 0.5) / 0.46) ** 2 + ((c[:, None] - 0.57) / 0.50) ** 2
-    return (0.1 + 0.9 * torch.sigmoid((1 - r) * 6))[None, None]
+
+    def ellipse(x: float, y: float, rx: float, ry: float) -> Tensor:
+        return torch.sigmoid((1 - ((c[None, :] - x) / rx) ** 2 - ((c[:, None] - y) / ry) ** 2) * 6)
+
+    parts = ellipse(0.3, 0.37, 0.15, 0.10) + ellipse(0.7, 0.37, 0.15, 0.10) + ellipse(0.5, 0.79, 0.25, 0.16)
+    return (0.1 + 0.9 * ellipse(0.5, 0.57, 0.46, 0.50) + 1.5 * parts.clamp(max=1))[None, None]
 
 
 def pair_distance(edited: Tensor, true: Tensor, of: Tensor) -> Tensor:
