@@ -12,8 +12,9 @@ from PIL import Image, ImageCms
 
 from dftnet import cli
 from dftnet.cli_edit import spread
+from dftnet.media import read_video
 from dftnet.photo import Photo, read_photo, write_photo
-from synthetic_model import write_estimator, write_generator
+from tests.synthetic_model import write_estimator, write_generator
 
 PICTURE = np.ascontiguousarray(skimage.data.astronaut()[:240, 100:340])
 
@@ -197,7 +198,6 @@ def test_bad_pictures(shell: Shell) -> None:
         Path(name).write_bytes(content)
     Image.new("RGB", (1, 1)).save("dot.png")
     Image.new("RGB", (300, 200), "gray").save("grey.png")
-    Path("folder").mkdir()
     messages = {
         "empty.jpg": "empty",
         "cut.jpg": "truncated",
@@ -205,7 +205,6 @@ def test_bad_pictures(shell: Shell) -> None:
         "dot.png": "no face",
         "grey.png": "no face",
         "none.jpg": "no such",
-        "folder": "folder",
     }
     for name, message in messages.items():
         assert message in shell.fails("edit", name, "--au", "AU12=1", "-o", "out.png")
@@ -239,6 +238,50 @@ def test_bad_requests(shell: Shell, words: list[str], message: str) -> None:
 def test_bad_models(shell: Shell) -> None:
     for model in ("nowhere", "."):
         assert "model directory" in shell.fails("edit", "photo.jpg", "--neutral", "--model", model, model=False)
+
+
+@pytest.mark.parametrize("name", ["strip.png", "move.gif", "move.mp4", "frames"])
+def test_sweep(shell: Shell, name: str) -> None:
+    code, out, err = shell("edit", "photo.jpg", "--sweep", "AU45", "0:1:3", "--au", "AU12=1", "-o", name)
+    assert code == 0, err
+    assert "AU45 at 0, 0.5, 1" in out
+    if name == "strip.png":
+        assert read_photo(name).pixels.shape[1] == 3 * 256
+    elif name == "move.gif":
+        assert Image.open(name).n_frames == 4
+    elif name == "move.mp4":
+        assert len(list(read_video(name))) == 12
+    else:
+        frames = [read_photo(path).pixels for path in sorted(Path(name).iterdir())]
+        assert len(frames) == 3
+        assert frames[0].shape == PICTURE.shape
+        assert not np.array_equal(frames[0], frames[2])
+    assert "exists" in shell.fails("edit", "photo.jpg", "--sweep", "AU45", "0:1:3", "-o", name)
+
+
+@pytest.mark.parametrize("words", [["AU45"], ["AU45", "0:1"], ["AU45", "0:2:3"], ["AU99", "0:1:3"], ["AU45=0:1:1"]])
+def test_bad_sweeps(shell: Shell, words: list[str]) -> None:
+    shell.fails("edit", "photo.jpg", "-o", "strip.png", "--sweep", *words)
+
+
+def test_a_folder(shell: Shell) -> None:
+    Path("in/deep").mkdir(parents=True)
+    Path("in/deep/a.jpg").write_bytes(Path("photo.jpg").read_bytes())
+    Image.fromarray(PICTURE).save("in/b.gif")
+    Path("in/bad.jpg").write_bytes(b"hello")
+    Image.new("RGB", (50, 50)).save("in/none.png")
+    assert "-o" in shell.fails("edit", "in", "--au", "AU12=1")
+    assert "come from" in shell.fails("edit", "in", "--au", "AU12=1", "-o", "in")
+    code, out, err = shell("edit", "in", "--au", "AU12=1", "-o", "out")
+    assert code == 1
+    assert "2 photos edited" in out
+    assert "failed: bad.jpg" in err
+    assert "failed: none.png: no face" in err
+    assert {str(path) for path in Path("out").rglob("*.*")} == {"out/deep/a.jpg", "out/b.gif.png"}
+    code, out, err = shell("edit", "in", "--au", "AU12=1", "-o", "out")
+    assert "0 photos edited, 2 were there already" in out
+    Path("empty").mkdir()
+    assert "no photo" in shell.fails("edit", "empty", "--au", "AU12=1", "-o", "out2")
 
 
 def test_help_names_every_option(shell: Shell) -> None:

@@ -13,7 +13,7 @@ from dftnet.aus import AU_NAMES, Request
 from dftnet.editor import Editor
 from dftnet.faces.detect import Face
 from dftnet.runtime import EstimatorSession, GeneratorSession
-from synthetic_model import write_estimator, write_generator
+from tests.synthetic_model import write_estimator, write_generator
 
 SIZE = 64
 

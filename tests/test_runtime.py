@@ -12,7 +12,7 @@ import pytest
 from dftnet import media
 from dftnet.aus import AU_NAMES, as_vector
 from dftnet.runtime import MAX_BATCH, EstimatorSession, GeneratorSession
-from synthetic_model import window, write_estimator, write_generator
+from tests.synthetic_model import window, write_estimator, write_generator
 
 SIZE = 64
 

@@ -24,6 +24,10 @@ Examples:
   dftnet edit photo.jpg --like other.jpg --strength 0.75
 
   dftnet edit group.jpg --face all --neutral --maps maps
+
+  dftnet edit photo.jpg --sweep AU45 0:1:8 -o blink.gif
+
+  dftnet edit photos/ --au smile=0.6 -o smiling/
 """
 
 
@@ -38,7 +42,7 @@ def spread(arguments: list[str]) -> list[str]:
     """Repeat --au and --add before each value that follows one of them.
 
     The word right after the option is always its value; later words are as long as they read like NAME=VALUE or
-    are a plain word of the AU vocabulary, and are not a file.
+    are a plain word of the AU vocabulary, and are not a file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
     from dftnet.aus import WORDS
 
@@ -47,6 +51,9 @@ def spread(arguments: list[str]) -> list[str]:
     for place, word in enumerate(arguments):
         if word == "--":
             return result + arguments[place:]
+        if place > 1 and arguments[place - 2] == "--sweep" and ":" in word and "=" not in arguments[place - 1]:
+            result[-1] += f"={word}"
+            continue
         if word in SEVERAL:
             option, fresh = word, True
         elif fresh:
@@ -64,7 +71,9 @@ def spread(arguments: list[str]) -> list[str]:
 
 
 def edit(
-    photo: Annotated[Path, typer.Argument(help="The photo: JPEG, PNG, WebP, TIFF …", show_default=False)],
+    photo: Annotated[
+        Path, typer.Argument(help="A photo (JPEG, PNG, WebP, TIFF …) or a folder of them.", show_default=False)
+    ],
     au: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,12 +103,21 @@ def edit(
         Path | None, typer.Option(help="Take the expression of the face in this photo.", show_default=False)
     ] = None,
     strength: Annotated[float, typer.Option(help="How far to go with --neutral, --emotion and --like, 0 to 1.")] = 1.0,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            help="Take one Action Unit from A to B in N steps. -o ending in .png: a strip; .gif, .mp4: an "
+            "animation; no ending: a folder.",
+            metavar="NAME A:B:N",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="The file to write; its suffix says the format. (default: PHOTO-edited.png beside it)",
+            help="The file to write; its ending says the format. (default: PHOTO-edited.png beside it)",
             show_default=False,
         ),
     ] = None,
@@ -133,8 +151,8 @@ def edit(
     """
     from dftnet.aus import Request, emotion_name, parse_values
 
-    if au is None and add is None and not neutral and emotion is None and like is None:
-        raise ValueError("nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion or --like")
+    if au is None and add is None and not neutral and emotion is None and like is None and sweep is None:
+        raise ValueError("nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion, --like or --sweep")
     values, changes = parse_values(au or []), parse_values(add or [], low=-1.0)
     wanted = emotion_name(emotion) if emotion is not None else None
     request = Request(set=values, add=changes, neutral=neutral, emotion=wanted, strength=strength)
@@ -146,10 +164,20 @@ def edit(
 
     if not photo.exists():
         raise FileNotFoundError(f"no such image: {photo}")
-    check_output(photo, output, overwrite)
+    swept = _sweep_output(photo, sweep, output)
+    if photo.is_dir():
+        _refuse_for_folders(photo, output, maps, sweep)
+    elif swept is None:
+        output = check_output(photo, output, overwrite)
     editor = Editor.from_pretrained(model, threads=threads)
     if like is not None:
         request = replace(request, like=like_photo(editor, like))
+    if photo.is_dir():
+        _edit_folder(editor, photo, request, output, face, overwrite, quality, mark)
+        return
+    if swept is not None and sweep is not None:
+        _sweep(editor, photo, sweep, swept, request, face, overwrite)
+        return
     done = edit_photo(
         editor, photo, request, output,
         face=face, overwrite=overwrite, maps=maps, quality=quality, mark=mark,
@@ -158,3 +186,67 @@ def edit(
         print(f"warning: {warning}", file=sys.stderr)
     for line in done.lines:
         print(f"{done.path}: {line}")
+
+
+def _sweep_output(photo: Path, sweep: str | None, output: Path | None) -> Path | None:
+    """Where a sweep goes (PHOTO-sweep.png beside the photo), checked as far as it can be before the work."""
+    if sweep is None:
+        return None
+    from dftnet.sweep import parse_sweep
+
+    parse_sweep(sweep)
+    return output if output is not None else photo.with_name(f"{photo.stem}-sweep.png")
+
+
+def _sweep(editor: Any, photo: Path, sweep: str, output: Path, request: Any, face: str, overwrite: bool) -> None:
+    from dftnet import sweep as sweeping
+    from dftnet.photo import read_photo
+
+    if face == "all":
+        raise ValueError("a sweep shows one face: say --face largest or a number")
+    name, levels = sweeping.parse_sweep(sweep)
+    picture = read_photo(photo)
+    chosen = editor.read(picture.pixels, face)
+    path = sweeping.sweep(editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite)
+    print(f"{path}: face {chosen.index}, {name} at {', '.join(f'{level:g}' for level in levels)}")
+
+
+def _refuse_for_folders(photo: Path, output: Path | None, maps: Path | None, sweep: str | None) -> None:
+    if output is None:
+        raise ValueError(f"{photo} is a folder: name another folder with -o for the edited photos")
+    if maps is not None or sweep is not None:
+        raise ValueError("--maps and --sweep are for one photo, not for a folder")
+
+
+def _edit_folder(
+    editor: Any,
+    folder: Path,
+    request: Any,
+    output: Path | None,
+    face: str,
+    overwrite: bool,
+    quality: int,
+    mark: bool,
+) -> None:
+    """Progress while it runs, failures at the end with exit code 1."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from dftnet.edit_folder import edit_folder
+
+    assert output is not None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("photos", total=None)
+        done = edit_folder(
+            editor, folder, request, output, face=face, overwrite=overwrite, quality=quality, mark=mark,
+            on_photo=lambda count, total: progress.update(task, completed=count, total=total),
+        )  # fmt: skip
+    skipped = f", {len(done.skipped)} were there already" if done.skipped else ""
+    print(f"{output}: {len(done.written)} photos edited{skipped}")
+    for name, reason in sorted(done.failed.items()):
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    if done.failed:
+        print(f"{len(done.failed)} photos could not be edited", file=sys.stderr)
+        raise typer.Exit(1)

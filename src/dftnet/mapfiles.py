@@ -45,12 +45,12 @@ def write_maps(
     shown |= {"flow": _enlarged(flow_colours(-maps.flow, maximum)), "arrows": _enlarged(pictures["arrows"])}
     captions = {
         "source": "source",
-        "arrows": "motion of the skin (-Φ)",
+        "arrows": "motion of the skin",
         "flow": f"motion, full colour is {maximum:g} px",
-        "aligned": "aligned: source warped by Φ",
+        "aligned": "aligned: source, warped",
         "attention": "attention A: white keeps the warp",
         "texture": "texture B",
-        "result": "result (1-A)·B + A·aligned",
+        "result": "result: (1-A) B + A aligned",
     }
     changed = np.abs(result.astype(int) - crop).max(2).astype(np.float32)
     shown["change"] = _enlarged(grey(np.clip(4 * changed / 255, 0, 1)))
