@@ -30,8 +30,9 @@ FEATHER = 0.3
 """Width of the fade, as a share of the distance from the middle of the face to the mask's border."""
 OVAL = (0.5, 0.61, 0.49, 0.60, 2.4)
 """The mask's border, in shares of the crop: middle x, y, half width, half height, exponent of the superellipse."""
-SAME = 0.06
-"""Difference of colour (of 1) at which texture and warped photo stop counting as the same thing."""
+SAME_LIGHT, SAME_HUE = 0.12, 0.05
+"""Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
+same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TILE_PIXELS = 1 << 20
 """Photo pixels worked on at once; memory above the photo and its copy is about 100 bytes for each."""
 
@@ -100,19 +101,14 @@ def composite(
     return result
 
 
-def _prepare(
-    crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, scale: float
-) -> _CropMaps:
+def _prepare(crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, scale: float) -> _CropMaps:
     """Mask, agreement and share of detail, at the crop's resolution; `scale` is crop pixels a photo pixel."""
     size = len(crop)
     pad = round(OVERHANG * size)
     mask = face_mask(size, pad)
     source = crop.astype(np.float32) / 255
     painted = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
-    moved = np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32)
-    inset = max(1, size // 42)  # the rows next to the border are the network's least certain ones
-    moved = _bordered(moved[inset:-inset, inset:-inset], pad + inset)
-    moved = _blur(moved, 0.5) * mask[..., None]
+    moved = _extended(np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32), pad) * mask[..., None]
     at = (np.arange(size) + 0.5) / size
     across = _smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
     down = _smooth_step((1 - at - 0.01) / 0.05)  # an open mouth comes close to the crop's lower border
@@ -120,12 +116,32 @@ def _prepare(
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
     aligned = _warp(source, moved[pad:-pad, pad:-pad])
     painted = _agree(painted, aligned, paint)
-    same = np.exp(-((_blur(np.abs(aligned - painted).max(2), 0.01 * size) / SAME) ** 2))
+    same = _sameness(aligned, painted)
     detail = 1 - paint * (1 - same)
     shrink = 0.5 * np.sqrt(max(0.0, scale * scale - 1))  # against aliasing where the photo is the smaller one
     planes = [paint * keep, painted, detail, source]
     smooth = [_blur(_bordered(plane, pad), shrink) for plane in planes]
     return _CropMaps(pad, _blur(moved, shrink), *smooth)
+
+
+def _extended(flow: np.ndarray, pad: int) -> np.ndarray:
+    """flow [S, S, 2] → [S + 2 pad, S + 2 pad, 2]: smoothed a little, and going on beyond the crop as its border does,
+    ever more smoothly."""
+    size = len(flow)
+    inset = max(1, size // 42)  # the rows next to the border are the network's least certain ones
+    whole = _blur(_bordered(flow[inset:-inset, inset:-inset], pad + inset), 0.5)
+    at = np.arange(-pad, size + pad)
+    beyond = np.maximum(0, np.maximum(-at, at - size + 1)) / (0.1 * size)
+    share = _smooth_step(np.maximum(beyond[:, None], beyond[None, :]))[..., None]
+    return whole + share * (_blur(whole, 0.08 * size) - whole)
+
+
+def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """[S, S] in [0, 1]: how far two pictures [S, S, 3] in [0, 1] show the same material."""
+    difference = _blur(aligned - texture, 0.01 * len(texture))
+    light = difference @ np.array([0.299, 0.587, 0.114], np.float32)
+    hue = np.abs(difference - light[..., None]).max(2)
+    return np.exp(-((light / SAME_LIGHT) ** 2) - (hue / SAME_HUE) ** 2)
 
 
 def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.ndarray:
