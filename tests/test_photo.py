@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -61,6 +62,32 @@ def test_lossy_formats_keep_profile_and_exif(suffix: str) -> None:
     exif.load(again.exif)
     assert (exif[0x0131], exif[0x010E]) == ("dftnet", "AU12=0.8")
     assert np.abs(again.pixels.astype(int) - smooth).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".png", ".tif"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_edits_are_marked_in_xmp(suffix: str, deep: bool) -> None:
+    photo = Photo(pixels=DEEP if deep else PIXELS)
+    mark_edited(photo, "dftnet", "smile")
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.xmp is not None
+    assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+    mark_edited(again, "dftnet", "smile")
+    assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+    assert again.xmp.count(b"xmlns:Iptc4xmpExt") == 1
+
+
+def test_marking_keeps_the_rest_of_xmp() -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:Iptc4xmpExt="x" '
+        b'Iptc4xmpExt:DigitalSourceType="digitalCapture" dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta>'
+    )
+    photo = Photo(pixels=PIXELS, xmp=packet)
+    mark_edited(photo, "dftnet", "smile")
+    assert b"digitalCapture" not in photo.xmp
+    assert b'dc:format="image/jpeg"' in photo.xmp
+    ElementTree.fromstring(photo.xmp)
 
 
 def test_alpha_on_white_where_the_format_has_none() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -17,7 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from dftnet import media
 
@@ -25,8 +26,17 @@ KEEPING_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 """Formats whose extras are kept; any other that `media` reads becomes plain 8-bit RGB."""
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
+XMP_KEY, XMP_TAG = "XML:com.adobe.xmp", 700
+MARK = (
+    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType='
+    '"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"'
+)
+XMP_PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about=""{mark}/></rdf:RDF></x:xmpmeta>'
+)
 DESCRIPTION, ORIENTATION, SOFTWARE, ICC_TAG = 0x010E, 0x0112, 0x0131, 0x8773
-TIFF_LAYOUT = (*range(254, 270), 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, ICC_TAG)
+TIFF_LAYOUT = (*range(254, 270), 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 700, ICC_TAG)
 
 
 @dataclass(kw_only=True)
@@ -43,6 +53,8 @@ class Photo:
     """ICC profile."""
     exif: bytes | None = None
     """EXIF without orientation (the pixels are upright)."""
+    xmp: bytes | None = None
+    """XMP packet."""
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -104,6 +116,13 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile else {}
     if photo.exif:
         options["exif"] = photo.exif
+    if photo.xmp and suffix == ".png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt(XMP_KEY, photo.xmp.decode("utf-8", "replace"))
+    elif photo.xmp and suffix in (".tif", ".tiff"):
+        options["tiffinfo"] = {XMP_TAG: photo.xmp}
+    elif photo.xmp:
+        options["xmp"] = photo.xmp
     if suffix in (".jpg", ".jpeg"):
         options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
     elif suffix == ".webp":
@@ -120,7 +139,11 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
 
 
 def mark_edited(photo: Photo, software: str, description: str) -> None:
-    """Write into the photo's EXIF what made it (Software) and, if that is free, what was asked (ImageDescription)."""
+    """Tell in the photo's metadata that a trained model edited it.
+
+    XMP: IPTC's digital source type "composite with trained algorithmic media". EXIF: Software, and where it is free
+    ImageDescription with what was asked.
+    """
     exif = Image.Exif()
     if photo.exif:
         exif.load(photo.exif)
@@ -128,6 +151,15 @@ def mark_edited(photo: Photo, software: str, description: str) -> None:
     if not exif.get(DESCRIPTION):
         exif[DESCRIPTION] = description
     photo.exif = exif.tobytes()
+    packet = (photo.xmp or b"").decode("utf-8", "replace")
+    if re.search(r"<rdf:Description\b", packet):
+        packet = re.sub(r'\sIptc4xmpExt:DigitalSourceType="[^"]*"', "", packet)
+        packet = re.sub(r"<Iptc4xmpExt:DigitalSourceType>.*?</Iptc4xmpExt:DigitalSourceType>", "", packet)
+        mark = MARK if "xmlns:Iptc4xmpExt=" not in packet else MARK[MARK.index(" Iptc4xmpExt:") :]
+        packet = re.sub(r"<rdf:Description\b", lambda found: found[0] + mark, packet, count=1)
+    else:
+        packet = XMP_PACKET.format(mark=MARK)
+    photo.xmp = packet.encode()
 
 
 def _decode(data: bytes) -> Photo | None:
@@ -137,7 +169,7 @@ def _decode(data: bytes) -> Photo | None:
             return None
         profile = image.info.get("icc_profile") or None
         image.load()
-        exif = image.getexif()
+        exif, xmp = image.getexif(), _xmp(image)
         turned = ImageOps.exif_transpose(image)
         alpha = None
         if "A" in turned.mode or "a" in turned.mode or "transparency" in turned.info:
@@ -146,7 +178,8 @@ def _decode(data: bytes) -> Photo | None:
             alpha = np.array(turned.getchannel("A"))
         else:
             grey = turned.mode in ("L", "1")
-        return Photo(pixels=np.array(turned.convert("RGB")), alpha=alpha, grey=grey, profile=profile, exif=_kept(exif))
+        colour = np.array(turned.convert("RGB"))
+        return Photo(pixels=colour, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp)
 
 
 def _decode_deep(data: bytes) -> Photo | None:
@@ -172,11 +205,11 @@ def _decode_deep(data: bytes) -> Photo | None:
     if values is None or values.dtype != np.uint16:
         return None
     exif: Image.Exif | None = None
-    profile = None
+    profile = xmp = None
     with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=KEEPING_FORMATS) as image:
-        profile, exif = image.info.get("icc_profile") or None, image.getexif()
+        profile, exif, xmp = image.info.get("icc_profile") or None, image.getexif(), _xmp(image)
     if data[:1] != b"\x89":
-        profile = tags.get(ICC_TAG) or None
+        profile, xmp = tags.get(ICC_TAG) or None, tags.get(XMP_TAG) or None
     values = _upright(values, int((exif.get(ORIENTATION) if exif else 1) or 1))
     alpha = np.ascontiguousarray(values[..., -1]) if values.ndim == 3 and values.shape[2] in (2, 4) else None
     grey = values.ndim == 2 or values.shape[2] <= 2 or (data[:1] == b"\x89" and data[25] == 4)
@@ -185,7 +218,7 @@ def _decode_deep(data: bytes) -> Photo | None:
         pixels = np.repeat(plane[..., None], 3, 2)
     else:
         pixels = np.ascontiguousarray(values[..., 2::-1])
-    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif))
+    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp)
 
 
 def _kept(exif: Image.Exif | None) -> bytes | None:
@@ -204,6 +237,11 @@ def _kept(exif: Image.Exif | None) -> bytes | None:
         return kept.tobytes() if len(kept) else None
     except Exception:  # a tag of the wrong type: Pillow cannot write back everything it reads
         return None
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    found = image.info.get("xmp") or image.info.get(XMP_KEY)
+    return found.encode() if isinstance(found, str) else found if isinstance(found, bytes) else None
 
 
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
@@ -254,6 +292,8 @@ def _deep_png(planes: np.ndarray, photo: Photo) -> bytes:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photo.profile)))
     if photo.exif:
         chunks.append((b"eXIf", photo.exif.removeprefix(b"Exif\0\0")))
+    if photo.xmp:
+        chunks.append((b"iTXt", XMP_KEY.encode() + b"\0\0\0\0\0" + photo.xmp))
     chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), 4)), (b"IEND", b"")]
     parts = [b"\x89PNG\r\n\x1a\n"]
     for kind, body in chunks:
@@ -275,4 +315,7 @@ def _deep_tiff(planes: np.ndarray, photo: Photo) -> bytes:
     if photo.profile:
         tags.tagtype[ICC_TAG] = 7
         tags[ICC_TAG] = photo.profile
+    if photo.xmp:
+        tags.tagtype[XMP_TAG] = 1
+        tags[XMP_TAG] = photo.xmp
     return b"II*\0" + struct.pack("<I", 8) + tags.tobytes(8) + body
