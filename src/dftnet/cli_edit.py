@@ -176,7 +176,7 @@ def edit(
         _edit_folder(editor, photo, request, output, face, overwrite, quality, mark)
         return
     if swept is not None and sweep is not None:
-        _sweep(editor, photo, sweep, swept, request, face, overwrite)
+        _sweep(editor, photo, sweep, swept, request, face, overwrite, mark)
         return
     done = edit_photo(
         editor, photo, request, output,
@@ -198,7 +198,9 @@ def _sweep_output(photo: Path, sweep: str | None, output: Path | None) -> Path |
     return output if output is not None else photo.with_name(f"{photo.stem}-sweep.png")
 
 
-def _sweep(editor: Any, photo: Path, sweep: str, output: Path, request: Any, face: str, overwrite: bool) -> None:
+def _sweep(
+    editor: Any, photo: Path, sweep: str, output: Path, request: Any, face: str, overwrite: bool, mark: bool
+) -> None:
     from dftnet import sweep as sweeping
     from dftnet.photo import read_photo
 
@@ -207,7 +209,9 @@ def _sweep(editor: Any, photo: Path, sweep: str, output: Path, request: Any, fac
     name, levels = sweeping.parse_sweep(sweep)
     picture = read_photo(photo)
     chosen = editor.read(picture.pixels, face)
-    path = sweeping.sweep(editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite)
+    path = sweeping.sweep(
+        editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite, mark=mark
+    )
     print(f"{path}: face {chosen.index}, {name} at {', '.join(f'{level:g}' for level in levels)}")
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from dftnet.aus import Request, check_values
 from dftnet.editor import EditableFace, Editor
 from dftnet.media import atomic_path, write_image
-from dftnet.photo import Photo, write_photo
+from dftnet.photo import Photo, mark_edited, write_photo
 from dftnet.sheets import sheet
 
 STRIP_SIDE = 256
@@ -56,11 +56,12 @@ def sweep(
     *,
     request: Request | None = None,
     overwrite: bool = False,
+    mark: bool = True,
 ) -> Path:
     """Render `face` at each level of the AU or word `name`, on top of `request`, and write `output`.
 
     A name ending in .png, .jpg or .webp: a strip of the face with captions; .gif or .mp4: an animation there and
-    back; without a suffix: a folder with a picture of the whole photo for each level.
+    back; without a suffix: a folder with a picture of the whole photo for each level, marked as edited if `mark`.
     """
     output = Path(output)
     base = request or Request()
@@ -71,6 +72,8 @@ def sweep(
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
     if not suffix:
+        if mark:
+            mark_edited(picture, "dftnet", f"expression edited: {name} at several strengths")
         for level, asked in zip(levels, requests, strict=True):
             frame = replace(picture, pixels=editor.render(face, asked))
             write_photo(output / f"{name.replace(' ', '-')}-{level:.3f}.png", frame, overwrite)
