@@ -33,6 +33,8 @@ OVAL = (0.5, 0.61, 0.49, 0.60, 2.4)
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
+TRACE = 0.1
+"""Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
 TILE_PIXELS = 1 << 20
 """Photo pixels worked on at once; memory above the photo and its copy is about 100 bytes for each."""
 
@@ -114,6 +116,7 @@ def _prepare(crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture:
     down = _smooth_step((1 - at - 0.01) / 0.05)  # an open mouth comes close to the crop's lower border
     keep = mask[pad:-pad, pad:-pad] * down[:, None] * across[None, :]
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
+    paint *= _smooth_step(paint / TRACE)
     aligned = _warp(source, moved[pad:-pad, pad:-pad])
     painted = _agree(painted, aligned, paint)
     same = _sameness(aligned, painted)
