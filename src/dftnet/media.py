@@ -105,7 +105,8 @@ def decode_image(data: bytes, name: str = "image", at_least: int | None = None) 
                 if width * height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 if at_least is not None and max(width, height) > 2 * at_least:
-                    image.draft(None, (at_least, at_least))
+                    shrink = at_least / max(width, height)
+                    image.draft(None, (int(width * shrink), int(height * shrink)))
                 return _as_rgb(image)
     except Image.DecompressionBombError:
         raise ValueError(

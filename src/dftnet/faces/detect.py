@@ -25,6 +25,7 @@ _MIRRORED = [1, 0, 2, 4, 3]
 _WINDOW = 160
 _FACE_IN_WINDOW = 72.0
 _SURE = 0.9
+_LOOKS = 6
 
 
 class Face(NamedTuple):
@@ -111,15 +112,30 @@ class FaceDetector:
 
     def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
         """The same face with landmarks averaged over a window of fixed size and its mirror image."""
-        dx, dy = (face.landmarks[1] - face.landmarks[0]).tolist()
-        angle = float(np.arctan2(dy, dx)) if (dx or dy) else 0.0
-        best = self._in_window(bgr, face, angle)
+        best = self._upright(bgr, face, _roll(face.landmarks))
         if best is None or best.score < _SURE:
             for turn in (0.5 * np.pi, -0.5 * np.pi, np.pi):
-                other = self._in_window(bgr, face, angle + turn)
+                other = self._in_window(bgr, face, turn)
                 if other is not None and (best is None or other.score > best.score + 0.02):
-                    best = other
+                    best = self._upright(bgr, face, turn) or best
         return face if best is None else best
+
+    def _upright(self, bgr: np.ndarray, face: Face, angle: float) -> Face | None:
+        """Turns the window until the face in it looks upright.
+
+        Of a tilted face YuNet reports only about half the tilt, so each look corrects by twice what it sees.
+        """
+        best = None
+        for look in range(_LOOKS):
+            seen = self._in_window(bgr, face, angle)
+            if seen is None:
+                return best
+            best = seen
+            left = (_roll(seen.landmarks) - angle + np.pi) % (2 * np.pi) - np.pi
+            if abs(left) < (0.004 if look < 2 else 0.08):
+                break
+            angle += float(np.clip(2.0 * left, -0.6, 0.6))
+        return best
 
     def _in_window(self, bgr: np.ndarray, face: Face, angle: float) -> Face | None:
         """What a window turned by `angle` (radians) and its mirror image show of `face`; None if nothing."""
@@ -144,6 +160,15 @@ class FaceDetector:
         linear = np.linalg.inv(window_from_image[:, :2])
         landmarks = (np.mean(found, axis=0) - window_from_image[:, 2]) @ linear.T
         return Face(face.box, landmarks.astype(np.float32), float(np.mean(scores)))
+
+
+def _roll(landmarks: np.ndarray) -> float:
+    """How far a face is turned (radians, clockwise in the image): mean of eye line and eyes-to-mouth line."""
+    points = landmarks.astype(np.float64)
+    across = points[1] - points[0]
+    down = (points[3] + points[4]) / 2 - (points[0] + points[1]) / 2
+    total = across + np.array([down[1], -down[0]])
+    return float(np.arctan2(total[1], total[0]))
 
 
 def _upright_window(centre: np.ndarray, angle: float, scale: float) -> np.ndarray:

@@ -1,0 +1,122 @@
+"""The detector on a real face: landmarks, order, scale, turns, tight crops, and pictures without a face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from dftnet.faces.align import align, crop_from_image, invert, template_points, transform
+from dftnet.faces.detect import Face, FaceDetector
+
+# right eye, left eye, nose, right and left mouth corner of skimage.data.astronaut(), read off by hand
+TRUTH = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def detect() -> FaceDetector:
+    return FaceDetector()
+
+
+def only(faces: list[Face]) -> Face:
+    assert len(faces) == 1
+    return faces[0]
+
+
+def test_landmarks_of_a_face(photo, detect):
+    face = only(detect(photo))
+    assert face.score > 0.8
+    assert face.landmarks.dtype == np.float32
+    assert np.abs(face.landmarks - TRUTH).max() < 4
+    x, y, w, h = face.box
+    assert x < 201 < 244 < x + w
+    assert y < 104 < 144 < y + h
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.5, 2.0, 5.0])
+def test_landmarks_do_not_depend_on_the_size_of_the_photo(photo, detect, scale):
+    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    face = detect(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=flags))[0]
+    found = (face.landmarks + 0.5) / scale - 0.5
+    assert np.abs(found - detect(photo)[0].landmarks).max() < 3.5
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_photos_give_upright_crops(photo, detect, turns):
+    crop, _ = align(photo, detect(photo)[0].landmarks, 64)
+    turned = np.ascontiguousarray(np.rot90(photo, turns))
+    other, _ = align(turned, detect(turned)[0].landmarks, 64)
+    assert np.abs(crop.astype(int) - other).mean() < 14
+
+
+@pytest.mark.parametrize("degrees", [-40, 25, 60])
+def test_tilted_heads(photo, detect, degrees):
+    matrix = cv2.getRotationMatrix2D((222, 125), degrees, 1.0)
+    tilted = cv2.warpAffine(photo, matrix, (512, 512), borderMode=cv2.BORDER_REFLECT)
+    face = detect(tilted)[0]
+    truth = crop_from_image(transform(matrix, TRUTH), 128)
+    found = crop_from_image(face.landmarks, 128)
+    roll, true_roll = (np.degrees(np.arctan2(m[1, 0], m[0, 0])) for m in (found, truth))
+    assert abs(roll - true_roll) < 12
+    corners = transform(invert(truth), np.array([[38, 48], [90, 48], [64, 98]]))
+    assert np.abs(transform(found, corners) - [[38, 48], [90, 48], [64, 98]]).max() < 16
+
+
+@pytest.mark.parametrize("box", [(170, 60, 275, 165), (185, 80, 262, 160)])
+def test_a_face_that_fills_the_frame(photo, detect, box):
+    x0, y0, x1, y1 = box
+    tight = np.ascontiguousarray(photo[y0:y1, x0:x1])
+    for scale in (1, 2, 6):
+        face = detect(cv2.resize(tight, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))[0]
+        found = (face.landmarks + 0.5) / scale - 0.5 + [x0, y0]
+        assert np.abs(found - TRUTH).max() < 7
+
+
+def test_several_faces_largest_first_and_in_their_places(photo, detect):
+    face = photo[40:200, 130:310]
+    wall = np.full((400, 700, 3), 128, np.uint8)
+    wall[200:280, 40:130] = cv2.resize(face, (90, 80), interpolation=cv2.INTER_AREA)
+    wall[100:260, 200:380] = face
+    wall[60:300, 400:670] = cv2.resize(face, (270, 240), interpolation=cv2.INTER_LINEAR)
+    faces = detect(wall)
+    assert len(faces) == 3
+    assert [round(float(f.landmarks[2, 0])) // 200 for f in faces] == [2, 1, 0]
+    assert faces[0].box[2] > faces[1].box[2] > faces[2].box[2]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (8, 8), (30, 2000), (64, 64)])
+def test_pictures_without_a_face(detect, shape):
+    assert detect(np.full((*shape, 3), 90, np.uint8)) == []
+
+
+def test_noise_has_no_face(detect):
+    assert detect(np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)) == []
+
+
+@pytest.mark.parametrize("bad", [np.zeros((9, 9)), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)])
+def test_other_layouts_are_refused(detect, bad):
+    with pytest.raises(ValueError, match=r"uint8 RGB"):
+        detect(bad)
+
+
+def test_options_are_checked():
+    with pytest.raises(ValueError, match=r"max_side"):
+        FaceDetector(max_side=10)
+
+
+def test_nothing_is_printed(photo, capfd):
+    FaceDetector()(photo)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_alignment_puts_the_eyes_on_the_template(photo, detect):
+    landmarks = detect(photo)[0].landmarks
+    matrix = crop_from_image(landmarks, 128)
+    eyes = transform(invert(matrix), template_points(128)[:2])
+    assert np.abs(eyes - TRUTH[:2]).max() < 6
