@@ -196,12 +196,13 @@ def _decode_deep(data: bytes) -> Photo | None:
         return None
     if bits != 16 or not 0 < width * height <= media.MAX_PIXELS:
         return None
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    log: Any = cv2 if hasattr(cv2, "getLogLevel") else cv2.utils.logging  # moved in OpenCV 5
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
     if values is None or values.dtype != np.uint16:
         return None
     exif: Image.Exif | None = None
