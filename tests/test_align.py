@@ -17,7 +17,7 @@ def test_template_in_pixels():
 def test_landmarks_on_the_template_give_the_identity():
     points = template_points(128)
     mouth = points[2]
-    landmarks = np.array([points[0], points[1], (64, 60), mouth - (20, 3), mouth + (20, 3)])
+    landmarks = np.array([points[0], points[1], [64, 60], mouth - np.array([20, 3]), mouth + np.array([20, 3])])
     assert np.allclose(crop_from_image(landmarks, 128), [[1, 0, 0], [0, 1, 0]], atol=1e-12)
 
 
