@@ -71,6 +71,14 @@ def train_aus(
     images: Annotated[int, typer.Option(help="Images to see in all.", min=1)] = 400_000,
     labels: Annotated[str, typer.Option(help='Labels to train on: "labels", or NAME of labels-NAME.npz.')] = "labels",
     batch: Annotated[int, typer.Option(help="Images of a step.", min=2)] = 96,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="After training, logit → GAIN · logit + OFFSET of an AU, e.g. AU45=1.5,0.85.",
+            metavar="AU=GAIN,OFFSET",
+            show_default=False,
+        ),
+    ] = None,
     precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = "bfloat16",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is one a core.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
@@ -79,12 +87,13 @@ def train_aus(
 
     The same command again resumes where it was interrupted.
     """
-    from dftnet.train_aus import TrainAUsConfig
+    from dftnet.train_aus import TrainAUsConfig, parse_calibration
     from dftnet.train_aus import train_aus as train
 
     config = TrainAUsConfig(
-        images=images, labels=labels, batch=batch, precision=precision, threads=threads, seed=seed
-    )
+        images=images, labels=labels, batch=batch, precision=precision, threads=threads, seed=seed,
+        calibration=parse_calibration(calibrate or []),
+    )  # fmt: skip
     print(train(data, run, config))
 
 

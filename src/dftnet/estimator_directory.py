@@ -68,6 +68,8 @@ def write_estimator(
     with torch.no_grad():
         aus = exported(image)
     save_file({"image": torch.from_numpy(crops), "aus": aus}, str(path / "example.safetensors"))
+    for name in ("estimator.safetensors", "example.safetensors"):
+        (path / name).chmod(0o644)  # the library makes them private
     write_onnx(exported, {"image": image}, ["aus"], path / "estimator.onnx", {"format": FORMAT})
     document = {
         "format": FORMAT,

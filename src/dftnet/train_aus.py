@@ -30,12 +30,13 @@ from torch import Tensor, nn
 
 from dftnet import media
 from dftnet.augment import JitterConfig
+from dftnet.aus import AU_NAMES, au_name
 from dftnet.checkpoint import load_state, save_state
 from dftnet.data import FaceData
 from dftnet.estimator_batches import EstimatorBatches
 from dftnet.estimator_directory import write_estimator
 from dftnet.metrics import icc, mean_absolute_error, pearson
-from dftnet.models.estimator import Estimator, EstimatorConfig
+from dftnet.models.estimator import Estimator, EstimatorConfig, calibrate
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -66,6 +67,8 @@ class TrainAUsConfig:
     """Clip the gradient to this norm."""
     labels: str = "labels"
     """Which labels of the set to train on: "labels", or NAME for its labels-NAME.npz."""
+    calibration: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """AU → (gain, offset): after training its logit becomes gain · logit + offset (see models.estimator.calibrate)."""
     precision: str = "bfloat16"
     """"bfloat16" mixed precision, or "float32" (for processors that only emulate it)."""
     threads: int = 0
@@ -89,6 +92,9 @@ class TrainAUsConfig:
             raise ValueError("batch is 1; the batch statistics need 2 or more")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        unknown = [name for name in self.calibration if name not in AU_NAMES]
+        if unknown:
+            raise ValueError(f"calibration names {', '.join(unknown)}; known are {', '.join(AU_NAMES)}")
 
 
 def regression(predicted: Tensor, aus: Tensor, variance: Tensor, high_weight: float) -> Tensor:
@@ -281,6 +287,7 @@ def train_aus(
             _loop(training, data, log, run, pool, workers, progress)
     finally:
         log.close()
+    calibrate(training.average, config.calibration)
     results = {split: training.validate(data, split) for split in ("validation", "test") if len(data.rows(split))}
     provenance = {
         "command": "dftnet train-aus",
@@ -292,6 +299,19 @@ def train_aus(
     alignment = data.info.get("alignment", {})
     write_estimator(training.average.cpu(), run / "model", alignment, provenance, results)
     return run / "model"
+
+
+def parse_calibration(items: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """["AU45=1.5,0.85"] → {"AU45": (1.5, 0.85)}; ValueError for anything that does not read so."""
+    curves = {}
+    for item in items:
+        name, _, numbers = item.partition("=")
+        try:
+            gain, offset = (float(number) for number in numbers.split(","))
+        except ValueError:
+            raise ValueError(f"{item!r} is not AU=GAIN,OFFSET; write it like AU45=1.5,0.85") from None
+        curves[au_name(name)] = (gain, offset)
+    return curves
 
 
 def for_data(config: TrainAUsConfig, data: FaceData) -> TrainAUsConfig:

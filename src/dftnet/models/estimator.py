@@ -13,6 +13,7 @@ and the jitter of training makes it bear a few pixels of error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -131,3 +132,17 @@ class Estimator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """[b, 3, S, S] in [-1, 1] → intensities [b, K] in [0, 1], float32."""
         return torch.sigmoid(self.head(self.code(image)).float())
+
+
+@torch.no_grad()
+def calibrate(estimator: Estimator, curves: Mapping[str, tuple[float, float]]) -> None:
+    """Change outputs in place: AU → (gain, offset) makes logit → gain · logit + offset, folded into the head.
+
+    For labels whose scale is known to be off, e.g. closed eyes labelled 0.6. Raises ValueError for an unknown AU.
+    """
+    for name, (gain, offset) in curves.items():
+        if name not in estimator.config.au_names:
+            raise ValueError(f"cannot calibrate {name!r}; the estimator reads {', '.join(estimator.config.au_names)}")
+        row = estimator.config.au_names.index(name)
+        estimator.head.weight[row] *= gain
+        estimator.head.bias[row] = estimator.head.bias[row] * gain + offset
