@@ -63,6 +63,9 @@ LIVE_SOURCES: dict[str, str] = {
 }
 """Sources that look at pixels → the module that enters them, imported when first asked for: they stand on higher levels."""
 
+FILE_FORMATS = "dftnet.faces.au_formats"
+"""The module that enters the label file formats."""
+
 
 def register(name: str) -> Callable[[Callable[..., AUSource]], Callable[..., AUSource]]:
     """Class decorator: enters a source under `name`."""
@@ -76,10 +79,8 @@ def register(name: str) -> Callable[[Callable[..., AUSource]], Callable[..., AUS
 
 def make_source(name: str, *args, **options) -> AUSource:
     """The registered source `name`; an unknown name is a ValueError that lists the known ones."""
-    from dftnet.faces import au_formats  # noqa: F401  enters the file formats
-
-    if name in LIVE_SOURCES and name not in AU_SOURCES:
-        importlib.import_module(LIVE_SOURCES[name])
+    if name not in AU_SOURCES:
+        importlib.import_module(LIVE_SOURCES.get(name, FILE_FORMATS))
     if name not in AU_SOURCES:
         known = ", ".join(sorted({*AU_SOURCES, *LIVE_SOURCES}))
         raise ValueError(f"unknown AU source {name!r}; known: {known}")
