@@ -42,9 +42,9 @@ class Maps(NamedTuple):
     """[n, 3, S, S] in [-1, 1], the edited crop."""
 
 
-def model_directory(path: str | Path | None, default: str) -> Path:
-    """A path, the name of a shipped model, or None for the shipped `default`; ValueError if there is none."""
-    names = sorted(entry.name for entry in WEIGHTS.glob("*") if (entry / "config.json").is_file())
+def model_directory(path: str | Path | None, default: str, graph: str = "config.json") -> Path:
+    """A path, the name of a shipped model with the file `graph`, or None for the shipped `default`; ValueError if none."""
+    names = sorted(entry.name for entry in WEIGHTS.glob("*") if (entry / graph).is_file())
     if path is None and default not in names:
         raise ValueError(f"no model {default!r} is shipped with this installation; name a model directory")
     candidate = WEIGHTS / default if path is None else Path(path)
@@ -101,9 +101,7 @@ class _Session:
         joined = {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._wanted)}
         for name, value in joined.items():
             if not np.isfinite(value).all():
-                raise ValueError(
-                    f"{self.directory / self.graph}: {name!r} is not finite; the model is broken"
-                )
+                raise ValueError(f"{self.directory / self.graph}: {name!r} is not finite; the model is broken")
         return joined
 
 
@@ -127,7 +125,7 @@ class GeneratorSession(_Session):
         threads: int | None = None,
         providers: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(model_directory(path, DEFAULT_GENERATOR), threads, providers)
+        super().__init__(model_directory(path, DEFAULT_GENERATOR, self.graph), threads, providers)
         self.conditioning: str = self.config.get("conditioning", "target")
         if self.conditioning not in CONDITIONINGS:
             known = ", ".join(CONDITIONINGS)
@@ -162,7 +160,7 @@ class EstimatorSession(_Session):
         threads: int | None = None,
         providers: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(model_directory(path, DEFAULT_ESTIMATOR), threads, providers)
+        super().__init__(model_directory(path, DEFAULT_ESTIMATOR, self.graph), threads, providers)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """crops uint8 [n, S, S, 3] → float32 [n, K] in [0, 1], in the order of `au_names`."""
