@@ -86,7 +86,7 @@ def collect(source: str | Path) -> Collection:
         if any(part.startswith(".") for part in relative.parts):
             continue
         suffix = file.suffix.lower()
-        if suffix in IMAGE_SUFFIXES or (len(files) == 1 and suffix not in (*VIDEO_SUFFIXES, ".tar")):
+        if suffix in IMAGE_SUFFIXES or (source.is_file() and suffix not in (*VIDEO_SUFFIXES, ".tar")):
             folder = relative.parent.as_posix()
             numbers[folder] = numbers.get(folder, 0) + 1
             found.photos.append(Photo(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder]))

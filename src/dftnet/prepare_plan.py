@@ -61,7 +61,7 @@ def make_plan(
     found = collect(input)
     plan = {
         "photos": found.fingerprint(), "settings": asdict(settings), "shares": shares, "shard": SHARD,
-        "labels": [table.kind, table.raw_range, _labels_sha256(table.path)] if table else None,
+        "labels": [table.kind, table.raw_range, _labels_sha256(table.path)] if table else [source.kind, source.note],
     }  # fmt: skip
     fingerprint = hashlib.sha256(json.dumps(plan).encode()).hexdigest()
     run = Run(output, settings, found, unique_keys(found.photos), [], table, source, fingerprint)
