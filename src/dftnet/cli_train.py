@@ -34,6 +34,10 @@ def train(
         int | None,
         typer.Option(help="Images to train on in all; every phase and interval shrinks or grows with it.", min=1),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A model directory to start the generator from (fine-tuning), in place of random weights."),
+    ] = None,
     assign: Annotated[
         list[str] | None,
         typer.Option("--set", help="name=value of any field, e.g. batch=32, weights.pair=20, generator.skips=false."),
@@ -58,7 +62,7 @@ def train(
     chosen = configuration.load(config) if config else configuration.preset(preset, size)
     if images:
         chosen = configuration.stretch(chosen, images)
-    chosen = configuration.override(chosen, assign or [])
+    chosen = configuration.override(chosen, [*(assign or []), *([f"init={init}"] if init else [])])
     print(run_training(data, run, chosen, quiet=quiet))
 
 

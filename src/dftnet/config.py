@@ -35,6 +35,10 @@ class TrainConfig:
     """The last so many of them, over which the learning rate falls linearly to 0."""
     warp_images: int = 0
     """The first so many images train the warp alone, on pairs of one person, without a critic."""
+    paint_images: int = 0
+    """The next so many train both paths, on pairs and the guide, still without a critic."""
+    init: str = ""
+    """Start the generator from this model directory (of the same architecture) in place of random weights."""
     batch: int = 25
     """Images a step, over all processes."""
     learning_rate: float = 1e-4
@@ -100,6 +104,10 @@ class TrainConfig:
             raise ValueError(
                 f"generator.au_count is {self.generator.au_count} but critic.au_count {self.critic.au_count}; make them equal"
             )
+        if (self.warp_images or self.paint_images) and not (self.pair_share or self.guide):
+            raise ValueError(
+                "warp_images and paint_images train on pairs or a guide; set pair_share above 0, or both to 0"
+            )
         if self.warp_images and (self.generator.kind != "dftnet" or not self.pair_share):
             raise ValueError("warp_images needs a DFT-Net generator and pair_share above 0; set warp_images to 0")
         if self.weights.condition_aligned and self.generator.kind != "dftnet":
@@ -155,6 +163,7 @@ def stable(size: int = 128) -> TrainConfig:
         images=6_000_000,
         decay_images=2_000_000,
         warp_images=300_000,
+        paint_images=300_000,
         batch=64,
         learning_rate=2e-4,
         critic_steps=1,
@@ -182,6 +191,7 @@ def tiny(size: int = 32) -> TrainConfig:
         images=96,
         decay_images=32,
         warp_images=32,
+        paint_images=16,
         batch=8,
         guide="",
         weights=replace(config.weights, guide=0.0, guide_aligned=0.0, condition_aligned=1.0),
@@ -264,7 +274,7 @@ def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
 def stretch(config: TrainConfig, images: int) -> TrainConfig:
     """The same schedule over another number of images: phases, decay, averaging and all intervals but the log's in proportion."""
     ratio = images / config.images
-    names = ("decay_images", "warp_images", "sample_images", "validate_images", "checkpoint_images")
+    names = ("decay_images", "warp_images", "paint_images", "sample_images", "validate_images", "checkpoint_images")
     scaled = {name: round(getattr(config, name) * ratio) for name in names}
     scaled |= {
         name: max(1, value) for name, value in scaled.items() if name.endswith(("sample_images", "validate_images"))

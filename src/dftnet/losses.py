@@ -72,6 +72,11 @@ class LossWeights:
         """The generator's weights: all but the critic's penalty."""
         return self._positive([n for n in asdict(self) if n != "gradient_penalty"])
 
+    def paint_phase(self) -> dict[str, float]:
+        """The generator's weights while both paths train but no critic does."""
+        critics = ("adversarial", "condition", "adversarial_aligned", "condition_aligned", "pair_features")
+        return {name: value for name, value in self.generator().items() if name not in critics}
+
     def warp_phase(self) -> dict[str, float]:
         """The generator's weights while only the warp trains and no critic exists."""
         return self._positive(["pair_aligned", "guide_aligned", "identity", "total_variation"])
@@ -232,18 +237,18 @@ def critic_terms(
 
 def generator_terms(
     generator: Generator,
-    critic: Critic,
+    critic: Critic | None,
     batch: Batch,
     weights: Mapping[str, float],
     *,
     guide: nn.Module | None = None,
     attention_target: float = 1.0,
 ) -> tuple[dict[str, Tensor], Edit]:
-    """L_G of section 2.3, unweighted, for exactly the names in `weights`; and the edit. Regularisers of Φ and A are means over
+    """L_G of section 2.3, unweighted, for exactly the names in `weights`; and the edit. Without a critic the weights must not
+    name its losses. Regularisers of Φ and A are means over
     both passes where there is a second one."""
     edit = generator(batch.image, generator.condition(batch.aus, batch.target))
-    realness, aus = critic(edit.image)
-    terms = {"adversarial": generator_adversarial(realness), "condition": condition(aus, batch.target)}
+    terms = critics_terms(critic, edit, batch, weights) if critic is not None else {}
     passes = [edit]
     if "reconstruction" in weights:
         back = generator(edit.image, generator.condition(batch.target, batch.aus))
@@ -252,18 +257,12 @@ def generator_terms(
     if "identity" in weights:
         same = generator(batch.image, generator.condition(batch.aus, batch.aus))
         terms["identity"] = reconstruction(same.image, batch.image)
-    if "condition_aligned" in weights or "adversarial_aligned" in weights:
-        realness_aligned, aus_aligned = critic(edit.parts["aligned"])
-        terms["condition_aligned"] = condition(aus_aligned, batch.target)
-        terms["adversarial_aligned"] = generator_adversarial(realness_aligned)
     if guide is not None:
         terms |= guide_terms(guide, edit, batch, weights)
     if "pair" in weights:
         terms["pair"] = pair_distance(edit.image, batch.true, batch.paired)
     if "pair_aligned" in weights:
         terms["pair_aligned"] = pair_distance(edit.parts["aligned"], batch.true, batch.paired)
-    if "pair_features" in weights:
-        terms["pair_features"] = pair_features(critic, edit.image, batch.true, batch.paired)
     terms.update(regularisers(passes, weights, attention_target))
     return {name: terms[name] for name in weights}, edit
 
@@ -280,6 +279,19 @@ def regularisers(passes: list[Edit], weights: Mapping[str, float], attention_tar
         zero = passes[0].image.new_zeros(())
         flows = [e.parts["flow"] for e in passes if "flow" in e.parts]
         terms["total_variation"] = torch.stack([total_variation(f) for f in flows]).mean() if flows else zero
+    return terms
+
+
+def critics_terms(critic: Critic, edit: Edit, batch: Batch, weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """What the critic tells the generator: its halves of Eqs. 6 and 7, the same on X_a where asked, and its features."""
+    realness, aus = critic(edit.image)
+    terms = {"adversarial": generator_adversarial(realness), "condition": condition(aus, batch.target)}
+    if "condition_aligned" in weights or "adversarial_aligned" in weights:
+        realness_aligned, aus_aligned = critic(edit.parts["aligned"])
+        terms["condition_aligned"] = condition(aus_aligned, batch.target)
+        terms["adversarial_aligned"] = generator_adversarial(realness_aligned)
+    if "pair_features" in weights:
+        terms["pair_features"] = pair_features(critic, edit.image, batch.true, batch.paired)
     return terms
 
 

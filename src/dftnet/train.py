@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from dftnet import distributed
 from dftnet.aus import AU_NAMES
 from dftnet.batches import BatchSource
-from dftnet.checkpoint import load_state, save_state
+from dftnet.checkpoint import load_generator, load_state, save_state
 from dftnet.config import TrainConfig, from_dict, to_dict
 from dftnet.data import FaceData
 from dftnet.estimator_directory import load_estimator
@@ -51,7 +51,15 @@ class Players:
     def build(cls, config: TrainConfig, device: torch.device) -> Players:
         """Untrained, the same on every process: the seed decides."""
         torch.manual_seed(config.seed)
-        generator = channels_last(build_generator(config.generator).to(device))
+        generator = build_generator(config.generator)
+        if config.init:
+            start = load_generator(config.init)
+            if start.config != config.generator:
+                raise ValueError(
+                    f"{config.init} has another architecture: {start.config}; train with that one, or without --init"
+                )
+            generator.load_state_dict(start.state_dict())
+        generator = channels_last(generator.to(device))
         critic = channels_last(Critic(config.critic).to(device))
 
         def adam(module: nn.Module) -> torch.optim.Adam:
@@ -104,6 +112,8 @@ class Trainer:
         if images_seen < self.config.warp_images:
             batch = self.source.batch(images_seen, all_pairs=self.guide is None)
             values = self._warp_step(batch)
+        elif images_seen < self.config.warp_images + self.config.paint_images:
+            values, _ = self._generator_step(self.source.batch(images_seen), None)
         else:
             values = self._adversarial_step(self.source.batch(images_seen), images_seen, index)
         self.players.update_average(self.config.batch, images_seen, self.config)
@@ -120,7 +130,7 @@ class Trainer:
         values: dict[str, Tensor] = {}
         generator = self.players.generator
         if (index + 1) % self.config.critic_steps == 0:
-            values, edit = self._generator_step(batch)
+            values, edit = self._generator_step(batch, self.players.critic)
         if self.config.critic_steps > 1:
             with torch.no_grad(), self.autocast():
                 edit = self.forward(batch.image, generator.condition(batch.aus, batch.target))
@@ -141,15 +151,15 @@ class Trainer:
         self.players.critic_adam.step()
         return terms
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Edit]:
-        weights = self.config.weights.generator()
-        critic = self.players.critic.requires_grad_(False)
+    def _generator_step(self, batch: Batch, critic: Critic | None) -> tuple[dict[str, Tensor], Edit]:
+        weights = self.config.weights.generator() if critic else self.config.weights.paint_phase()
+        self.players.critic.requires_grad_(False)
         with self.autocast():
             terms, edit = generator_terms(
                 self.forward, critic, batch, weights, guide=self.guide, attention_target=self.config.attention_target
             )
         extra = self._update_generator(weighted_sum(terms, weights))
-        critic.requires_grad_(True)
+        self.players.critic.requires_grad_(True)
         return extra | terms | _health(edit), edit
 
     def _update_generator(self, loss: Tensor) -> dict[str, Tensor]:
@@ -208,7 +218,7 @@ def train(
         while images_seen < end:
             values = trainer.step(images_seen, index)
             before, images_seen = images_seen, images_seen + config.batch
-            index = 0 if before < config.warp_images <= images_seen else index + 1
+            index = 0 if _starts_phase(config, before, images_seen) else index + 1
 
             def due(interval: int, before: int = before, now: int = images_seen) -> bool:
                 return before // interval < now // interval or now >= end
@@ -333,6 +343,10 @@ def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:
     if tuple(session.au_names) != tuple(faces.au_names) or session.size != faces.size:
         return lambda images: critic(images)[1]
     return lambda images: torch.from_numpy(session(to_uint8(images.float().cpu().numpy()))).to(device)
+
+
+def _starts_phase(config: TrainConfig, before: int, now: int) -> bool:
+    return any(before < end <= now for end in (config.warp_images, config.warp_images + config.paint_images))
 
 
 def _finite(value: float) -> bool:

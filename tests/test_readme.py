@@ -1,0 +1,56 @@
+"""Every `dftnet …` command of the README and the docs parses; every file that they name exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from dftnet.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                line = line.split("  #")[0]
+                found += [(page.name, c.strip()) for c in re.split(r"&&|;", line) if re.match(r"\s*dftnet ", c)]
+                if " -m dftnet " in line:
+                    found.append((page.name, "dftnet " + line.split(" -m dftnet ")[1]))
+    return found
+
+
+def test_there_are_commands():
+    assert any(command.startswith("dftnet edit") for _, command in commands())
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_command_parses(page, command):
+    root = typer.main.get_command(app)
+    words = shlex.split(command)[1:]
+    assert words, page
+    if words[0].startswith("-"):
+        return
+    verb = root.commands[words[0]]
+    missing = (click.exceptions.BadParameter,)
+    try:
+        verb.make_context(words[0], words[1:], resilient_parsing=False)
+    except missing as error:  # a path that only exists on the reader's disk
+        assert "does not exist" in str(error), f"{page}: {command}: {error}"
+    except Exception as error:
+        assert type(error).__name__ != "NoSuchOption", f"{page}: {command}: {error}"
+        assert "does not exist" in str(error), f"{page}: {command}: {error}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", page.read_text()):
+        path = next(filter(None, target))
+        if not path.startswith("http"):
+            assert (page.parent / path).exists(), f"{page.name} names {path}"
