@@ -212,7 +212,7 @@ def _sweep(
     path = sweeping.sweep(
         editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite, mark=mark
     )
-    print(f"{path}: face {chosen.index}, {name} at {', '.join(f'{level:g}' for level in levels)}")
+    print(f"{path}: face {chosen.index}, {name} at {', '.join(f'{level:.3g}' for level in levels)}")
 
 
 def _refuse_for_folders(photo: Path, output: Path | None, maps: Path | None, sweep: str | None) -> None:

@@ -84,7 +84,7 @@ def sweep(
         rows = [frames[start : start + 8] for start in range(0, len(frames), 8)]
         blank = np.full_like(frames[0], 255)
         rows[-1] = rows[-1] + [blank] * (len(rows[0]) - len(rows[-1]))
-        texts = [f"{name} {level:g}" for level in levels]
+        texts = [f"{name} {level:.3g}" for level in levels]
         strips = [sheet([row], texts[8 * i : 8 * i + 8]) for i, row in enumerate(rows)]
         return write_image(output, np.vstack(strips), overwrite)
     there_and_back = [*frames, *frames[-2:0:-1]]
