@@ -53,7 +53,7 @@ def test_the_card(made: FaceData):
     text = printed(made, made.rows("all"))
     for part in (
         "24 faces of 8 people, 32x32, 1 shards", "generic (a CSV), raw 0 to 5", "train 18, test 6", "web 20, film 4",
-        "happy 2", "s0 (3)", "absent  AU01", "3 grey", "lip corner puller     0.500",
+        "happy 2", "s0 (3)", "absent  AU01", "3 grey", "lip corner puller  0.500",
     ):  # fmt: skip
         assert part in text, part
     assert "6 faces of 2 people" in printed(made, made.rows("test"))

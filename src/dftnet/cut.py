@@ -142,7 +142,7 @@ class Cutter:
             points = ((given + 0.5) / ratio - 0.5).astype(np.float32)
             found = [Face(np.array([0, 0, width, height], np.float32), points, 1.0)]
         else:
-            found = self.detector(image)
+            found = self._detect(image)
         if not found:
             skipped.append([name, "no face", f"none found in {width}x{height} pixels"])
         for number, face in enumerate(found[:1] if settings.faces == "largest" else found):
@@ -165,12 +165,23 @@ class Cutter:
                 "crop_from_image": matrix.tolist(), "face_pixels": pixels, "sharpness": sharpness,
             }, crop  # fmt: skip
 
+    def _detect(self, image: np.ndarray) -> list[Face]:
+        """Looks at no more pixels than the smallest face wanted needs (20 across its crop); if in vain, at all."""
+        full = self.settings.detector_side
+        enough = max(320, round(max(image.shape[:2]) * 20 / max(1, self.settings.min_face)))
+        self.detector.max_side = min(full, enough)
+        found = self.detector(image)
+        if not found and enough < min(full, max(image.shape[:2])):
+            self.detector.max_side = full
+            found = self.detector(image)
+        return found
+
     def _refuse(self, crop: np.ndarray, pixels: float, sharpness: float) -> tuple[str, str] | None:
         """(reason, detail) where a crop is not fit for training."""
         settings = self.settings
         if pixels < settings.min_face:
             return "face too small", f"{pixels:.0f} pixels across the crop, at least {settings.min_face} are asked for"
-        if settings.grey == "skip" and float(np.ptp(crop, axis=2).mean()) < 4.0:
+        if settings.grey == "skip" and _colour(crop) < 4.0:
             return "grey", "no colour (grey=keep takes it)"
         if sharpness < settings.min_sharpness:
             return "blurred", f"sharpness {sharpness:.0f}, at least {settings.min_sharpness:g} is asked for"
@@ -180,6 +191,13 @@ class Cutter:
 def _sharpness(crop: np.ndarray) -> float:
     """Variance of the Laplacian of the grey crop."""
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+
+
+def _colour(crop: np.ndarray) -> float:
+    """Mean over the pixels of the largest minus the smallest channel."""
+    red, green, blue = cv2.split(crop)
+    pairs = ((red, green), (green, blue), (red, blue))
+    return sum(cv2.mean(cv2.absdiff(one, other))[0] for one, other in pairs) / 2
 
 
 def read_chunk(path: Path) -> tuple[list[dict], list[list[str]], list[tuple[str, bytes]]]:

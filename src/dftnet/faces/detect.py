@@ -62,7 +62,7 @@ class FaceDetector:
             raise ValueError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
         if min(image.shape[:2]) < 8:
             return []
-        bgr = np.ascontiguousarray(image[:, :, ::-1])
+        bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
         faces = self._first_look(bgr)
         if self.refine:
             faces = _distinct([self._second_look(bgr, face) for face in faces])
@@ -145,7 +145,7 @@ class FaceDetector:
         window = _shrinking_warp(bgr, window_from_image, scale)
         found, scores = [], []
         for mirror in (False, True):
-            view = np.ascontiguousarray(window[:, ::-1]) if mirror else window
+            view = cv2.flip(window, 1) if mirror else window
             seen = _consensus(self._opinions.detect(view)[1])
             if seen is None:
                 continue
