@@ -46,10 +46,10 @@ def main() -> None:
                 session(crops, aus[0], aus[1])
                 if round_number >= 3:
                     times[name].append((time.perf_counter() - start) / arguments.batch * 1e3)
-    for name, values in times.items():
-        low, middle, high = np.percentile(values, [5, 50, 95])
+    for name, ms in times.items():
+        low, middle, high = np.percentile(ms, [5, 50, 95])
         print(
-            f"{name:12} median {middle:7.2f} ms a face, 5 to 95 % {low:.2f} to {high:.2f}, {len(values)} rounds of {arguments.batch}"
+            f"{name:12} median {middle:7.2f} ms a face, 5 to 95 % {low:.2f} to {high:.2f}, {len(ms)} rounds of {arguments.batch}"
         )
     ratio = np.median(times["DFT-Net"]) / np.median(times["GANimation"])
     print(f"DFT-Net / GANimation {ratio:.3f} on {arguments.threads} threads")

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from dftnet import checkpoint  # noqa: E402
 from dftnet.checkpoint import load_generator, load_state, save_state, states  # noqa: E402
 from dftnet.config import preset, to_dict  # noqa: E402
-from dftnet.train import learning_rate, train  # noqa: E402
+from dftnet.train import export_run, learning_rate, train  # noqa: E402
 from dftnet.trainlog import collapse  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
@@ -190,3 +190,37 @@ def test_the_papers_losses_train_too(faces, tmp_path, name):
     train(faces, tmp_path / "run", config)
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert {"critic_gradient_penalty", "reconstruction", "attention", "adversarial"} <= lines[0].keys()
+
+
+def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp_path):
+    run = tmp_path / "run"
+    train(faces, run, TINY, quiet=True, stop_after=32)
+    model = export_run(run, tmp_path / "model", faces)
+    assert json.loads((model / "config.json").read_text())["provenance"]["images_seen"] == 32
+    other = replace(TINY, init=str(model), images=8, decay_images=0, learning_rate=0.0)
+    train(faces, tmp_path / "next", other, quiet=True)
+    a, b = load_generator(model).state_dict(), load_generator(tmp_path / "next" / "model").state_dict()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    with pytest.raises(ValueError, match="no training run"):
+        export_run(tmp_path)
+    wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)), init=str(model))
+    with pytest.raises(ValueError, match="another architecture"):
+        train(faces, tmp_path / "wide", wide, quiet=True)
+
+
+def test_the_verb_trains_and_reports_mistakes_in_one_line(faces, tmp_path):
+    def run(*words: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "dftnet", "train", str(faces), "-o", str(tmp_path / "run"), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+    done = run("--preset", "tiny", "--images", "16", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("model")
+    for words, said in (
+        (["--preset", "huge"], "stable"),
+        (["--preset", "tiny", "--set", "weights.pear=1"], "weights.pair"),
+    ):
+        done = run(*words)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert said in done.stderr
