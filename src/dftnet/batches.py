@@ -16,8 +16,8 @@ from dftnet.config import TrainConfig
 from dftnet.data import FaceData
 from dftnet.losses import Batch
 
-CANDIDATES = 8
-"""Second frames looked at for each first frame; the one of most different expression is the likeliest"""
+CANDIDATES = 16
+"""Pairs of frames looked at for each pair drawn; the one farthest apart is the likeliest"""
 STRONG = 0.4
 """An AU at least this strong makes a face an example of it"""
 
@@ -29,9 +29,13 @@ class Pairs:
         _, inverse, counts = np.unique(data.subject[rows], return_inverse=True, return_counts=True)
         order = np.argsort(inverse, kind="stable")
         groups = np.split(rows[order], np.cumsum(counts)[:-1])
-        self.groups = [g for g in groups if len(g) > 1]
-        share = np.sqrt([len(g) for g in self.groups]) if self.groups else np.zeros(0)
-        self.share = share / max(share.sum(), 1e-9)
+        groups = [g for g in groups if len(g) > 1]
+        self.sizes = np.array([len(g) for g in groups], np.int64)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.rows = np.concatenate(groups) if groups else np.empty(0, np.int64)
+        # how much of a unit a subject has to show: the spread of its frames, times the root of their number
+        spread = np.array([aus[g].std(0) * np.sqrt(len(g)) + 1e-3 for g in groups]).reshape(-1, aus.shape[1])
+        self.share = np.cumsum(spread, 0) / np.maximum(spread.sum(0), 1e-9)
         self.aus = aus
         self.scale = aus[rows].std(0) + 0.05
         nothing = np.zeros(len(aus), np.float32)
@@ -39,20 +43,22 @@ class Pairs:
         self.pose = pose
 
     def __len__(self) -> int:
-        return len(self.groups)
+        return len(self.sizes)
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows (a [count], b [count]): subjects by the root of their frames, b far from a in expression, near in pose."""
-        first, second = np.empty(count, np.int64), np.empty(count, np.int64)
-        for i, group in enumerate(rng.choice(len(self.groups), count, p=self.share)):
-            rows = self.groups[group]
-            a = rng.choice(rows)
-            b = rng.choice(rows, CANDIDATES)
-            near = np.all(np.abs(self.angles[b] - self.angles[a]) <= self.pose, 1)
-            far = (np.abs(self.aus[b] - self.aus[a]) / self.scale).mean(1) ** 2
-            weight = near * far + 1e-6 * (b == a) + 1e-9
-            first[i], second[i] = a, rng.choice(b, p=weight / weight.sum())
-        return first, second
+        """Rows (a [count], b [count]), near in pose and far apart in one unit, each unit as often as the others: a blink is rare
+        in a video, and is what the eyelids are learnt from."""
+        unit = rng.integers(self.aus.shape[1], size=count)
+        group = (rng.random(count)[None] > self.share[:, unit]).sum(0)
+        frame = (rng.random((2, count, CANDIDATES)) * self.sizes[group, None]).astype(np.int64)
+        a, b = self.rows[self.starts[group, None] + frame]
+        near = np.all(np.abs(self.angles[b] - self.angles[a]) <= self.pose, -1)
+        apart = np.abs(self.aus[b] - self.aus[a]) / self.scale
+        score = np.take_along_axis(apart, unit[:, None, None], 2)[..., 0] + 0.2 * apart.mean(-1)
+        weight = np.cumsum(near * score**2 + 1e-6 * (b == a) + 1e-9, 1)
+        chosen = (rng.random(count)[:, None] * weight[:, -1:] > weight).sum(1)
+        pick = np.arange(count)
+        return a[pick, chosen], b[pick, chosen]
 
 
 class Targets:
