@@ -1,11 +1,14 @@
 """How well the AU estimator reads: the numbers of docs/results.md.
 
-    python benchmarks/estimator_quality.py DATA [--model DIR] [--split test] [--limit N]
+    python benchmarks/estimator_quality.py DATA [--model DIR] [--split test] [--limit N] [--moved N] [--mediapipe]
 
 DATA is a dataset directory with the columns of_AUxx (OpenFace) and mp_* (MediaPipe) among its extras. Per AU: Pearson r,
 ICC(3,1), mean absolute error and positives (label 0.5 or more) on the identity-disjoint split; the ceiling, which is how
-far the two judges behind the labels agree with each other on the same faces; each judge against the estimator; then the
-change of the reading under a 3 pixel shift, a rotation by 5 degrees, and a mirror.
+far the two judges behind the labels agree with each other on the same faces; each judge against the estimator; r within a
+person, over people with 5 frames or more, each one's mean subtracted; an interval of the mean r over resampled people; then the
+change of the reading under a 3 pixel shift, a rotation by 5 degrees, and a mirror. --mediapipe instead runs the live source
+"mediapipe" on the crops and compares it with the columns mp_* (MediaPipe's own pipeline on the whole photos) and with the
+estimator.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import cv2
 import numpy as np
 
 from dftnet.data import FaceData
-from dftnet.faces.au import BLENDSHAPE_AUS, aus_from_blendshapes
+from dftnet.faces.au import BLENDSHAPE_AUS, FaceInput, aus_from_blendshapes, make_source
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.runtime import EstimatorSession
 
@@ -47,17 +50,27 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--model")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--limit", type=int, default=0, help="the first so many faces of the split only")
+    parser.add_argument("--limit", type=int, default=0, help="so many faces of the split only, evenly spread")
+    parser.add_argument("--moved", type=int, default=600, help="faces read again moved and mirrored, evenly spread")
+    parser.add_argument("--mediapipe", action="store_true")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     data, estimator = FaceData.open(args.data), EstimatorSession(args.model, threads=1)
-    rows = data.rows(args.split)[: args.limit or None]
+    rows = data.rows(args.split)
+    if args.limit:
+        rows = rows[np.linspace(0, len(rows) - 1, min(args.limit, len(rows))).astype(int)]
     crops, names = np.asarray(data.images()[rows]), data.au_names
-    found = read(estimator, crops)[:, [estimator.au_names.index(name) for name in names]]
+    columns = [estimator.au_names.index(name) for name in names]
+    found = read(estimator, crops)[:, columns]
     labels, extras = data.aus[rows], {name: column[rows] for name, column in data.extras.items()}
     print(f"{args.split}: {len(rows)} faces of {len(set(data.subject[rows].tolist()))} people")
-    agreement(found, labels, names, extras)
-    print("\nchange of the reading, mean over faces and AUs (and of the AU that changes most)")
+    if args.mediapipe:
+        second_opinion(crops, found, names, extras)
+        return
+    agreement(found, labels, names, extras, data.subject[rows])
+    few = np.linspace(0, len(rows) - 1, min(args.moved, len(rows))).astype(int)
+    crops, found = crops[few], found[few]
+    print(f"\nchange of the reading, mean over {len(few)} faces and all AUs (and of the AU that changes most)")
     for title, moved in (
         ("shift 3 px right", move(crops, shift=(3, 0))),
         ("shift 3 px left", move(crops, shift=(-3, 0))),
@@ -67,17 +80,53 @@ def main() -> None:
         ("rotation by -5°", move(crops, degrees=-5)),
         ("mirror", np.ascontiguousarray(crops[:, :, ::-1])),
     ):
-        change = np.abs(read(estimator, moved) - found).mean(0)
+        change = np.abs(read(estimator, moved)[:, columns] - found).mean(0)
         print(f"| {title} | {change.mean():.3f} | {names[int(change.argmax())]} {change.max():.3f} |")
 
 
-def agreement(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], extras: dict) -> None:
+def second_opinion(crops: np.ndarray, found: np.ndarray, names: tuple[str, ...], extras: dict) -> None:
+    """The live source "mediapipe" on crops [n, S, S, 3] against the columns mp_* and the estimator's [n, K]."""
+    source = make_source("mediapipe")
+    live = source([FaceInput(crop=crop) for crop in crops])
+    shapes = {name.removeprefix("mp_"): column for name, column in extras.items() if name.startswith("mp_")}
+    offline = aus_from_blendshapes(shapes)
+    print("| AU | live on crops, r with MediaPipe on the photo | r with the estimator |")
+    print("|---|---|---|")
+    table = []
+    for k, name in enumerate(source.names):
+        table.append([pearson(live[:, k], offline[:, k]), pearson(live[:, k], found[:, names.index(name)])])
+        print(f"| {name} | {table[-1][0]:.2f} | {table[-1][1]:.2f} |")
+    print(f"| mean | {np.mean(table, 0)[0]:.2f} | {np.mean(table, 0)[1]:.2f} |")
+    print(f"absent: {', '.join(source.absent)}")
+
+
+def within_people(values: np.ndarray, subject: np.ndarray, least: int = 5) -> np.ndarray:
+    """Values [n, K] less the mean of each person's, rows of people with `least` faces or more only."""
+    parts = [values[subject == person] for person in np.unique(subject)]
+    return np.concatenate([part - part.mean(0) for part in parts if len(part) >= least])
+
+
+def interval(found: np.ndarray, labels: np.ndarray, subject: np.ndarray, draws: int = 300) -> tuple[float, float]:
+    """95 % interval of the mean r over AUs, people drawn with replacement."""
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero(subject == person) for person in np.unique(subject)]
+    means = []
+    for _ in range(draws):
+        rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
+        means.append(np.nanmean([pearson(found[rows, k], labels[rows, k]) for k in range(found.shape[1])]))
+    return float(np.percentile(means, 2.5)), float(np.percentile(means, 97.5))
+
+
+def agreement(
+    found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], extras: dict, subject: np.ndarray
+) -> None:
     """The table per AU, [n, K] each."""
+    within = within_people(found, subject), within_people(labels, subject)
     judges = {name: extras[f"of_{name}"] for name in names if f"of_{name}" in extras}
     shapes = {name.removeprefix("mp_"): column for name, column in extras.items() if name.startswith("mp_")}
     blend = dict(zip(BLENDSHAPE_AUS, aus_from_blendshapes(shapes).T, strict=True)) if shapes else {}
-    print("| AU | r | ICC(3,1) | MAE | positives | ceiling: judges' r | r with OpenFace | r with MediaPipe |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| AU | r | ICC(3,1) | MAE | positives | ceiling: judges' r | r with OpenFace | r with MediaPipe | r within a person |")
+    print("|---|---|---|---|---|---|---|---|---|")
     sums = []
     for k, name in enumerate(names):
         own = [f(found[:, k], labels[:, k]) for f in (pearson, icc, mean_absolute_error)]
@@ -86,6 +135,7 @@ def agreement(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], ext
             pearson(first, second) if first is not None and second is not None else float("nan"),
             pearson(found[:, k], first) if first is not None else float("nan"),
             pearson(found[:, k], second) if second is not None else float("nan"),
+            pearson(within[0][:, k], within[1][:, k]),
         ]
         texts = ["-" if np.isnan(v) else f"{v:.2f}" for v in others]
         positives = int((labels[:, k] >= 0.5).sum())
@@ -94,6 +144,8 @@ def agreement(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], ext
     mean = np.nanmean(np.array(sums), 0)
     tail = " | ".join(f"{v:.2f}" for v in mean[3:])
     print(f"| mean | {mean[0]:.3f} | {mean[1]:.3f} | {mean[2]:.3f} | | {tail} |")
+    low, high = interval(found, labels, subject)
+    print(f"mean r {mean[0]:.3f}, 95 % interval over people {low:.3f} to {high:.3f}; within a person: {len(within[0])} faces")
 
 
 if __name__ == "__main__":
