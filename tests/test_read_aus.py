@@ -140,3 +140,25 @@ def test_nothing_to_read(tmp_path):
         list_media([tmp_path / "missing.jpg"])
     with pytest.raises(ValueError, match="model directory"):
         AUReader(tmp_path)
+
+
+def test_command_line(folder, tmp_path):
+    from typer.testing import CliRunner
+
+    from dftnet.cli import app
+
+    run = CliRunner()
+    plain = run.invoke(app, ["aus", str(folder), "--threads", "1"])
+    assert plain.exit_code == 0
+    assert "AU12 lip corner puller" in plain.output
+    assert "b.png: no face" in plain.output.replace("\n", "")
+    out = tmp_path / "aus.csv"
+    assert run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)]).exit_code == 0
+    assert out.read_text().startswith("file,frame,face_id")
+    again = run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)])
+    assert isinstance(again.exception, FileExistsError)
+    as_json = run.invoke(app, ["aus", str(folder / "a.jpg"), "--json"])
+    assert json.loads(as_json.stdout)[0]["aus"]["AU12"] > 0.6
+    assert isinstance(run.invoke(app, ["train-aus", str(tmp_path), "-o", str(tmp_path / "r")]).exception, ValueError)
+    wrong = run.invoke(app, ["train-aus", str(tmp_path), "-o", "r", "--calibrate", "AU45=x"])
+    assert "GAIN,OFFSET" in str(wrong.exception)

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def write_onnx(
     os.replace(partial, path)
 
 
-def _exporter_options() -> dict[str, object]:
+def _exporter_options() -> dict[str, Any]:
     """The tracing exporter, which needs no further package; batch norms stay nodes (they fold at loading)."""
     import inspect
 
@@ -83,7 +84,7 @@ def _exporter_options() -> dict[str, object]:
     return options
 
 
-def _store_half(model) -> None:  # type: ignore[no-untyped-def]
+def _store_half(model: Any) -> None:
     """Replace each large float32 weight by a float16 one and a Cast node, in place."""
     from onnx import TensorProto, helper, numpy_helper
 
