@@ -117,15 +117,15 @@ def interval(found: np.ndarray, labels: np.ndarray, subject: np.ndarray, draws: 
     return float(np.percentile(means, 2.5)), float(np.percentile(means, 97.5))
 
 
-def agreement(
-    found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], extras: dict, subject: np.ndarray
-) -> None:
+def agreement(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], extras: dict, subject: np.ndarray) -> None:
     """The table per AU, [n, K] each."""
     within = within_people(found, subject), within_people(labels, subject)
     judges = {name: extras[f"of_{name}"] for name in names if f"of_{name}" in extras}
     shapes = {name.removeprefix("mp_"): column for name, column in extras.items() if name.startswith("mp_")}
     blend = dict(zip(BLENDSHAPE_AUS, aus_from_blendshapes(shapes).T, strict=True)) if shapes else {}
-    print("| AU | r | ICC(3,1) | MAE | positives | ceiling: judges' r | r with OpenFace | r with MediaPipe | r within a person |")
+    print(
+        "| AU | r | ICC(3,1) | MAE | positives | ceiling: judges' r | r with OpenFace | r with MediaPipe | r within a person |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     sums = []
     for k, name in enumerate(names):
@@ -145,7 +145,9 @@ def agreement(
     tail = " | ".join(f"{v:.2f}" for v in mean[3:])
     print(f"| mean | {mean[0]:.3f} | {mean[1]:.3f} | {mean[2]:.3f} | | {tail} |")
     low, high = interval(found, labels, subject)
-    print(f"mean r {mean[0]:.3f}, 95 % interval over people {low:.3f} to {high:.3f}; within a person: {len(within[0])} faces")
+    print(
+        f"mean r {mean[0]:.3f}, 95 % interval over people {low:.3f} to {high:.3f}; within a person: {len(within[0])} faces"
+    )
 
 
 if __name__ == "__main__":

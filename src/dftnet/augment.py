@@ -95,9 +95,7 @@ def jitter(crop: Image, rng: np.random.Generator, config: JitterConfig) -> tuple
     mirror = bool(rng.random() < 0.5)
     if rng.random() < config.moved:
         matrix = crop_from_source(rng, size, config, mirror)
-        moved = cv2.warpAffine(
-            crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        moved = cv2.warpAffine(crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         crop = np.asarray(moved, np.uint8)
     elif mirror:
         crop = np.ascontiguousarray(crop[:, ::-1])

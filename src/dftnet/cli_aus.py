@@ -16,15 +16,11 @@ Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one pe
 
 
 def aus(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Photos, videos, or folders that hold some.", show_default=False)
-    ],
+    paths: Annotated[list[Path], typer.Argument(help="Photos, videos, or folders that hold some.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, box, aus in 0 to 1.")] = False,
     csv: Annotated[
         Path | None,
-        typer.Option(
-            help="Write a CSV with OpenFace's columns (AU12_r in 0 to 5); - prints it.", show_default=False
-        ),
+        typer.Option(help="Write a CSV with OpenFace's columns (AU12_r in 0 to 5); - prints it.", show_default=False),
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
     every: Annotated[int, typer.Option(help="Read every so-manieth frame of a video.", min=1)] = 1,
@@ -66,7 +62,8 @@ def aus(
 def train_aus(
     data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
     run: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False)
+        Path,
+        typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False),
     ],
     images: Annotated[int, typer.Option(help="Images to see in all.", min=1)] = 400_000,
     labels: Annotated[str, typer.Option(help='Labels to train on: "labels", or NAME of labels-NAME.npz.')] = "labels",

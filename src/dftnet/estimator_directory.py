@@ -1,9 +1,9 @@
 """The model directory of the AU estimator: written after training, read back without unpickling anything.
 
-    config.json              format "dftnet-estimator-1", architecture, size, au_names, alignment, provenance, results
-    estimator.safetensors    weights; matrices and kernels in half precision
-    estimator.onnx           the same numbers as a graph: "image" float32 [n, 3, S, S] in [-1, 1] → "aus" [n, K] in [0, 1]
-    example.safetensors      "image" uint8 [n, S, S, 3] and the "aus" it must give, replayed by a test
+config.json              format "dftnet-estimator-1", architecture, size, au_names, alignment, provenance, results
+estimator.safetensors    weights; matrices and kernels in half precision
+estimator.onnx           the same numbers as a graph: "image" float32 [n, 3, S, S] in [-1, 1] → "aus" [n, K] in [0, 1]
+example.safetensors      "image" uint8 [n, S, S, 3] and the "aus" it must give, replayed by a test
 """
 
 from __future__ import annotations
@@ -92,13 +92,10 @@ def load_estimator(path: str | Path) -> Estimator:
     document = json.loads((path / "config.json").read_text("utf-8"))
     if document.get("format") != FORMAT:
         raise ValueError(f"{path} has the format {document.get('format')!r}; an AU estimator is {FORMAT!r}")
-    config = EstimatorConfig(
-        size=document["size"], au_names=tuple(document["au_names"]), **document["architecture"]
-    )
+    config = EstimatorConfig(size=document["size"], au_names=tuple(document["au_names"]), **document["architecture"])
     estimator = Estimator(config)
     state: dict[str, Tensor] = {
-        k: v.float() if v.is_floating_point() else v
-        for k, v in load_file(str(path / "estimator.safetensors")).items()
+        k: v.float() if v.is_floating_point() else v for k, v in load_file(str(path / "estimator.safetensors")).items()
     }
     missing, unexpected = estimator.load_state_dict(state, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
@@ -116,9 +113,7 @@ def verify_estimator(path: str | Path) -> float:
 
     path = Path(path)
     estimator = load_estimator(path)
-    session = onnxruntime.InferenceSession(
-        str(path / "estimator.onnx"), providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(path / "estimator.onnx"), providers=["CPUExecutionProvider"])
     size = estimator.config.size
     noise = np.random.default_rng(1).uniform(-1, 1, (3, 3, size, size)).astype(np.float32)
     worst = 0.0

@@ -12,9 +12,9 @@ import io
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -279,7 +279,7 @@ def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | N
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         due = 0.0
-        for number, frame in enumerate(_decoded(container, stream, path)):
+        for number, frame in enumerate(decoded(container, [stream], path)):
             time = float(frame.time) if frame.time is not None else number / rate
             if every_seconds is not None:
                 if time + 1e-6 < due:
@@ -292,23 +292,31 @@ def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | N
             yield VideoFrame(number, time, np.ascontiguousarray(np.rot90(image, turns)))
 
 
-def _decoded(container, stream, path: Path) -> Iterator:
-    """Decoded PyAV frames; passes over damage after the first, raises ValueError if none decodes."""
+def decoded(container, streams: list, path: Path, other: Callable[[Any], None] | None = None) -> Iterator:
+    """Decoded PyAV frames of the first of `streams`; packets of the others are handed to `other`.
+
+    Passes over damage after the first frame, raises ValueError if none decodes.
+    """
     import av
 
     count = 0
-    packets = container.demux(stream)
+    packets = container.demux(streams)
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 break
-            for frame in packet.decode():
-                count += 1
-                yield frame
+            if packet.stream.index != streams[0].index:
+                if other is not None:
+                    other(packet)
+                continue
+            frames = packet.decode()
         except (av.error.InvalidDataError, av.error.EOFError):
             continue
         except av.error.FFmpegError:
             break
+        for frame in frames:
+            count += 1
+            yield frame
     if count == 0:
         raise ValueError(f"{path}: no frame of it can be decoded: convert it to MP4 (H.264)")

@@ -1,8 +1,8 @@
 """Numbers that judge: agreement of two series of AU intensities. numpy only.
 
-    pearson   do they rise and fall together
-    icc       do they agree in scale too, ICC(3,1): two fixed raters, single ratings, consistency
-    mean_absolute_error
+pearson   do they rise and fall together
+icc       do they agree in scale too, ICC(3,1): two fixed raters, single ratings, consistency
+mean_absolute_error
 """
 
 from __future__ import annotations

@@ -94,9 +94,7 @@ def _store_half(model: Any) -> None:
         if tensor.data_type != TensorProto.FLOAT or not is_stored_half(tensor.dims):
             continue
         half = numpy_helper.to_array(tensor).astype(np.float16)
-        casts.append(
-            helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT)
-        )
+        casts.append(helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT))
         graph.initializer[index].CopyFrom(numpy_helper.from_array(half, tensor.name + "_half"))
     nodes = list(graph.node)
     del graph.node[:]

@@ -92,9 +92,7 @@ class Blendshapes:
                 graphs = [archive.read(f"face_{name}.tflite") for name in ("landmarks_detector", "blendshapes")]
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{path} is no face_landmarker.task with blendshapes ({error}); get it again") from None
-        self._landmarks, self._shapes = (
-            Interpreter(model_content=graph, num_threads=threads) for graph in graphs
-        )
+        self._landmarks, self._shapes = (Interpreter(model_content=graph, num_threads=threads) for graph in graphs)
         for graph in (self._landmarks, self._shapes):
             graph.allocate_tensors()
 
@@ -116,9 +114,7 @@ class Blendshapes:
         """Landmarks in crop pixels, found in the upright square of `side` pixels about `centre`; outside is replicated."""
         scale = SIDE / side
         matrix = np.hstack([np.eye(2) * scale, ((SIDE - 1) / 2 - scale * centre)[:, None]])
-        square = cv2.warpAffine(
-            crop, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        square = cv2.warpAffine(crop, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         graph = self._landmarks
         graph.set_tensor(graph.get_input_details()[0]["index"], square[None].astype(np.float32) / 255)
         graph.invoke()

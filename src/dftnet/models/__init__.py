@@ -28,7 +28,7 @@ def generator_config(fields: dict[str, Any]) -> GeneratorConfig:
 
 def build_generator(config: GeneratorConfig) -> Generator:
     """The untrained generator of a configuration."""
-    return GENERATORS[config.kind][1](config)  # type: ignore[arg-type]
+    return GENERATORS[config.kind][1](config)
 
 
 __all__ = [

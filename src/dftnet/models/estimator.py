@@ -51,9 +51,7 @@ class EstimatorConfig:
         if self.size < 4 * STRIDE or self.size % STRIDE:
             raise ValueError(f"size is {self.size}; give a multiple of {STRIDE}, at least {4 * STRIDE}")
         if len(self.channels) != 4 or len(self.blocks) != 3 or min(self.channels) < 1 or min(self.blocks) < 1:
-            raise ValueError(
-                f"channels {self.channels} and blocks {self.blocks}: give four and three positive numbers"
-            )
+            raise ValueError(f"channels {self.channels} and blocks {self.blocks}: give four and three positive numbers")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; give a share in [0, 1)")
 
@@ -76,9 +74,7 @@ class NormedResidual(nn.Module):
         self.skip: nn.Module = nn.Identity()
         nn.init.zeros_(self.norm2.weight)  # the block starts as the identity
         if stride > 1 or inputs != outputs:
-            self.skip = nn.Sequential(
-                nn.AvgPool2d(stride), _conv(inputs, outputs, 1), nn.BatchNorm2d(outputs)
-            )
+            self.skip = nn.Sequential(nn.AvgPool2d(stride), _conv(inputs, outputs, 1), nn.BatchNorm2d(outputs))
             nn.init.constant_(self.norm2.weight, 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,9 +100,7 @@ class Estimator(nn.Module):
                 blocks.append(NormedResidual(inputs, width, 2 if stage and not index else 1))
                 inputs = width
         self.trunk = nn.Sequential(*blocks)
-        self.regional = nn.Sequential(
-            _conv(inputs, config.regional, 1), nn.BatchNorm2d(config.regional), nn.ReLU()
-        )
+        self.regional = nn.Sequential(_conv(inputs, config.regional, 1), nn.BatchNorm2d(config.regional), nn.ReLU())
         self.hidden = nn.Linear(inputs + config.regional * (config.size // STRIDE) ** 2, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, len(config.au_names))
@@ -116,9 +110,7 @@ class Estimator(nn.Module):
         """[b, 3, S, S] → [b, hidden]."""
         size = self.config.size
         if tuple(image.shape[1:]) != (3, size, size):
-            raise ValueError(
-                f"image is {tuple(image.shape)}; this estimator takes [n, 3, {size}, {size}] in [-1, 1]"
-            )
+            raise ValueError(f"image is {tuple(image.shape)}; this estimator takes [n, 3, {size}, {size}] in [-1, 1]")
         features = self.trunk(self.stem(image))
         seen = torch.cat([features.mean((2, 3)), self.regional(features).flatten(1)], 1)
         return self.dropout(F.relu(self.hidden(seen)))
