@@ -42,6 +42,12 @@ def test_gradient_penalty_is_differentiable_in_the_critic():
     assert layer.weight.grad.abs().sum() > 0
 
 
+def test_drift_by_hand():
+    assert losses.drift(torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)) == pytest.approx(5.0)
+    assert "drift" in LossWeights(drift=0.1).critic(penalty=False)
+    assert "drift" not in LossWeights(drift=0.1).generator()
+
+
 def test_condition_and_reconstruction_by_hand():
     assert losses.condition(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.5]])) == pytest.approx(1.25 / 2)
     assert losses.reconstruction(torch.ones(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.25)) == pytest.approx(0.75)

@@ -149,6 +149,7 @@ def stable(size: int = 128) -> TrainConfig:
         critic=CriticConfig(size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(
             adversarial=0.1,
+            drift=0.001,
             condition=2.0,
             guide=3.0,
             guide_aligned=4.0,

@@ -31,6 +31,8 @@ class LossWeights:
     """λ_adv of Eq. 6, both players."""
     gradient_penalty: float = 10.0
     """λ_gp of Eq. 6, critic."""
+    drift: float = 0.0
+    """Keeps D_A of real images near 0, critic: Eq. 6 leaves its level free, and it wanders off."""
     condition: float = 160.0
     """λ_cond of Eq. 7: 4000 at GANimation's batch of 25, on a mean over images and AUs."""
     reconstruction: float = 10.0
@@ -65,12 +67,12 @@ class LossWeights:
 
     def critic(self, penalty: bool) -> dict[str, float]:
         """The critic's weights; without the penalty's on the steps that skip it."""
-        names = ["adversarial", "condition"] + (["gradient_penalty"] if penalty else [])
+        names = ["adversarial", "condition", "drift"] + (["gradient_penalty"] if penalty else [])
         return self._positive(names)
 
     def generator(self) -> dict[str, float]:
-        """The generator's weights: all but the critic's penalty."""
-        return self._positive([n for n in asdict(self) if n != "gradient_penalty"])
+        """The generator's weights: all but the critic's penalty and drift."""
+        return self._positive([n for n in asdict(self) if n not in ("gradient_penalty", "drift")])
 
     def paint_phase(self) -> dict[str, float]:
         """The generator's weights while both paths train but no critic does."""
@@ -124,6 +126,11 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) 
     (gradient,) = torch.autograd.grad(realness, mixed, create_graph=True)
     norm = gradient.float().flatten(1).norm(dim=1)
     return ((norm - 1) ** 2).mean()
+
+
+def drift(realness_real: Tensor) -> Tensor:
+    """E[D_A(X)²] (Karras et al. 2018, appendix A.1); [b, 1, m, m]."""
+    return realness_real.square().mean()
 
 
 # Eq. 7 to 10
@@ -229,6 +236,7 @@ def critic_terms(
     terms = {
         "adversarial": critic_adversarial(realness_fake, realness_real),
         "condition": condition(aus_real, batch.aus),
+        "drift": drift(realness_real),
     }
     if "gradient_penalty" in weights:
         terms["gradient_penalty"] = gradient_penalty(critic, batch.image, fake, share)

@@ -215,8 +215,11 @@ def train(
             log.say(f"resumed at {images_seen} images")
         judge = _judge(faces, players.critic, device)
         clock, since = time.perf_counter(), images_seen
+        recent: dict[str, list[Tensor]] = {}
         while images_seen < end:
             values = trainer.step(images_seen, index)
+            for name, value in values.items():
+                recent.setdefault(name, []).append(value.detach())
             before, images_seen = images_seen, images_seen + config.batch
             index = 0 if _starts_phase(config, before, images_seen) else index + 1
 
@@ -225,7 +228,8 @@ def train(
 
             log.advance(images_seen)
             if due(config.log_images):
-                line = {k: float(v.detach()) for k, v in values.items()}
+                line = {k: float(torch.stack(v).mean()) for k, v in recent.items()}
+                recent.clear()
                 line["learning_rate"] = learning_rate(config, before)
                 line["images_per_second"] = (images_seen - since) / (time.perf_counter() - clock)
                 if not all(_finite(v) for v in line.values()):

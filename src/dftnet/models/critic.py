@@ -72,5 +72,8 @@ class Critic(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """image [b, 3, size, size] in [-1, 1] → realness [b, 1, size/2^n, size/2^n], aus [b, K], float32."""
         features = self.features(image)
-        realness = self.realness_head(features[self.patch_layer - 1])
-        return realness.float(), torch.flatten(self.au_head(features[-1]), 1).float()
+        with torch.autocast(
+            image.device.type, enabled=False
+        ):  # nothing bounds D_A: bfloat16 would round its differences away
+            realness = self.realness_head(features[self.patch_layer - 1].float())
+            return realness, torch.flatten(self.au_head(features[-1].float()), 1)
