@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from dftnet import distributed
 from dftnet.aus import AU_NAMES
 from dftnet.batches import BatchSource
-from dftnet.checkpoint import load_generator, load_state, save_state
+from dftnet.checkpoint import load_generator, load_state, read_config, save_state
 from dftnet.config import TrainConfig, from_dict, to_dict
 from dftnet.data import FaceData
 from dftnet.estimator_directory import load_estimator
@@ -296,10 +296,18 @@ def write_model(
             "faces": len(faces.rows("train")) if faces else None,
             "labels": config.labels,
             "training": to_dict(config),
+            "init": _provenance(config.init),
         },
         "results": _last_validation(run, images_seen),
     }
     return export_model(directory, generator, document)
+
+
+def _provenance(init: str) -> dict[str, Any] | None:
+    """Where the model that a run started from comes from, as far as it is still there."""
+    if not init or not (Path(init) / "config.json").is_file():
+        return None
+    return read_config(init)["provenance"]
 
 
 def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
