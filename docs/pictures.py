@@ -43,7 +43,7 @@ def person(name: str, picture: str = "studio_portrait") -> np.ndarray:
 def close_up(image: np.ndarray, face: EditableFace, side: int = SIDE) -> np.ndarray:
     """The face and a little around it, `side` pixels."""
     x, y, w, h = face.box
-    half = 0.72 * max(w, h)
+    half = 0.56 * max(w, h)
     cx, cy = x + w / 2, y + h / 2
     left, top, right, bottom = (round(v) for v in (cx - half, cy - half, cx + half, cy + half))
     pad = max(0, -left, -top, right - image.shape[1], bottom - image.shape[0])
