@@ -123,7 +123,11 @@ class Blendshapes:
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """uint8 [S, S, 3] aligned crop → float32 [52] in [0, 1], in the order of BLENDSHAPES."""
-        points = self.landmarks(crop)[POINTS]
+        return self.from_landmarks(self.landmarks(crop))
+
+    def from_landmarks(self, landmarks: np.ndarray) -> np.ndarray:
+        """[478, 2], what `landmarks` gave → float32 [52]."""
+        points = landmarks[POINTS]
         graph = self._shapes
         graph.set_tensor(graph.get_input_details()[0]["index"], points[None].astype(np.float32))
         graph.invoke()
