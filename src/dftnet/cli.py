@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dftnet import cli_aus, cli_data, cli_edit, cli_train
+from dftnet import cli_aus, cli_data, cli_edit, cli_evaluate, cli_train
 
 app = typer.Typer(
     name="dftnet",
@@ -31,6 +31,8 @@ app.command(epilog=cli_data.PREPARE_EXAMPLES)(cli_data.prepare)
 app.command()(cli_data.show)
 app.command(epilog=cli_train.TRAIN_EXAMPLES)(cli_train.train)
 app.command()(cli_train.export)
+app.command(epilog=cli_evaluate.EVALUATE_EXAMPLES)(cli_evaluate.evaluate)
+app.command(epilog=cli_evaluate.FIGURE_EXAMPLES)(cli_evaluate.figure)
 
 
 def main() -> None:
