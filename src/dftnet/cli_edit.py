@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-SEVERAL = ("--au", "--add")
+SEVERAL = ("--au", "--add", "--emotion")
 EXAMPLES = """
 Examples:
 
@@ -28,6 +29,14 @@ Examples:
   dftnet edit photo.jpg --sweep AU45 0:1:8 -o blink.gif
 
   dftnet edit photos/ --au smile=0.6 -o smiling/
+
+  dftnet edit group.jpg --au 0:smile=0.8 1:AU04=1 --emotion 2:surprise
+
+  dftnet edit clip.mp4 --au AU12=0.6 -o out.mp4
+
+  dftnet edit clip.mp4 --au AU12=0@0s,1@1.5s -o out.mp4
+
+  dftnet edit photo.jpg --drive actor.mp4 -o moving.mp4
 """
 
 
@@ -39,12 +48,13 @@ class SeveralValues(TyperCommand):
 
 
 def spread(arguments: list[str]) -> list[str]:
-    """Repeat --au and --add before each value that follows one of them.
+    """Repeat --au, --add and --emotion before each value that follows one of them.
 
     The word right after the option is always its value; later words are as long as they read like NAME=VALUE or
-    are a plain word of the AU vocabulary, and are not a file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
+    are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
+    file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
-    from dftnet.aus import WORDS
+    from dftnet.aus import EMOTIONS, WORDS
 
     result: list[str] = []
     option, fresh = "", False
@@ -62,7 +72,7 @@ def spread(arguments: list[str]) -> list[str]:
         elif word.startswith("-") and len(word) > 1:
             option = ""
             result.append(word)
-        elif option and ("=" in word or word.lower() in WORDS) and not Path(word).exists():
+        elif option and _is_value(word, EMOTIONS if option == "--emotion" else WORDS) and not Path(word).exists():
             result += [option, word]
         else:
             option = ""
@@ -70,15 +80,24 @@ def spread(arguments: list[str]) -> list[str]:
     return [*result, option] if fresh else result
 
 
+def _is_value(word: str, known: Mapping[str, Any]) -> bool:
+    """Whether a word reads like NAME=VALUE or one of the `known` words, perhaps after the number of a face."""
+    return ("=" in word and "smile" in known) or word.rpartition(":")[2].lower() in known
+
+
 def edit(
     photo: Annotated[
-        Path, typer.Argument(help="A photo (JPEG, PNG, WebP, TIFF …) or a folder of them.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A photo (JPEG, PNG, WebP, TIFF …), a folder of them, a video, or an animated GIF or WebP.",
+            show_default=False,
+        ),
     ],
     au: Annotated[
         list[str] | None,
         typer.Option(
             help="Set an Action Unit, 0 (absent) to 1 (strongest): AU12=0.8, or in words: smile=0.8. "
-            "Several may follow.",
+            "Several may follow. Over time: AU12=0@0s,1@1.5s. For face 1 of several: 1:AU12=0.8.",
             metavar="NAME=VALUE …",
             show_default=False,
         ),
@@ -93,16 +112,27 @@ def edit(
     ] = None,
     neutral: Annotated[bool, typer.Option("--neutral", help="Relax the whole face.")] = False,
     emotion: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral.",
+            help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral; for face 1: 1:anger.",
+            metavar="NAME",
             show_default=False,
         ),
     ] = None,
     like: Annotated[
         Path | None, typer.Option(help="Take the expression of the face in this photo.", show_default=False)
     ] = None,
-    strength: Annotated[float, typer.Option(help="How far to go with --neutral, --emotion and --like, 0 to 1.")] = 1.0,
+    drive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Copy the expression frame by frame from the face in this video, or from a CSV with OpenFace's "
+            "columns; moves a photo too.",
+            show_default=False,
+        ),
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(help="How far to go with --neutral, --emotion, --like and --drive, 0 to 1.")
+    ] = 1.0,
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -117,11 +147,13 @@ def edit(
         typer.Option(
             "--output",
             "-o",
-            help="The file to write; its ending says the format. (default: PHOTO-edited.png beside it)",
+            help="The file to write; its ending says the format. (default: PHOTO-edited.png, VIDEO-edited.mp4)",
             show_default=False,
         ),
     ] = None,
-    face: Annotated[str, typer.Option(help="largest, all, or a number: 0 is the largest, 1 the next …")] = "largest",
+    face: Annotated[
+        str, typer.Option(help="largest, all, a number (0 is the largest, 1 the next …), or X,Y in it.")
+    ] = "largest",
     model: Annotated[
         str | None,
         typer.Option(help="A model directory. (default: the one that is shipped)", show_default=False),
@@ -131,7 +163,7 @@ def edit(
         typer.Option(help="A folder for pictures of flow, attention, texture and aligned face.", show_default=False),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
-    quality: Annotated[int, typer.Option(help="Of JPEG and WebP, 1 to 100.", min=1, max=100)] = 95,
+    quality: Annotated[int, typer.Option(help="Of JPEG, WebP and videos, 1 to 100.", min=1, max=100)] = 95,
     mark: Annotated[
         bool, typer.Option("--mark/--no-mark", help="Tell in the picture's EXIF data that it was edited.")
     ] = True,
@@ -149,15 +181,13 @@ def edit(
     AU15 pull down lip corners, AU17 raise chin, AU20 stretch lips, AU23 press lips,
     AU25 part lips, AU26 drop jaw; also smile, grin, frown, raise brows, open mouth, blink.
     """
-    from dftnet.aus import Request, emotion_name, parse_values
+    from dftnet.cli_requests import is_clip, parse_requests
 
-    if au is None and add is None and not neutral and emotion is None and like is None and sweep is None:
-        raise ValueError("nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion, --like or --sweep")
-    values, changes = parse_values(au or []), parse_values(add or [], low=-1.0)
-    wanted = emotion_name(emotion) if emotion is not None else None
-    request = Request(set=values, add=changes, neutral=neutral, emotion=wanted, strength=strength)
-
-    from dataclasses import replace
+    if not any((au, add, neutral, emotion, like, sweep, drive)):
+        raise ValueError(
+            "nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion, --like, --drive or --sweep"
+        )
+    asked = parse_requests(au or [], add or [], emotion or [], neutral, strength)
 
     from dftnet.edit import check_output, edit_photo, like_photo
     from dftnet.editor import Editor
@@ -165,22 +195,36 @@ def edit(
     if not photo.exists():
         raise FileNotFoundError(f"no such image: {photo}")
     swept = _sweep_output(photo, sweep, output)
+    moving = is_clip(photo, output)
+    timed = asked.timed or drive is not None
     if photo.is_dir():
         _refuse_for_folders(photo, output, maps, sweep)
-    elif swept is None:
+    if (sweep is not None and (timed or moving or asked.each)) or (timed and photo.is_dir()):
+        raise ValueError("keyframes, --drive, requests for single faces, --sweep, folders and clips: too much at once")
+    if moving or timed:
+        from dftnet.cli_clips import edit_clip
+
+        if maps is not None:
+            raise ValueError("--maps is for photos")
+        edit_clip(photo, asked, output, drive, like, face, model, threads, overwrite, quality, mark)
+        return
+    if not photo.is_dir() and swept is None:
         output = check_output(photo, output, overwrite)
     editor = Editor.from_pretrained(model, threads=threads)
     if like is not None:
-        request = replace(request, like=like_photo(editor, like))
+        asked = asked.with_like(like_photo(editor, like))
+    request = asked.common.request
     if photo.is_dir():
+        if asked.each:
+            raise ValueError("requests for single faces (1:AU12=0.8) are for one photo, not for a folder")
         _edit_folder(editor, photo, request, output, face, overwrite, quality, mark)
         return
     if swept is not None and sweep is not None:
         _sweep(editor, photo, sweep, swept, request, face, overwrite, mark)
         return
     done = edit_photo(
-        editor, photo, request, output,
-        face=face, overwrite=overwrite, maps=maps, quality=quality, mark=mark,
+        editor, photo, request, output, face=face, overwrite=overwrite, maps=maps, quality=quality, mark=mark,
+        each={index: course.request for index, course in asked.each.items()},
     )  # fmt: skip
     for warning in done.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 from dftnet.aus import Request, check_values
 from dftnet.editor import UNCHANGED, EditableFace, Editor
 from dftnet.mapfiles import write_maps
-from dftnet.media import read_image
+from dftnet.media import HEIF_SUFFIXES, read_image
 from dftnet.photo import mark_edited, read_photo, write_photo
 
 
@@ -36,6 +36,7 @@ def edit_photo(
     output: str | Path | None = None,
     *,
     face: int | str = "largest",
+    each: Mapping[int, Request] | None = None,
     own_aus: Mapping[str, float] | None = None,
     overwrite: bool = False,
     maps: str | Path | None = None,
@@ -44,7 +45,8 @@ def edit_photo(
 ) -> Edited:
     """Edit the photo in a file and write it to `output` (by default photo-edited.png beside it).
 
-    `face` is "largest", "all" or an index from 0, the largest. `own_aus` gives the faces' own AUs where they are
+    `face` is "largest", "all", an index from 0, the largest, or "X,Y", a point in the face. `each` in its place: index
+    of a face → what it shall show instead of `request`. `own_aus` gives the faces' own AUs where they are
     known. `maps` is a folder for the maps of each face. `mark` writes software and request into the EXIF data.
     Raises ValueError or OSError, with the remedy, and then writes nothing.
     """
@@ -52,28 +54,34 @@ def edit_photo(
     path = check_output(photo, output, overwrite)
     picture = read_photo(photo)
     found = editor.faces(picture.pixels, own_aus)
-    chosen = [editor.read(picture.pixels, face, own_aus)] if face != "all" or not found else found
+    if each and found:
+        chosen = [editor.read(picture.pixels, index, own_aus) for index in each]
+    else:
+        chosen = [editor.read(picture.pixels, face, own_aus)] if face != "all" or not found else found
     if all(one.trouble for one in chosen):
         raise ValueError(chosen[0].trouble)
     done = Edited(path)
-    if face == "largest" and len(found) > 1:
+    if face == "largest" and len(found) > 1 and not each:
         done.warnings.append(f"{len(found)} faces found, editing the largest; --face all or a number for others")
     result = picture.pixels
     for one in chosen:
         if one.trouble:
             done.warnings.append(f"{one.trouble}; left alone")
             continue
+        asked = (each or {}).get(one.index, request)
         done.warnings += [one.note] if one.note else []
-        if one.aus_from == "nowhere" and not request.empty:
+        if one.aus_from == "nowhere" and not asked.empty:
             done.warnings.append("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
-        result = editor.render(one, request, onto=result)
-        done.lines.append(describe(editor, one, request, len(found)))
+        result = editor.render(one, asked, onto=result)
+        done.lines.append(describe(editor, one, asked, len(found)))
         if maps is not None:
             prefix = f"face-{one.index}-" if len(chosen) > 1 else ""
-            write_maps(maps, one.crop, editor.maps(one, request), overwrite, prefix)
+            write_maps(maps, one.crop, editor.maps(one, asked), overwrite, prefix)
     picture.pixels = result
-    if mark and not request.empty:
-        mark_edited(picture, f"dftnet {_version()}", f"expression edited: {describe_request(request)}")
+    words = "; ".join(f"face {i}: {describe_request(one)}" for i, one in (each or {}).items())
+    words = words or describe_request(request)
+    if mark and words:
+        mark_edited(picture, f"dftnet {version_text()}", f"expression edited: {words}")
     write_photo(path, picture, overwrite, quality)
     done.warnings = list(dict.fromkeys(done.warnings))
     return done
@@ -86,7 +94,7 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
         path = path / default_output(photo).name
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
-    suffixes = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"]
+    suffixes = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif", *HEIF_SUFFIXES]
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"cannot write {path.name!r}: end its name in one of {', '.join(suffixes)}")
     return path
@@ -129,7 +137,14 @@ def describe_request(request: Request) -> str:
     return " ".join(parts)
 
 
-def _version() -> str:
+def mark_text(words: str) -> str:
+    """What a clip's metadata tell of an edit described in `words`."""
+    kind = "digital source type: compositeWithTrainedAlgorithmicMedia"
+    return f"expression edited: {words} (dftnet {version_text()}; {kind})"
+
+
+def version_text() -> str:
+    """dftnet's version."""
     try:
         return version("dftnet")
     except PackageNotFoundError:

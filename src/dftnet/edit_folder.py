@@ -12,7 +12,7 @@ from pathlib import Path
 from dftnet.aus import Request
 from dftnet.edit import edit_photo
 from dftnet.editor import Editor
-from dftnet.media import IMAGE_SUFFIXES
+from dftnet.media import HEIF_SUFFIXES, IMAGE_SUFFIXES
 
 
 @dataclass
@@ -104,5 +104,5 @@ def _photos(folder: Path) -> Iterator[Path]:
 def _target(photo: Path, folder: Path, output: Path) -> Path:
     """Where the edited photo goes; a format that cannot be written becomes PNG."""
     place = output / photo.relative_to(folder)
-    written = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+    written = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", *HEIF_SUFFIXES)
     return place if place.suffix.lower() in written else place.with_name(place.name + ".png")

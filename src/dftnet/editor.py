@@ -128,7 +128,8 @@ class Editor:
     def read(
         self, image: np.ndarray, index: int | str = "largest", aus: Mapping[str, float] | None = None
     ) -> EditableFace:
-        """One face of the photo: "largest" (of those that can be edited), or by index (0 is the largest).
+        """One face of the photo: "largest" (of those that can be edited), by index (0 is the largest), or "X,Y": the
+        one that this point of the photo lies in.
 
         Raises ValueError where there is no face, no such index, or the face cannot be edited.
         """
@@ -139,7 +140,16 @@ class Editor:
                 "a face needs to look towards the camera and measure 20 pixels or more"
             )
         possible = [face for face in faces if not face.trouble]
-        face = next(iter(possible), faces[0]) if index == "largest" else faces[_position(index, len(faces))]
+        if index == "largest":
+            face = next(iter(possible), faces[0])
+        elif "," in str(index):
+            place = face_at(str(index), [one.box for one in faces])
+            if place is None:
+                where = "; ".join(f"{face.index} at {_centre(face)}" for face in faces)
+                raise ValueError(f"there is no face at {index}; faces found: {where}")
+            face = faces[place]
+        else:
+            face = faces[_position(index, len(faces))]
         if face.trouble:
             raise ValueError(face.trouble)
         return face
@@ -194,7 +204,7 @@ class Editor:
     def _editable(
         self, image: np.ndarray, eight: np.ndarray, face: Face, index: int, known: dict[str, float] | None
     ) -> EditableFace:
-        trouble, note = _doubts(face, index)
+        trouble, note = doubts(face, index)
         try:
             crop, matrix = align(eight, face.landmarks, self.generator.size)
         except ValueError as error:
@@ -220,18 +230,37 @@ class Editor:
         return dict.fromkeys(self.au_names, 0.0), "nowhere"
 
 
+def face_at(point: str, boxes: list[np.ndarray]) -> int | None:
+    """The place of the box x, y, width, height that holds the point "X,Y" (the nearest by its middle), None if none."""
+    try:
+        x, y = (float(part) for part in point.split(","))
+    except ValueError:
+        raise ValueError(f"face {point!r}; a point in a face is X,Y in pixels, such as 320,200") from None
+    inside = {}
+    for place, (left, top, width, height) in enumerate(boxes):
+        if left <= x <= left + width and top <= y <= top + height:
+            inside[place] = float(np.hypot(x - left - width / 2, y - top - height / 2))
+    return min(inside, key=inside.__getitem__, default=None)
+
+
+def _centre(face: EditableFace) -> str:
+    return f"{face.box[0] + face.box[2] / 2:.0f},{face.box[1] + face.box[3] / 2:.0f}"
+
+
 def _position(index: int | str, count: int) -> int:
     try:
         position = int(index)
     except ValueError:
-        raise ValueError(f"face {index!r}; choose largest, all, or a number from 0 (the largest)") from None
+        raise ValueError(
+            f"face {index!r}; choose largest, all, a number from 0 (the largest), or a point X,Y"
+        ) from None
     if not 0 <= position < count:
         faces = "1 face (number 0)" if count == 1 else f"{count} faces (0 to {count - 1}, the largest first)"
         raise ValueError(f"there is no face {position}: the image has {faces}")
     return position
 
 
-def _doubts(face: Face, index: int) -> tuple[str, str]:
+def doubts(face: Face, index: int) -> tuple[str, str]:
     """(why the face cannot be edited, what is doubtful about it), each empty where there is nothing to say."""
     right_eye, left_eye, nose = face.landmarks[:3].astype(np.float64)
     mouth = face.landmarks[3:].astype(np.float64).mean(0)

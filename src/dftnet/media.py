@@ -22,7 +22,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 150_000_000
 """Images with more pixels than this are refused before they are decoded."""
 
-IMAGE_SUFFIXES = (
+IMAGE_SUFFIXES: tuple[str, ...] = (
     *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"),
     *(".gif", ".jp2", ".ppm", ".pgm", ".avif"),
 )
@@ -32,7 +32,15 @@ VIDEO_SUFFIXES = (
 )
 
 Image.init()
-_RASTER = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
+HEIF_SUFFIXES: tuple[str, ...] = ()
+"""Endings of HEIC files where the extra `pillow-heif` is installed, else none."""
+with contextlib.suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    HEIF_SUFFIXES = (".heic", ".heif")
+    IMAGE_SUFFIXES = (*IMAGE_SUFFIXES, *HEIF_SUFFIXES)
+_RASTER = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
 _READ_FORMATS = [form for form in _RASTER if form in Image.OPEN]
 """Only plain raster formats: some of Pillow's others start external programs."""
 
@@ -134,7 +142,7 @@ def stored_size(data: bytes) -> tuple[int, int]:
 def _guess(data: bytes) -> str:
     head = data[:512].lstrip().lower()
     if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):
-        return " (it looks like HEIC, the format of phones)"
+        return " (it looks like HEIC, the format of phones: `pip install pillow-heif` reads it)"
     if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<svg")):
         return " (it is a text page, perhaps a failed download)"
     return ""

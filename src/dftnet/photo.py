@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from dftnet import media
 
-KEEPING_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+KEEPING_FORMATS: list[str] = [form for form in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF") if form in Image.OPEN]
 """Formats whose extras are kept; any other that `media` reads becomes plain 8-bit RGB."""
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
@@ -102,7 +102,7 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
         return _encode_deep(photo, suffix)
     eight = _to_eight(photo.pixels)
     alpha = None if photo.alpha is None else _to_eight(photo.alpha)
-    if suffix not in (".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".avif"):
+    if suffix not in (".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".avif", *media.HEIF_SUFFIXES):
         return media.encode_image(_on_white(eight, alpha), suffix, quality)
     if alpha is not None and suffix in (".jpg", ".jpeg"):
         eight, alpha = _on_white(eight, alpha), None
@@ -127,10 +127,13 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
         options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
     elif suffix == ".webp":
         options |= {"quality": quality, "method": 2}
+    elif suffix in media.HEIF_SUFFIXES:
+        options |= {"quality": quality}
     elif suffix == ".png":
         options |= {"compress_level": 4}
     buffer = io.BytesIO()
-    form = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}.get(suffix, suffix[1:].upper())
+    forms = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".heic": "HEIF", ".heif": "HEIF"}
+    form = forms.get(suffix, suffix[1:].upper())
     try:
         image.save(buffer, form, **options)
     except (OSError, ValueError, KeyError) as error:
