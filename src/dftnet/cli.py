@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
-from dftnet import cli_aus, cli_data, cli_edit, cli_evaluate, cli_train
+from dftnet import cli_aus, cli_data, cli_edit, cli_evaluate, cli_stimuli, cli_train
 
 app = typer.Typer(
     name="dftnet",
@@ -24,6 +25,7 @@ def _root() -> None:
 
 
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
+app.command()(cli_stimuli.stimuli)
 app.command()(cli_aus.aus)
 app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)
@@ -35,13 +37,32 @@ app.command(epilog=cli_evaluate.EVALUATE_EXAMPLES)(cli_evaluate.evaluate)
 app.command(epilog=cli_evaluate.FIGURE_EXAMPLES)(cli_evaluate.figure)
 
 
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, or that of Typer's own copy of it
+
+
 def main() -> None:
     """Entry point: a user's error is one line on stderr and exit code 2; Ctrl-C is 130."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        sys.exit(_usage(error))
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    if isinstance(code, int) and code:
+        sys.exit(code)
+
+
+def _usage(error: Any) -> int:
+    """Tells of a command typed wrongly in one line; without any argument the help is shown."""
+    context = error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(context.get_help() if context is not None else "")
+        return 2
+    message = " ".join(error.format_message().split()).rstrip(".")
+    path = context.command_path if context is not None else "dftnet"
+    print(f"error: {message}; see {path} --help", file=sys.stderr)
+    return 2
