@@ -128,6 +128,8 @@ def plots(folder: Path, result: dict) -> list[Path]:
                 axis.plot([0, 0.25, 0.5, 0.75, 1], tables[judge][unit]["curve"], marker=".", label=name)
             axis.plot([0, 1], [0, 1], color="0.8", linewidth=0.8)
             axis.set_title(unit, fontsize=9)
+        for axis in axes.flat[len(units) :]:
+            axis.set_visible(False)
         axes.flat[0].legend(fontsize=7)
         figure.suptitle(f"{judge}: measured against asked")
         written.append(folder / ("dose-response.png" if "estimator" in judge else "dose-response-landmarks.png"))
@@ -138,7 +140,7 @@ def plots(folder: Path, result: dict) -> list[Path]:
     if labels:
         figure, axis = pyplot.subplots(figsize=(11, 5))
         for i, (name, found) in enumerate(gaps.items()):
-            at = [j + 0.8 * i / len(gaps) for j in range(len(found))]
+            at = [j + 0.8 * (i - (len(gaps) - 1) / 2) / len(gaps) for j in range(len(found))]
             value = [s.interval.value for s in found]
             error = [
                 [

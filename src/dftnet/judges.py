@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,10 +26,11 @@ ESTIMATOR = "estimator (guided training)"
 LANDMARKS = "MediaPipe (independent)"
 EMBEDDING = "SFace (independent)"
 CLOSED = 0.13
-"""Eyes with a smaller aspect ratio of MediaPipe's lids count as closed: of faces judged by hand 18 of 18 closed and 0 of 30 open ones
-of the test split (benchmarks/eyelids_by_hand.json), 10 of 11 and 0 of 25 of the validation split, which has squints."""
+"""Eyes with an aspect ratio of MediaPipe's lids up to this count as closed. Of faces judged by hand in the test split
+(benchmarks/eyelids_by_hand.json) it takes 18 of 18 closed ones and 0 of 30 open ones; in the validation split, which has
+squints, 10 of 11 and 0 of 25."""
 
-EYES = (
+EYES: tuple[dict[str, Any], ...] = (
     {"corners": (33, 133), "lids": ((160, 144), (158, 153)), "iris": (468, 469, 470, 471, 472), "skin": (27, 28, 29)},
     {"corners": (362, 263), "lids": ((385, 380), (387, 373)), "iris": (473, 474, 475, 476, 477), "skin": (257, 258, 259)},
 )  # fmt: skip
