@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dftnet import evaluate as evaluation
+from dftnet import evaluation_responses as responses
 from dftnet import testbench
 from dftnet.aus import AU_NAMES
 from dftnet.contenders import COPY, Contender, contenders, parameter_count
@@ -17,6 +18,7 @@ from dftnet.evaluation_report import as_json, score_table, text
 from dftnet.judges import CLOSED, EYES, Judges, LandmarkReading, geometry, iris_discs
 from dftnet.metrics import Interval
 from dftnet.runtime import EstimatorSession, GeneratorSession, Maps
+from dftnet.scores import Measured, Score
 from dftnet.testbench import Bench, Counts
 from tests.synthetic_model import write_estimator, write_generator
 from tests.toy_faces import write_toy_faces
@@ -62,7 +64,7 @@ KNOWN: dict = {}
 
 
 @pytest.fixture
-def measured(tmp_path: Path) -> evaluation.Measured:
+def measured(tmp_path: Path) -> Measured:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (10, 1, 1, 3)).astype(np.uint8) + np.zeros((10, 64, 64, 3), np.uint8)
     people = np.array([f"p{i // 2}" for i in range(10)])
@@ -77,11 +79,11 @@ def measured(tmp_path: Path) -> evaluation.Measured:
     return m
 
 
-def values(scores: list[evaluation.Score]) -> dict[str, float]:
+def values(scores: list[Score]) -> dict[str, float]:
     return {f"{s.section}: {s.name}": s.interval.value for s in scores}
 
 
-def test_copy_scores_gap_0_and_identity_1(measured: evaluation.Measured) -> None:
+def test_copy_scores_gap_0_and_identity_1(measured: Measured) -> None:
     found = values([*evaluation.gaps(measured, c := Contender(COPY, None)), *_landing(measured, c)])
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(0, abs=1e-6)
@@ -93,7 +95,7 @@ def test_copy_scores_gap_0_and_identity_1(measured: evaluation.Measured) -> None
     assert found["flow: mean attention"] == 1
 
 
-def test_perfect_paste_scores_gap_1(measured: evaluation.Measured) -> None:
+def test_perfect_paste_scores_gap_1(measured: Measured) -> None:
     found = values(evaluation.gaps(measured, Paster("paste", None)))
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(1)
@@ -101,27 +103,43 @@ def test_perfect_paste_scores_gap_1(measured: evaluation.Measured) -> None:
     assert landed["landing: r"] == pytest.approx(1)
 
 
-def _landing(m: evaluation.Measured, rival: Contender) -> list[evaluation.Score]:
+def _landing(m: Measured, rival: Contender) -> list[Score]:
     m.details.setdefault(rival.name, {})
     return evaluation.landing(m, rival)
 
 
-def test_dose_response_of_a_copy_is_flat(measured: evaluation.Measured) -> None:
+def test_dose_response_of_a_copy_is_flat(measured: Measured) -> None:
     measured.details[COPY] = {}
-    found = values(evaluation.dose_response(measured, Contender(COPY, None)))
+    found = values(responses.dose_response(measured, Contender(COPY, None)))
     assert found["dose-response: slope"] == 0
     assert found["dose-response: share monotone"] == 0
     assert np.isnan(found["leakage: others over asked"])
 
 
-def test_responses_of_a_known_curve(measured: evaluation.Measured) -> None:
+def test_torn_edits_are_counted(measured: Measured) -> None:
+    class Smearer(Contender):
+        def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+            strong = (target[:, AU_NAMES.index("AU15")] > 0.2)[:, None, None, None]
+            return np.where(strong, crops // 2, crops), super().__call__(crops, source, target)[1]
+
+    measured.details["s"] = measured.details[COPY] = {}
+    found = values(responses.emotions(measured, Smearer("s", None)))
+    assert found["torn: emotions: share of edits painted over"] == pytest.approx(2 / 7)  # sadness, disgust
+    assert (
+        values(responses.emotions(measured, Contender(COPY, None)))["torn: emotions: share of edits painted over"] == 0
+    )
+    alone = values(responses.dose_response(measured, Smearer("s", None)))
+    assert alone["torn: one unit at 1: share of edits painted over"] >= 1 / K
+
+
+def test_responses_of_a_known_curve(measured: Measured) -> None:
     units = AU_NAMES[:3]
     read = np.zeros((3, 2, 5, 3))
     for k in range(3):
-        read[k, :, :, k] = 0.8 * evaluation.LEVELS
-        read[k, :, :, (k + 1) % 3] = 0.2 * evaluation.LEVELS
+        read[k, :, :, k] = 0.8 * responses.LEVELS
+        read[k, :, :, (k + 1) % 3] = 0.2 * responses.LEVELS
     measured.details["x"] = {}
-    scores = evaluation._responses(measured, Contender("x", None), "j", units, read, np.array(["a", "b"]))
+    scores = responses._responses(measured, Contender("x", None), "j", units, read, np.array(["a", "b"]))
     found = values(scores)
     assert found["dose-response: slope"] == pytest.approx(0.8)
     assert found["dose-response: r"] == pytest.approx(1)
@@ -252,6 +270,6 @@ def test_table_writes_numbers_people_can_read() -> None:
     assert as_json({"a": [exact]}) == {
         "a": [{"value": "exact", "low": "exact", "high": "exact", "faces": 3, "identities": 3}]
     }
-    score = evaluation.Score("identity", "cosine", "SFace", "higher", Interval(0.5, 0.4, 0.6, 9, 9))
+    score = Score("identity", "cosine", "SFace", "higher", Interval(0.5, 0.4, 0.6, 9, 9))
     lines = score_table({"copy": [], "model": [score]})
     assert lines[2] == "| identity | cosine ↑ | SFace | – | 0.500 [0.400, 0.600] | 9 / 9 |"

@@ -81,6 +81,13 @@ def test_distances_of_sets() -> None:
     assert metrics.kernel_distance(y, z + 1) > 0.5
 
 
+def test_paint() -> None:
+    aligned = np.full((2, 8, 8, 3), 100, np.uint8)
+    edited = aligned.copy()
+    edited[1, :4] += 51
+    assert metrics.paint(edited, aligned) == pytest.approx([0, 0.1])
+
+
 def test_iris_left() -> None:
     iris, skin = np.array([40, 30, 20]), np.array([200, 160, 140])
     image = np.tile(skin.astype(np.uint8), (10, 10, 1))

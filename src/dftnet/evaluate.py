@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,60 +20,25 @@ from dftnet.compositing import face_mask
 from dftnet.contenders import Contender, contenders, describe
 from dftnet.data import FaceData
 from dftnet.evaluation_report import write_report
+from dftnet.evaluation_responses import dose_response, emotions
 from dftnet.judges import (
     CLOSED,
     EMBEDDING,
     ESTIMATOR,
     LANDMARKS,
     Judges,
-    LandmarkReading,
     gaze,
     iris_discs,
     shape_distance,
 )
 from dftnet.metrics import Interval, interval
+from dftnet.scores import Measured, Score, asked, decibels
 from dftnet.testbench import QUICK, STANDARD, Bench, Counts, build
 
-LEVELS = np.array([0, 0.25, 0.5, 0.75, 1.0])
-MOVES = {
-    "AU45": ("eye_aspect_ratio", -1), "AU05": ("eye_aspect_ratio", 1), "AU12": ("lip_corners", 1),
-    "AU15": ("lip_corners", -1), "AU02": ("brow_height", 1), "AU04": ("brow_height", -1),
-    "AU25": ("lip_gap", 1), "AU26": ("lip_gap", 1),
-}  # fmt: skip
-"""AU → what it does to the landmarks, and in which direction."""
 OPEN_EYES = 0.18
 """Eye aspect ratio from which an eye counts as open before the edit."""
 GHOST = 0.25
 """A lid that leaves more than this share of the iris' pixels in its colour shows a ghost."""
-
-
-class Score(NamedTuple):
-    """One number of one contender."""
-
-    section: str
-    name: str
-    judge: str
-    """Who measured; "" where no judge is needed."""
-    better: str
-    """"higher", "lower" or ""."""
-    interval: Interval
-
-
-@dataclass
-class Measured:
-    """What all scores stand on: the bench, read once by all judges."""
-
-    bench: Bench
-    judges: Judges
-    own: np.ndarray
-    """float32 [n, K]: the estimator's reading of every face."""
-    seen: LandmarkReading | None
-    """The landmark judge's reading of every face (of `real` too)."""
-    embedded: np.ndarray | None
-    """float32 [n, d]."""
-    counts: Counts
-    details: dict[str, dict] = field(default_factory=dict)
-    """Contender → tables by AU, curves."""
 
 
 def evaluate(
@@ -138,7 +101,7 @@ def score(m: Measured, rival: Contender) -> list[Score]:
     """All scores of one contender; details by AU go to `m.details`."""
     m.details[rival.name] = {}
     found: list[Score] = []
-    for section in (landing, eyelids, gaps, dose_response, background, speed):
+    for section in (landing, eyelids, gaps, dose_response, emotions, background, speed):
         _tell(f"{rival.name}: {section.__name__}")
         found += section(m, rival)
     return found
@@ -175,12 +138,12 @@ def landing(m: Measured, rival: Contender) -> list[Score]:
                 Score("realism", "Fréchet distance", EMBEDDING, "lower", Interval(frechet, *nowhere)),
                 Score("realism", "kernel distance", EMBEDDING, "lower", Interval(kernel, *nowhere)),
             ]
-    found.append(Score("null edit", "PSNR, dB", "", "higher", _decibels(metrics.psnr(null, crops), people)))
+    found.append(Score("null edit", "PSNR, dB", "", "higher", decibels(metrics.psnr(null, crops), people)))
     back, _ = rival(edits, m.own[donors], m.own[faces])
     error = np.abs(back.astype(np.float64) - crops).mean((1, 2, 3)) / 255
     found += [
         Score("cycle", "L1 (of 1)", "", "lower", interval(error, people)),
-        Score("cycle", "PSNR, dB", "", "higher", _decibels(metrics.psnr(back, crops), people)),
+        Score("cycle", "PSNR, dB", "", "higher", decibels(metrics.psnr(back, crops), people)),
         Score("cycle", "SSIM", "", "higher", interval(metrics.ssim(back, crops), people)),
     ]
     for name, values in metrics.flow_health(maps.flow, maps.attention).items():
@@ -215,7 +178,7 @@ def eyelids(m: Measured, rival: Contender) -> list[Score]:
     if not len(rows):
         return []
     crops, people = bench.images[rows], bench.people[rows]
-    edits, _ = rival(crops, m.own[rows], _asked(m.own[rows], AU45=1.0))
+    edits, _ = rival(crops, m.own[rows], asked(m.own[rows], AU45=1.0))
     read = judges.estimator(edits)[:, AU_NAMES.index("AU45")]
     found = [Score("eyelids", "AU45 read after asking 1", ESTIMATOR, "higher", interval(read, people))]
     if judges.landmarks is None or m.seen is None:
@@ -227,7 +190,7 @@ def eyelids(m: Measured, rival: Contender) -> list[Score]:
         discs = iris_discs(crops[i], m.seen.points[row])
         if discs:
             left[i] = [np.mean([metrics.iris_left(x[i], *disc) for disc in discs]) for x in (crops, edits)]
-    smiles, _ = rival(crops, m.own[rows], _asked(m.own[rows], AU12=1.0))
+    smiles, _ = rival(crops, m.own[rows], asked(m.own[rows], AU12=1.0))
     looks = gaze(judges.landmarks(smiles).points)
     moved = np.linalg.norm(looks - gaze(m.seen.points[rows]), axis=2).mean(1)
     clean = np.where(np.isfinite(left[:, 1]), closed & (left[:, 1] <= GHOST), np.nan)
@@ -241,14 +204,6 @@ def eyelids(m: Measured, rival: Contender) -> list[Score]:
         Score("eyelids", "share closed without a ghost", LANDMARKS, "higher", interval(clean, people)),
         Score("eyelids", "gaze shift in a smile, eye widths", LANDMARKS, "lower", interval(moved, people)),
     ]
-
-
-def _asked(own: np.ndarray, **values: float) -> np.ndarray:
-    """AUs [n, K] with some units set."""
-    wanted = own.copy()
-    for name, value in values.items():
-        wanted[:, AU_NAMES.index(name)] = value
-    return wanted
 
 
 def gaps(m: Measured, rival: Contender) -> list[Score]:
@@ -290,70 +245,6 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
     ]
 
 
-def dose_response(m: Measured, rival: Contender) -> list[Score]:
-    """Each unit alone at LEVELS, the others as in the source: what it does to itself and to the others."""
-    bench, judges, rows = m.bench, m.judges, m.bench.dose
-    n, people = len(rows), m.bench.people[rows]
-    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.own[rows], len(LEVELS), 0)
-    read = np.zeros((len(AU_NAMES), n, len(LEVELS), len(AU_NAMES)))
-    shapes = [np.zeros((n, len(LEVELS), 0))] * len(AU_NAMES)
-    moves: dict[str, float] = {}
-    for k, name in enumerate(AU_NAMES):
-        edits, _ = rival(crops, own, _asked_levels(own, k, np.tile(LEVELS, n)))
-        read[k] = judges.estimator(edits).reshape(n, len(LEVELS), -1)
-        if judges.landmarks and m.seen:
-            seen = judges.landmarks(edits)
-            shapes[k] = seen.aus.reshape(n, len(LEVELS), -1)
-            if name in MOVES:
-                what, sign = MOVES[name]
-                spread = float(m.seen.geometry[what].std())
-                value = seen.geometry[what].reshape(n, -1)
-                moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
-    found = _responses(m, rival, ESTIMATOR, AU_NAMES, read, people)
-    if judges.landmarks:
-        units = judges.landmarks.aus
-        theirs = np.stack([shapes[AU_NAMES.index(name)] for name in units])
-        found += _responses(m, rival, LANDMARKS, units, theirs, people)
-        m.details[rival.name]["landmarks moved, standard deviations of real faces"] = moves
-    return found
-
-
-def _asked_levels(own: np.ndarray, unit: int, levels: np.ndarray) -> np.ndarray:
-    wanted = own.copy()
-    wanted[:, unit] = levels
-    return wanted
-
-
-def _responses(
-    m: Measured, rival: Contender, judge: str, units: tuple[str, ...], read: np.ndarray, people: np.ndarray
-) -> list[Score]:
-    """read [K, n, levels, K]: unit asked, face, level, unit measured."""
-    curves = np.stack([read[k, :, :, k] for k in range(len(units))], 1)  # [n, K, levels]
-    n = len(curves)
-    slope = np.stack([metrics.slopes(LEVELS, curves[:, k]) for k in range(len(units))], 1)
-    up = np.stack([metrics.monotone(curves[:, k], 0.01) for k in range(len(units))], 1)
-    r = np.array([[metrics.pearson(LEVELS, curve) for curve in face] for face in curves])
-    change = read[:, :, -1] - read[:, :, 0]
-    leaks = np.stack([np.stack(metrics.leakage(change[k], k), -1) for k in range(len(units))], 1)  # [n, K, 2]
-
-    def mean_leak(sums: np.ndarray) -> np.ndarray:
-        return metrics.ratio_of_sums(sums.reshape(*sums.shape[:-1], -1, 2)).mean(-1)
-
-    m.details[rival.name][f"dose-response, {judge}"] = {
-        name: {
-            "slope": float(slope[:, k].mean()), "monotone": float(up[:, k].mean()),
-            "leakage": float(metrics.ratio_of_sums(leaks[:, k].sum(0))), "curve": curves[:, k].mean(0).tolist(),
-        }
-        for k, name in enumerate(units)
-    }  # fmt: skip
-    return [
-        Score("dose-response", "slope", judge, "higher", interval(slope.mean(1), people)),
-        Score("dose-response", "r", judge, "higher", interval(np.where(np.isfinite(r), r, 0).mean(1), people)),
-        Score("dose-response", "share monotone", judge, "higher", interval(up.mean(1), people)),
-        Score("leakage", "others over asked", judge, "lower", interval(leaks.reshape(n, -1), people, mean_leak)),
-    ]
-
-
 def background(m: Measured, rival: Contender) -> list[Score]:
     """Whole photos through the editor: what happens outside the face's mask."""
     from dftnet.evaluation_photos import background_psnr
@@ -362,7 +253,7 @@ def background(m: Measured, rival: Contender) -> list[Score]:
     if not len(values):
         return []
     whose = np.arange(len(values))
-    return [Score("background", "PSNR outside the face, dB", "", "higher", _decibels(values, whose))]
+    return [Score("background", "PSNR outside the face, dB", "", "higher", decibels(values, whose))]
 
 
 def speed(m: Measured, rival: Contender) -> list[Score]:
@@ -373,13 +264,6 @@ def speed(m: Measured, rival: Contender) -> list[Score]:
         Score("speed", f"{name}, ms (median; 95th percentile)", "", "lower", value)
         for name, value in milliseconds(rival, m.judges.estimator, m.counts.rounds, m.bench).items()
     ]
-
-
-def _decibels(values: np.ndarray, people: np.ndarray) -> Interval:
-    """Mean of dB; infinite where every picture is exact (single exact pictures count as 100 dB)."""
-    if len(values) and np.isinf(values).all():
-        return Interval(float("inf"), float("inf"), float("inf"), len(values), len(np.unique(people)))
-    return interval(np.minimum(values, 100), people)
 
 
 def _tell(text: str) -> None:

@@ -6,6 +6,7 @@
     cosine                                identity, by a face embedding
     psnr, ssim                            two pictures
     frechet_distance, kernel_distance     two sets of embeddings
+    paint                                 how far the paint goes from the warped source
     iris_left                             what a closed lid leaves to be seen of the iris
     flow_health                           mean A, |Φ|, folding, total variation
     interval                              any function of sums over faces, with a bootstrap over identities
@@ -151,6 +152,11 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     n, m = len(a), len(b)
     within = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
     return float(within - 2 * ab.mean())
+
+
+def paint(edited: np.ndarray, aligned: np.ndarray) -> np.ndarray:
+    """Mean difference of the edit from the warped source, of 1: uint8 [n, h, w, 3], twice → float64 [n]."""
+    return np.abs(edited.astype(np.float64) - aligned).mean((1, 2, 3)) / 255
 
 
 def iris_left(image: np.ndarray, disc: np.ndarray, iris: np.ndarray, skin: np.ndarray) -> float:
