@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+from dftnet.contenders import COPY
 from dftnet.media import atomic_path
 
 
@@ -53,6 +54,8 @@ def as_markdown(result: dict) -> str:
     lines += [f"- {judge}: {reason}" for judge, reason in result["not_judged"].items()]
     lines += ["", *score_table(result["scores"]), ""]
     for name in names:
+        if name == COPY:  # its tables are zeros; results.json has them
+            continue
         for title, table in result["details"].get(name, {}).items():
             lines += [f"## {name}: {title}", "", *_detail_table(table), ""]
     return "\n".join(lines)

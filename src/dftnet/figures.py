@@ -126,8 +126,7 @@ def interpolation(
         face, goal = editor.read(source), editor.read(target)
         edits = [editor.render(face, Request(like=goal.aus, strength=step)) for step in STEPS]
         rows.append([close_up(p, face, side) for p in (source, *edits)] + [close_up(target, goal, side)])
-    shown = sheet(rows, ["source", *(f"{step:g}" for step in STEPS), "target"], [label or " " for label in labels])
-    return shown if any(labels) else sheet(rows, ["source", *(f"{step:g}" for step in STEPS), "target"])
+    return sheet(rows, ["source", *(f"{step:g}" for step in STEPS), "target"], labels)
 
 
 def _by(editor: Editor, photo: np.ndarray, request: Request) -> np.ndarray:

@@ -38,6 +38,8 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), la
     for column, text in enumerate(captions):
         draw.text((column * width + 3, 2), text, fill="black", font=font)
     for row, text in enumerate(labels):
+        if not text:
+            continue
         x, y = 2, top + row * height + height - 15
         box = draw.textbbox((x, y), text, font=font)
         draw.rectangle((box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1), fill="black")
