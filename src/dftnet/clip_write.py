@@ -220,10 +220,10 @@ def add_difference(
     planes: tuple[np.ndarray, np.ndarray, np.ndarray], image: np.ndarray, edited: np.ndarray, tags: Mapping[str, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Y, U, V of the edited frame: the decoded planes plus what the edit changed; elsewhere they are the same bytes."""
-    changed = (image != edited).any(2)
-    if not changed.any():
+    changed = (image != edited).reshape(len(image), -1)
+    rows, columns = np.nonzero(changed.any(1))[0], np.nonzero(changed.any(0))[0] // 3
+    if len(rows) == 0:
         return planes
-    rows, columns = np.nonzero(changed.any(1))[0], np.nonzero(changed.any(0))[0]
     top, left = int(rows[0]) // 2, int(columns[0]) // 2
     bottom, right = int(rows[-1]) // 2 + 1, int(columns[-1]) // 2 + 1
     wide, half = np.s_[2 * top : 2 * bottom, 2 * left : 2 * right], np.s_[top:bottom, left:right]

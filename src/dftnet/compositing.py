@@ -161,7 +161,7 @@ def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:
     """[S, S] in [0, 1]: how far two pictures [S, S, 3] in [0, 1] show the same material."""
     difference = _blur(aligned - texture, 0.01 * len(texture))
     light = difference @ np.array([0.299, 0.587, 0.114], np.float32)
-    hue = np.abs(difference - light[..., None]).max(2)
+    hue = _largest(difference - light[..., None])
     return np.exp(-((light / SAME_LIGHT) ** 2) - (hue / SAME_HUE) ** 2)
 
 
@@ -173,21 +173,20 @@ def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.nd
     """
     size = len(texture)
     difference = aligned - texture
-    alike = np.exp(-((np.abs(_blur(difference, 0.01 * size)).max(2) / 0.1) ** 2))
+    alike = np.exp(-((_largest(_blur(difference, 0.01 * size)) / 0.1) ** 2))
     weight = (np.minimum(paint, 0.5) * alike)[..., None]
     reach = 0.06 * size
     evidence = _blur(weight, reach)[..., None]
     offset = _blur(weight * difference, reach) / (evidence + 0.02)
     fine, wanted = texture - _blur(texture, 0.02 * size), aligned - _blur(aligned, 0.02 * size)
-    power = _blur(weight * fine**2, reach).mean(2, keepdims=True)
-    wanted_power = _blur(weight * wanted**2, reach).mean(2, keepdims=True)
+    power, wanted_power = (_blur(weight[..., 0] * _mean(part**2), reach)[..., None] for part in (fine, wanted))
     gain = np.sqrt((wanted_power + 1e-5) / (power + 1e-5))
     return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
 
 
 def _reach(maps: _CropMaps, crop_from_image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1: the part of the photo where anything is painted or moved."""
-    active = (maps.paint > 0) | (np.abs(maps.flow).max(2) > 0)
+    active = (maps.paint > 0) | (_largest(maps.flow) > 0)
     if not active.any():
         return 0, 0, 0, 0
     ys, xs = np.nonzero(active.any(1))[0], np.nonzero(active.any(0))[0]
@@ -217,8 +216,9 @@ def _edit_tile(
     paint = np.clip(_sample(maps.paint, at_x, at_y), 0, 1)
     paint[paint < 1e-3] = 0
     step = flow @ image_from_crop.T.astype(np.float32)
-    step[np.abs(step).max(2) < 1 / 64] = 0
-    active = (paint > 0) | (step != 0).any(2)
+    still = _largest(step) < 1 / 64
+    step[still] = 0
+    active = (paint > 0) | ~still
     if not active.any():
         return
     white = float(np.iinfo(photo.dtype).max)
@@ -266,6 +266,17 @@ def _blur(plane: np.ndarray, sigma: float) -> np.ndarray:
     if sigma < 0.1:
         return plane
     return cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def _largest(planes: np.ndarray) -> np.ndarray:
+    """[h, w, c] → [h, w]: the largest size of any channel (numpy's own way over short axes is slow)."""
+    sizes = np.abs(planes)
+    return np.maximum.reduce([sizes[..., i] for i in range(sizes.shape[2])])
+
+
+def _mean(planes: np.ndarray) -> np.ndarray:
+    """[h, w, 3] → [h, w]"""
+    return (planes[..., 0] + planes[..., 1] + planes[..., 2]) / 3
 
 
 def _smooth_step(t: np.ndarray) -> np.ndarray:
