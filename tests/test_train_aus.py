@@ -92,6 +92,17 @@ def test_trains_and_reads(data, tmp_path):
         relabel(data, "again", model, progress=False)
 
 
+def test_calibration_may_follow_a_finished_run(data, tmp_path):
+    crops = np.asarray(FaceData.open(data).images(progress=False))
+    plain = EstimatorSession(train_aus(data, tmp_path / "run", tiny(), progress=False), threads=1)(crops)
+    config = tiny(calibration={"AU45": (2.0, 1.0)})
+    read = EstimatorSession(train_aus(data, tmp_path / "run", config, progress=False), threads=1)(crops)
+    column = AU_NAMES.index("AU45")
+    logit = np.log(plain[:, column] / (1 - plain[:, column]))
+    np.testing.assert_allclose(read[:, column], 1 / (1 + np.exp(-2 * logit - 1)), atol=0.01)
+    np.testing.assert_allclose(np.delete(read, column, 1), np.delete(plain, column, 1), atol=1e-6)
+
+
 def test_resumes_bit_for_bit(data, tmp_path, monkeypatch):
     whole = train_aus(data, tmp_path / "whole", tiny(), progress=False)
 

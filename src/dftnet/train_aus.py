@@ -322,18 +322,16 @@ def for_data(config: TrainAUsConfig, data: FaceData) -> TrainAUsConfig:
 
 
 def _claim(run: Path, config: TrainAUsConfig) -> None:
-    """Write the run's config.json, or compare with it."""
+    """Write the run's config.json, or compare with it; the calibration comes after training and may be changed."""
     path = run / "config.json"
     text = json.dumps(asdict(config), indent=2)
-    if not path.exists():
-        path.write_text(text + "\n", "utf-8")
-        return
-    before, now = json.loads(path.read_text("utf-8")), json.loads(text)
-    changed = [name for name in now if before.get(name) != now[name] and name != "threads"]
+    before, now = json.loads(path.read_text("utf-8") if path.exists() else text), json.loads(text)
+    changed = [name for name in now if before.get(name) != now[name] and name not in ("threads", "calibration")]
     if changed:
         raise ValueError(
             f"{run} was begun with another {', '.join(changed)}; name another folder, or repeat the first settings"
         )
+    path.write_text(text + "\n", "utf-8")
 
 
 def _loop(
