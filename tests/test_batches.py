@@ -65,6 +65,16 @@ def test_pairs_keep_to_close_pose(faces):
     assert np.abs(faces.extras["yaw"][a] - faces.extras["yaw"][b]).max() <= 6
 
 
+def test_focus_draws_units_more_often(faces):
+    config = replace(CONFIG, single_share=1.0, focus={"AU45": 160.0})
+    own = np.full((200, 17), 0.5, np.float32)
+    changed = (BatchSource(faces, config, CPU).targets.draw(np.random.default_rng(0), own) != own).mean(0)
+    assert changed[16] > 0.85
+    assert changed[:16].max() < 0.25
+    with pytest.raises(ValueError, match="AU99"):
+        replace(CONFIG, focus={"AU99": 1.0})
+
+
 def test_few_units_leaves_the_rest_alone(faces):
     source = BatchSource(faces, replace(CONFIG, single_share=1.0), CPU)
     own = faces.aus[:16]

@@ -48,6 +48,20 @@ def made(tmp_path: Path) -> tuple[FaceData, np.ndarray]:
     return FaceData.open(tmp_path / "set"), images
 
 
+def test_a_set_gives_its_faces_reduced(made):
+    data, images = made
+    small = FaceData.open(data.path, SIZE // 2)
+    means = images.reshape(10, 8, 2, 8, 2, 3).mean((2, 4))
+    assert small.size == SIZE // 2
+    assert np.abs(small.images(progress=False) - means).max() <= 1
+    assert np.abs(small.read(3) - means[3]).max() <= 1
+    assert np.array_equal(data.images(progress=False), images)  # each size has a cache of its own
+    corner = small.crop_from_image[0] @ [7.5, 7.5, 1]
+    assert np.allclose(corner, 3.5)  # the middle of the photo stays the middle of the crop
+    with pytest.raises(ValueError, match="--size 7"):
+        FaceData.open(data.path, 7)
+
+
 def test_rows_and_arrays(made):
     data, images = made
     assert len(data) == 10

@@ -15,7 +15,7 @@ from dftnet.aus import AU_NAMES
 from dftnet.contenders import COPY, Contender, contenders, parameter_count
 from dftnet.data import FaceData
 from dftnet.evaluation_report import as_json, score_table, text
-from dftnet.judges import CLOSED, EYES, Judges, LandmarkReading, geometry, iris_discs
+from dftnet.judges import CLOSED, EYES, JUDGED, AuJudge, Judges, LandmarkReading, enlarged, geometry, iris_discs
 from dftnet.metrics import Interval
 from dftnet.runtime import EstimatorSession, GeneratorSession, Maps
 from dftnet.scores import Measured, Score
@@ -71,8 +71,8 @@ def measured(tmp_path: Path) -> Measured:
     rows = np.arange(6)
     pairs = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])
     bench = Bench(images, people.copy(), people, rows, rows[::-1].copy(), rows[:2], pairs, np.arange(6, 10), pairs[:0])
-    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=64), threads=1)
-    judges = Judges(estimator, Bright(), Vectors())  # type: ignore[arg-type]
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
+    judges = Judges(AuJudge(estimator), Bright(), Vectors())  # type: ignore[arg-type]
     m = evaluation.read_bench(bench, judges, COUNTS)
     m.own = rng.random((10, K)).astype(np.float32)
     KNOWN.update(bench=bench, own=m.own)
@@ -99,8 +99,16 @@ def test_perfect_paste_scores_gap_1(measured: Measured) -> None:
     found = values(evaluation.gaps(measured, Paster("paste", None)))
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(1)
+    assert found["gap closed, video pairs: cosine to the true picture"] == pytest.approx(1)
     landed = values(_landing(measured, Paster("paste", None)))
     assert landed["landing: r"] == pytest.approx(1)
+
+
+def test_small_crops_are_enlarged_for_the_judges() -> None:
+    crops = np.arange(2 * 64 * 64 * 3, dtype=np.uint8).reshape(2, 64, 64, 3)
+    assert enlarged(crops).shape == (2, JUDGED, JUDGED, 3)
+    large = np.zeros((1, 256, 256, 3), np.uint8)
+    assert enlarged(large) is large
 
 
 def _landing(m: Measured, rival: Contender) -> list[Score]:

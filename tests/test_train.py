@@ -208,6 +208,14 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
         train(faces, tmp_path / "wide", wide, quiet=True)
 
 
+def test_a_guide_of_another_size_sees_the_edit_enlarged(faces, tmp_path):
+    weights = replace(TINY.weights, guide=1.0, guide_aligned=1.0)
+    config = replace(TINY, images=16, decay_images=0, warp_images=8, guide="shipped", weights=weights, log_images=8)
+    train(faces, tmp_path / "run", config, quiet=False)
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert {"guide", "guide_aligned"} <= lines[1].keys()
+
+
 def test_the_verb_trains_and_reports_mistakes_in_one_line(faces, tmp_path):
     def run(*words: str) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "dftnet", "train", str(faces), "-o", str(tmp_path / "run"), *words]

@@ -25,7 +25,16 @@ STRONG = 0.4
 class Pairs:
     """Frames (a, b) of one subject in close pose."""
 
-    def __init__(self, data: FaceData, rows: NDArray[np.int64], aus: NDArray[np.float32], pose: float) -> None:
+    def __init__(
+        self,
+        data: FaceData,
+        rows: NDArray[np.int64],
+        aus: NDArray[np.float32],
+        pose: float,
+        chances: NDArray[np.float64] | None = None,
+    ) -> None:
+        """chances [K]: how often each unit is drawn, sum 1; None is equally."""
+        self.chances = chances
         _, inverse, counts = np.unique(data.subject[rows], return_inverse=True, return_counts=True)
         order = np.argsort(inverse, kind="stable")
         groups = np.split(rows[order], np.cumsum(counts)[:-1])
@@ -46,9 +55,9 @@ class Pairs:
         return len(self.sizes)
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows (a [count], b [count]), near in pose and far apart in one unit, each unit as often as the others: a blink is rare
-        in a video, and is what the eyelids are learnt from."""
-        unit = rng.integers(self.aus.shape[1], size=count)
+        """Rows (a [count], b [count]), near in pose and far apart in one unit, whose chances do not depend on the set: a blink
+        is rare in a video, and is what the eyelids are learnt from."""
+        unit = rng.choice(self.aus.shape[1], count, p=self.chances)
         group = (rng.random(count)[None] > self.share[:, unit]).sum(0)
         frame = (rng.random((2, count, CANDIDATES)) * self.sizes[group, None]).astype(np.int64)
         a, b = self.rows[self.starts[group, None] + frame]
@@ -64,8 +73,14 @@ class Pairs:
 class Targets:
     """y_t for a face without a partner."""
 
-    def __init__(self, rows: NDArray[np.int64], aus: NDArray[np.float32], config: TrainConfig) -> None:
-        self.rows, self.aus, self.config = rows, aus, config
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        aus: NDArray[np.float32],
+        config: TrainConfig,
+        chances: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.rows, self.aus, self.config, self.chances = rows, aus, config, chances
         examples = [rows[aus[rows, k] >= STRONG] for k in range(aus.shape[1])]
         top = max(20, len(rows) // 200)
         self.examples = [e if len(e) >= top else rows[np.argsort(-aus[rows, k])[:top]] for k, e in enumerate(examples)]
@@ -73,7 +88,7 @@ class Targets:
     def other_faces(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
         """The AUs of other training faces plus noise, clamped to [0, 1]: [count, K]."""
         if self.config.balance_aus:
-            units = rng.integers(len(self.examples), size=count)
+            units = rng.choice(len(self.examples), count, p=self.chances)
             rows = np.array([rng.choice(self.examples[k]) for k in units], np.int64)
         else:
             rows = rng.choice(self.rows, count)
@@ -84,7 +99,7 @@ class Targets:
         """The source's AUs [n, K] with one to three of them set anew: half the time to a strong value, else uniformly."""
         target = source.copy()
         for row in target:
-            units = rng.choice(len(row), rng.integers(1, 4), replace=False)
+            units = rng.choice(len(row), rng.integers(1, 4), replace=False, p=self.chances)
             low = 0.7 if rng.random() < 0.5 else 0.0
             row[units] = rng.uniform(low, 1, len(units))
         return target
@@ -112,7 +127,7 @@ class BatchSource:
         if data.size != config.size:
             raise ValueError(
                 f"{data.path} holds {data.size}-pixel faces but the configuration trains at {config.size}; "
-                f"prepare with --size {config.size}, or train with --size {data.size}"
+                f"open it with FaceData.open(path, {config.size}), or prepare it with --size {config.size}"
             )
         if len(data.au_names) != config.generator.au_count:
             raise ValueError(
@@ -132,8 +147,10 @@ class BatchSource:
         self.resident: Tensor | None = None
         if device.type == "cuda" and self.images.nbytes < torch.cuda.get_device_properties(device).total_memory / 3:
             self.resident = torch.from_numpy(np.ascontiguousarray(self.images)).to(device)
-        self.pairs = Pairs(data, self.rows, self.aus, config.pair_pose)
-        self.targets = Targets(self.rows, self.aus, config)
+        wanted = np.array([config.focus.get(name, 1.0) for name in data.au_names])
+        chances = wanted / wanted.sum()
+        self.pairs = Pairs(data, self.rows, self.aus, config.pair_pose, chances)
+        self.targets = Targets(self.rows, self.aus, config, chances)
         if config.pair_share and not len(self.pairs):
             raise ValueError(
                 f"{data.path} has no subject with two faces, so there are no pairs; train with --set pair_share=0 "

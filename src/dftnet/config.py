@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dftnet.aus import AU_NAMES
 from dftnet.losses import LossWeights
 from dftnet.models import CriticConfig, DFTNetConfig, GANimationConfig, GeneratorConfig, generator_config
 
@@ -57,6 +58,8 @@ class TrainConfig:
     """Share of unpaired targets that change one to three AUs of the source's own and leave the rest."""
     balance_aus: bool = False
     """Draw target faces so that each AU is strong equally often, in place of uniformly."""
+    focus: dict[str, float] = field(default_factory=dict)
+    """How often targets and pairs are drawn for an AU, {"AU45": 3}: thrice as often as the ones that are not named."""
     pair_share: float = 0.0
     """Share of a batch that is pairs: two frames of one person in close pose, the second one's AUs the target."""
     pair_pose: float = 8.0
@@ -96,6 +99,9 @@ class TrainConfig:
         for name in ("single_share", "pair_share", "null_share", "attention_target", "target_noise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
+        unknown = [name for name in self.focus if name not in AU_NAMES]
+        if unknown or any(not value > 0 for value in self.focus.values()):
+            raise ValueError(f"focus is {self.focus}; give numbers above 0 to names among {', '.join(AU_NAMES)}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.decay_images <= self.images:
@@ -139,6 +145,7 @@ def stable(size: int = 128) -> TrainConfig:
             stem="unshuffle",
             norm="group",
             upsample="resize",
+            texture_head="detail",
             align_skips=True,
             condition_at_code=True,
             conditioning="difference",
@@ -172,6 +179,7 @@ def stable(size: int = 128) -> TrainConfig:
         attention_target=0.95,
         single_share=0.5,
         balance_aus=True,
+        focus={"AU12": 2.0, "AU25": 2.0, "AU26": 2.0, "AU45": 3.0},
         pair_share=0.6,
         null_share=0.15,
         jitter=0.03,

@@ -4,7 +4,7 @@
     labels.npz          one row a face: key, shard, aus, subject, split, source, ...  (no pickles)
     labels-NAME.npz     other AU labels of the same faces, e.g. by an estimator
     shard-00000.tar     WebDataset naming: KEY.webp or KEY.jpg, in the order of the rows
-    cache/images.npy    all faces decoded, made on first use; may be deleted
+    cache/images.npy    all faces decoded, made on first use; may be deleted (images-64.npy: reduced to 64 pixels)
 
 Nothing here imports PyTorch. `docs/data-format.md` describes every field.
 """
@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
@@ -107,7 +108,7 @@ class FaceData:
     path: Path
     info: dict
     size: int
-    """Edge of the square faces in pixels."""
+    """Edge of the square faces in pixels, as `images` and `read` give them."""
     au_names: tuple[str, ...]
     """The K Action Units of the columns of `aus`."""
     keys: np.ndarray
@@ -135,8 +136,11 @@ class FaceData:
         return len(self.keys)
 
     @classmethod
-    def open(cls, path: str | Path) -> FaceData:
-        """Reads `dataset.json` and `labels.npz`. Raises ValueError or FileNotFoundError with the remedy."""
+    def open(cls, path: str | Path, size: int | None = None) -> FaceData:
+        """Reads `dataset.json` and `labels.npz`. Raises ValueError or FileNotFoundError with the remedy.
+
+        size: give the faces reduced to this many pixels, of which the set's own size is a multiple.
+        """
         path = Path(path)
         info = _read_info(path)
         labels = _read_npz(path / "labels.npz")
@@ -149,10 +153,15 @@ class FaceData:
                 state = "missing" if not file.exists() else "cut off or changed"
                 raise ValueError(f"{file} is {state}: copy it again, or delete {path} and prepare the set again")
         extras = {str(name): labels["extras"][:, i] for i, name in enumerate(labels["extra_names"])}
-        return cls(
-            path=path, info=info, size=int(info["size"]), au_names=names, keys=labels["key"], extras=extras,
-            **{name: labels[name] for name in _ROW_ARRAYS},
-        )  # fmt: skip
+        prepared = int(info["size"])
+        size = size or prepared
+        if prepared % size:
+            raise ValueError(
+                f"{path} holds {prepared}-pixel faces, which do not reduce to {size} evenly; prepare the set with --size {size}"
+            )
+        arrays = {name: labels[name] for name in _ROW_ARRAYS}
+        arrays["crop_from_image"] = reduced_crop(arrays["crop_from_image"], prepared // size)
+        return cls(path=path, info=info, size=size, au_names=names, keys=labels["key"], extras=extras, **arrays)
 
     def rows(self, split: str) -> np.ndarray:
         """int64 [m]: the rows of "train", "validation" or "test", or all of them for "all"."""
@@ -195,13 +204,13 @@ class FaceData:
 
     def read(self, row: int) -> np.ndarray:
         """One face, uint8 [S, S, 3], from its shard (slow: for many faces use `images`)."""
-        cache = self.path / "cache" / "images.npy"
+        cache = self._cache()
         if self._cache_is_current(cache):
             return np.array(np.load(cache, mmap_mode="r")[row])
         shard = self.path / self.info["shards"][int(self.shard[row])]["name"]
         for name, data in read_tar(shard):
             if split_key(name)[0] == self.keys[row]:
-                return decode_image(data, f"{shard}:{name}")
+                return self._decode(name, data)
         raise ValueError(f"{shard} does not hold {self.keys[row]}: prepare the set again")
 
     def verify(self) -> None:
@@ -219,10 +228,22 @@ class FaceData:
         Later calls reuse that file. Shards are compared with their sha256 while decoding. Raises ValueError for
         a damaged shard, OSError where the disk is full (the cache needs n * S * S * 3 bytes).
         """
-        cache = self.path / "cache" / "images.npy"
+        cache = self._cache()
         if not self._cache_is_current(cache):
             self._decode_into(cache, progress)
         return np.load(cache, mmap_mode="r")
+
+    def _cache(self) -> Path:
+        reduced = self.size != self.info["size"]
+        return self.path / "cache" / (f"images-{self.size}.npy" if reduced else "images.npy")
+
+    def _decode(self, name: str, data: bytes) -> np.ndarray:
+        image, prepared = decode_image(data, name), self.info["size"]
+        if image.shape != (prepared, prepared, 3):
+            raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]}, not {prepared}: prepare again")
+        if self.size == prepared:
+            return image
+        return cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA)
 
     def _fingerprint(self) -> str:
         shards = [shard["sha256"] for shard in self.info["shards"]]
@@ -256,16 +277,10 @@ class FaceData:
         """uint8 [m, S, S, 3] blocks in the order of the rows, checked against the labels' keys."""
         from rich.progress import track
 
-        def decode(item: tuple[str, bytes]) -> np.ndarray:
-            image = decode_image(item[1], item[0])
-            if image.shape != (self.size, self.size, 3):
-                raise ValueError(f"{item[0]} is {image.shape[1]}x{image.shape[0]}, not {self.size}: prepare again")
-            return image
-
         blocks = track(self._member_blocks(), "decoding faces", total=-(-len(self) // _BATCH), disable=not progress)
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             for block in blocks:
-                yield np.stack(list(pool.map(decode, block)))
+                yield np.stack(list(pool.map(lambda item: self._decode(*item), block)))
 
     def _member_blocks(self) -> Iterator[list[tuple[str, bytes]]]:
         row, block = 0, []
@@ -283,6 +298,13 @@ class FaceData:
             raise ValueError(f"the shards hold {row} faces, labels.npz {len(self)}: prepare the set again")
         if block:
             yield block
+
+
+def reduced_crop(matrix: np.ndarray, factor: int) -> np.ndarray:
+    """Affine [..., 2, 3] into a crop → into the crop reduced by `factor`; pixel centres are at integers."""
+    reduced = matrix / factor
+    reduced[..., 2] += 0.5 / factor - 0.5
+    return reduced
 
 
 _ROW_ARRAYS = ("shard", "aus", "subject", "split", "source", "emotion", "landmarks", "crop_from_image")

@@ -27,6 +27,7 @@ from dftnet.judges import (
     ESTIMATOR,
     LANDMARKS,
     Judges,
+    enlarged,
     gaze,
     iris_discs,
     shape_distance,
@@ -60,14 +61,17 @@ def evaluate(
     model do not fit.
     """
     counts = counts or (QUICK if quick else STANDARD)
-    faces = FaceData.open(data)
     rivals = contenders(models, parts, threads)
+    sizes = {rival.name: rival.session.size for rival in rivals if rival.session}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise ValueError(f"the models edit faces of different sizes ({told}); evaluate those of one size together")
     for rival in rivals:
-        if rival.session and (rival.session.size, rival.session.au_names) != (faces.size, AU_NAMES):
+        if rival.session and rival.session.au_names != AU_NAMES:
             raise ValueError(
-                f"{rival.name} edits {rival.session.size}-pixel faces with {len(rival.session.au_names)} AUs and "
-                f"{faces.path} has {faces.size} pixels; prepare the set again with --size {rival.session.size}"
+                f"{rival.name} has {len(rival.session.au_names)} AUs; evaluation needs the {len(AU_NAMES)} of dftnet"
             )
+    faces = FaceData.open(data, next(iter(sizes.values()), None))
     started = time.perf_counter()
     measured = read_bench(build(faces, split, counts, seed, with_sheets=not quick), Judges.available(threads), counts)
     scores = {rival.name: score(measured, rival) for rival in rivals}
@@ -76,7 +80,7 @@ def evaluate(
         "command": command,
         "seed": seed,
         "split": split,
-        "data": {"path": str(data), "faces": len(faces), "source": faces.info.get("au_source", "")},
+        "data": {"path": str(data), "size": faces.size, "faces": len(faces), "source": faces.info.get("au_source", "")},
         "counts": {**counts._asdict(), "pairs": len(measured.bench.pairs), "sheets": len(measured.bench.sheets)},
         "judges": [ESTIMATOR, *(j.name for j in (measured.judges.landmarks, measured.judges.embedding) if j)],
         "not_judged": measured.judges.missing,
@@ -187,9 +191,10 @@ def eyelids(m: Measured, rival: Contender) -> list[Score]:
     closed = after <= CLOSED
     left = np.full((len(rows), 2), np.nan)
     for i, row in enumerate(rows):
-        discs = iris_discs(crops[i], m.seen.points[row])
+        pictures = enlarged(np.stack([crops[i], edits[i]]))
+        discs = iris_discs(pictures[0], m.seen.points[row])
         if discs:
-            left[i] = [np.mean([metrics.iris_left(x[i], *disc) for disc in discs]) for x in (crops, edits)]
+            left[i] = [np.mean([metrics.iris_left(picture, *disc) for disc in discs]) for picture in pictures]
     smiles, _ = rival(crops, m.own[rows], asked(m.own[rows], AU12=1.0))
     looks = gaze(judges.landmarks(smiles).points)
     moved = np.linalg.norm(looks - gaze(m.seen.points[rows]), axis=2).mean(1)
@@ -239,17 +244,22 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
         )
     distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.own[b]), norm(m.own[a] - m.own[b])
     distances["in pixels (L1 on the face)", ""] = pixels(edits), pixels(bench.images[a])
-    return [
+    found = [
         Score(title, name, judge, "higher", interval(np.stack(d, 1), people, metrics.gap_of_sums))
         for (name, judge), d in distances.items()
     ]
+    if judges.embedding and m.embedded is not None:
+        vectors = judges.embedding(edits)
+        for name, others in (("cosine to the source", m.embedded[a]), ("cosine to the true picture", m.embedded[b])):
+            found.append(Score(title, name, EMBEDDING, "higher", interval(metrics.cosine(vectors, others), people)))
+    return found
 
 
 def background(m: Measured, rival: Contender) -> list[Score]:
     """Whole photos through the editor: what happens outside the face's mask."""
     from dftnet.evaluation_photos import background_psnr
 
-    values = background_psnr(rival, m.judges.estimator, m.counts.photos, m.bench)
+    values = background_psnr(rival, m.judges.estimator.session, m.counts.photos, m.bench)
     if not len(values):
         return []
     whose = np.arange(len(values))
@@ -262,7 +272,7 @@ def speed(m: Measured, rival: Contender) -> list[Score]:
 
     return [
         Score("speed", f"{name}, ms (median; 95th percentile)", "", "lower", value)
-        for name, value in milliseconds(rival, m.judges.estimator, m.counts.rounds, m.bench).items()
+        for name, value in milliseconds(rival, m.judges.estimator.session, m.counts.rounds, m.bench).items()
     ]
 
 

@@ -5,7 +5,7 @@
     embedding   SFace, a face recognition network, for identity and realism; independent
 
 The last two are optional (`pip install 'dftnet[eval]'`); what is not installed is named in the result as not judged.
-Crops are uint8 [n, S, S, 3] in the project's alignment.
+Crops are uint8 [n, S, S, 3] in the project's alignment; those smaller than JUDGED are enlarged to it before anyone looks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from dftnet.runtime import EstimatorSession
 ESTIMATOR = "estimator (guided training)"
 LANDMARKS = "MediaPipe (independent)"
 EMBEDDING = "SFace (independent)"
+JUDGED = 128
+"""Pixels, the estimator's own size."""
 CLOSED = 0.13
 """Eyes with an aspect ratio of MediaPipe's lids up to this count as closed. Of faces judged by hand in the test split
 (benchmarks/eyelids_by_hand.json) it takes 18 of 18 closed ones and 0 of 30 open ones; in the validation split, which has
@@ -40,6 +42,23 @@ MOUTH_CORNERS, INNER_LIPS, NOSE_BASE = (61, 291), (13, 14), 2
 FACE_POINTS = 468
 """Of the 478 landmarks, the irises come last."""
 GEOMETRY = ("eye_aspect_ratio", "lip_corners", "brow_height", "lip_gap")
+
+
+def enlarged(crops: np.ndarray) -> np.ndarray:
+    """uint8 [n, S, S, 3] → the same, or [n, JUDGED, JUDGED, 3] where S is smaller."""
+    if not len(crops) or crops.shape[1] >= JUDGED:
+        return crops
+    return np.stack([cv2.resize(crop, (JUDGED, JUDGED), interpolation=cv2.INTER_CUBIC) for crop in crops])
+
+
+@dataclass(frozen=True)
+class AuJudge:
+    """An AU estimator: crops uint8 [n, S, S, 3] → AUs [n, K] in [0, 1]."""
+
+    session: EstimatorSession
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        return self.session(enlarged(crops))
 
 
 def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
@@ -77,7 +96,7 @@ class LandmarkReading(NamedTuple):
     """What the landmark judge sees on n crops."""
 
     points: np.ndarray
-    """float64 [n, 478, 2], pixels of the crop."""
+    """float64 [n, 478, 2], pixels of the crop as it was judged (`enlarged`)."""
     blendshapes: np.ndarray
     """float32 [n, 52]."""
     aus: np.ndarray
@@ -100,7 +119,7 @@ class LandmarkJudge:
 
     def __call__(self, crops: np.ndarray) -> LandmarkReading:
         """uint8 [n, S, S, 3] → what is seen on them."""
-        points = np.array([self._blendshapes.landmarks(crop) for crop in crops]).reshape(-1, 478, 2)
+        points = np.array([self._blendshapes.landmarks(crop) for crop in enlarged(crops)]).reshape(-1, 478, 2)
         shapes = np.array([self._blendshapes.from_landmarks(p) for p in points], np.float32).reshape(-1, 52)
         aus = aus_from_blendshapes(dict(zip(self.names, shapes.T, strict=True)))
         return LandmarkReading(points, shapes, aus, geometry(points))
@@ -200,7 +219,7 @@ def _open_sface(path: Path, threads: int | None):
 class Judges:
     """Everyone who is there; `missing` says who is not, and the remedy."""
 
-    estimator: EstimatorSession
+    estimator: AuJudge
     landmarks: LandmarkJudge | None = None
     embedding: EmbeddingJudge | None = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -208,7 +227,7 @@ class Judges:
     @classmethod
     def available(cls, threads: int | None = None) -> Judges:
         """The shipped estimator, and of the optional judges those that are installed."""
-        judges = cls(EstimatorSession(threads=threads))
+        judges = cls(AuJudge(EstimatorSession(threads=threads)))
         try:
             judges.landmarks = LandmarkJudge()
         except ValueError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet import distributed
@@ -194,7 +195,7 @@ def train(
     """
     rank, world, device = distributed.start()
     run = Path(output)
-    faces = FaceData.open(data)
+    faces = FaceData.open(data, config.size)
     if rank == 0:
         _claim(run, config)
     distributed.barrier()
@@ -337,13 +338,24 @@ def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Mod
         return None
     directory = model_directory(None if config.guide == "shipped" else config.guide, "au-estimator")
     guide = load_estimator(directory)
-    if tuple(guide.config.au_names) != tuple(faces.au_names) or guide.config.size != config.size:
+    if tuple(guide.config.au_names) != tuple(faces.au_names):
         raise ValueError(
-            f"the guide {directory} reads {len(guide.config.au_names)} AUs at {guide.config.size} pixels, the training set has "
-            f"{len(faces.au_names)} at {config.size}; train without it: --set guide= --set weights.guide=0 "
-            "--set weights.guide_aligned=0"
+            f"the guide {directory} reads the AUs {', '.join(guide.config.au_names)}, the training set has "
+            f"{', '.join(faces.au_names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0"
         )
-    return channels_last(guide.to(device).requires_grad_(False))
+    guide = channels_last(guide.to(device).requires_grad_(False))
+    return guide if guide.config.size == config.size else nn.Sequential(Resized(guide.config.size), guide)
+
+
+class Resized(nn.Module):
+    """Images [b, 3, h, w] → [b, 3, size, size], for an estimator of another size than the generator's."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, size=(self.size, self.size), mode="bicubic", align_corners=False, antialias=True)
 
 
 def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:
@@ -352,9 +364,10 @@ def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:
         session = EstimatorSession(model_directory(None, "au-estimator"))
     except (ValueError, OSError):
         return lambda images: critic(images)[1]
-    if tuple(session.au_names) != tuple(faces.au_names) or session.size != faces.size:
+    if tuple(session.au_names) != tuple(faces.au_names):
         return lambda images: critic(images)[1]
-    return lambda images: torch.from_numpy(session(to_uint8(images.float().cpu().numpy()))).to(device)
+    resized = Resized(session.size)
+    return lambda images: torch.from_numpy(session(to_uint8(resized(images.float().cpu()).numpy()))).to(device)
 
 
 def _starts_phase(config: TrainConfig, before: int, now: int) -> bool:

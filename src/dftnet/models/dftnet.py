@@ -24,6 +24,7 @@ from dftnet.layers import NORMS, UPSAMPLINGS, Residual, conv, initialise, planes
 from dftnet.models.generator import CONDITIONINGS, Edit, Generator, compose
 
 STEMS = ("conv7", "unshuffle")
+TEXTURE_HEADS = ("conv", "detail")
 PATHS = ("both", "warp", "texture")
 
 
@@ -48,6 +49,9 @@ class DFTNetConfig:
     """Decoders grow by "transposed" convolutions (GANimation's) or by "resize" and convolution (no checkerboard)."""
     skips: bool = True
     """Skip connections from the encoder to the texture decoder (section 2.1)."""
+    texture_head: str = "conv"
+    """Last layers of T: "conv" on its last features (after a pixel shuffle where those live at half the size), or "detail":
+    enlarged smoothly and joined by X_a, the skip connection of full size that a stem at half the size leaves out."""
     align_skips: bool = False
     """Warp the skipped features by Φ first, so that the texture decoder paints on the aligned face."""
     condition_at_code: bool = False
@@ -68,6 +72,7 @@ class DFTNetConfig:
             ("stem", STEMS),
             ("norm", NORMS),
             ("upsample", UPSAMPLINGS),
+            ("texture_head", TEXTURE_HEADS),
             ("conditioning", CONDITIONINGS),
             ("paths", PATHS),
         ):
@@ -108,6 +113,23 @@ class Decoder(nn.Module):
         return x
 
 
+class DetailHead(nn.Module):
+    """Features [b, C, h/scale, w/scale] and X_a [b, 3, h, w] → [b, 3, h, w], B before its tanh."""
+
+    def __init__(self, inputs: int, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.reduce = nn.Conv2d(inputs, 32, 3, 1, 1)
+        self.join = nn.Conv2d(32 + 3, 24, 3, 1, 1)
+        self.colour = nn.Conv2d(24, 3, 3, 1, 1)
+
+    def forward(self, features: Tensor, aligned: Tensor) -> Tensor:
+        x = F.relu(self.reduce(features))
+        if self.scale > 1:
+            x = F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return self.colour(F.relu(self.join(torch.cat([x, aligned.to(x.dtype)], 1))))
+
+
 class DFTNet(Generator):
     """Encoder E, flow decoder F, texture decoder T. Any square size that is a multiple of the code's stride."""
 
@@ -130,7 +152,11 @@ class DFTNet(Generator):
         kernel = 7 if config.stem == "conv7" else 3
         self.flow_head = nn.Conv2d(self.flow_decoder.outputs, 2, kernel, 1, kernel // 2)
         self.attention_head = nn.Conv2d(self.flow_decoder.outputs, 1, kernel, 1, kernel // 2)
-        self.texture_head = self._texture_head(self.texture_decoder.outputs, kernel)
+        self.texture_head = (
+            DetailHead(self.texture_decoder.outputs, self.scale)
+            if config.texture_head == "detail"
+            else self._texture_head(self.texture_decoder.outputs, kernel)
+        )
         initialise(self)
         if config.zero_flow:
             nn.init.zeros_(self.flow_head.weight)
@@ -168,11 +194,13 @@ class DFTNet(Generator):
             flow = bound * torch.tanh(flow / bound)
         return flow, attention
 
-    def texture(self, code: Tensor, features: list[Tensor], flow: Tensor) -> Tensor:
+    def texture(self, code: Tensor, features: list[Tensor], flow: Tensor, aligned: Tensor) -> Tensor:
         """Eq. 4, B = T(c): [b, 3, h, w] in [-1, 1]."""
         if self.config.align_skips:
             features = [self._warp_features(f, flow) for f in features]
-        return torch.tanh(self.texture_head(self.texture_decoder(code, features)).float())
+        x = self.texture_decoder(code, features)
+        painted = self.texture_head(x, aligned) if self.config.texture_head == "detail" else self.texture_head(x)
+        return torch.tanh(painted.float())
 
     @staticmethod
     def _warp_features(features: Tensor, flow: Tensor) -> Tensor:
@@ -190,6 +218,6 @@ class DFTNet(Generator):
         if warp_only or self.config.paths == "warp":
             attention = torch.ones_like(attention)
             return Edit(aligned, {"flow": flow, "attention": attention, "texture": aligned, "aligned": aligned})
-        texture = self.texture(code, features, flow)  # Eq. 4
+        texture = self.texture(code, features, flow, aligned)  # Eq. 4
         edited = compose(attention, texture, aligned)  # Eq. 5
         return Edit(edited, {"flow": flow, "attention": attention, "texture": texture, "aligned": aligned})
