@@ -20,8 +20,17 @@ def test_paper_is_section_3_1():
     assert w.total_variation == pytest.approx(0.0001 * 128**2)
     assert (config.learning_rate, config.betas, config.critic_steps, config.batch) == (1e-4, (0.5, 0.999), 5, 25)
     assert (config.images, config.decay_images) == (6_000_000, 2_000_000)
-    extras = [w.attention_hinge, w.identity, w.condition_aligned, w.guide, w.pair, w.pair_aligned, w.pair_features]
-    assert extras == [0] * 7
+    extras = [
+        w.attention_hinge,
+        w.identity,
+        w.condition_aligned,
+        w.guide,
+        w.pair,
+        w.pair_aligned,
+        w.pair_texture,
+        w.pair_features,
+    ]
+    assert extras == [0] * 8
     assert (config.warp_images, config.pair_share, config.single_share, config.jitter) == (0, 0, 0, 0)
 
 

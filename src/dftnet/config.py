@@ -166,6 +166,7 @@ def stable(size: int = 128) -> TrainConfig:
             attention_hinge=1.0,
             pair=30.0,
             pair_aligned=15.0,
+            pair_texture=10.0,
             pair_features=2.0,
         ),
         images=6_000_000,

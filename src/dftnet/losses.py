@@ -57,6 +57,8 @@ class LossWeights:
     """Frames of one person: the edit of frame a with frame b's AUs against frame b."""
     pair_aligned: float = 0.0
     """The same for the aligned image alone."""
+    pair_texture: float = 0.0
+    """The same for the texture alone: without it B may be any exaggeration that a light touch of it mends X_a with."""
     pair_features: float = 0.0
     """The same in the critic's features (feature matching)."""
 
@@ -271,6 +273,8 @@ def generator_terms(
         terms["pair"] = pair_distance(edit.image, batch.true, batch.paired)
     if "pair_aligned" in weights:
         terms["pair_aligned"] = pair_distance(edit.parts["aligned"], batch.true, batch.paired)
+    if "pair_texture" in weights:
+        terms["pair_texture"] = pair_distance(edit.parts["texture"], batch.true, batch.paired)
     terms.update(regularisers(passes, weights, attention_target))
     return {name: terms[name] for name in weights}, edit
 
