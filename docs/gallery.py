@@ -45,7 +45,8 @@ def materials() -> None:
     write_image("people/anna.png", anna)
     write_image("people/ben.png", ben)
     write_image("anna.jpg", person("P001"))
-    turn = cv2.getRotationMatrix2D((1024, 860), -40, 0.64) + [[0, 0, 384 - 1024], [0, 0, 384 - 860]]
+    turn = cv2.getRotationMatrix2D((1024, 860), -40, 0.64)
+    turn[:, 2] += 384 - 1024, 384 - 860
     write_image("tilted.jpg", cv2.warpAffine(person("P010"), turn, (768, 768), flags=cv2.INTER_AREA))
     write_image("cut-off.jpg", np.ascontiguousarray(dan[300:750, 430:880]))
     write_image("selfie.jpg", np.ascontiguousarray(person("P004", "amateur_selfie")[200:1352, 160:1312]))
