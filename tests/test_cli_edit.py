@@ -188,6 +188,25 @@ def test_several_faces(shell: Shell) -> None:
     assert "choose largest" in shell.fails("edit", "two.png", "--au", "AU12=1", "--face", "left")
 
 
+def test_a_request_for_each_face(shell: Shell) -> None:
+    group = np.hstack([PICTURE, PICTURE[:, ::-1]])
+    group = np.vstack([group, np.zeros((80, 480, 3), np.uint8)])
+    group[260:302, 20:62] = np.asarray(Image.fromarray(PICTURE).resize((42, 42)))
+    Image.fromarray(group).save("group.png")
+    code, out, err = shell("edit", "group.png", "--au", "0:AU12=1", "1:AU04=0.5", "2:AU12=1", "-o", "a.png")
+    assert code == 0, err
+    assert "face 0 of 3" in out
+    assert "AU04 ? → 0.50" in out
+    assert out.count("\n") == 2
+    assert "face 2 is too small to edit" in err
+    assert "left alone" in err
+    code, out, err = shell("edit", "group.png", "--au", "AU12=1", "1:AU04=0.5", "-o", "b.png")
+    assert (out.count("\n"), out.count("face 1")) == (1, 1)
+    code, out, err = shell("edit", "group.png", "--face", "all", "--au", "AU12=1", "1:AU04=0.5", "-o", "c.png")
+    assert (out.count("\n"), out.count("AU12"), out.count("AU04")) == (2, 2, 1)
+    assert "too small" in shell.fails("edit", "group.png", "--au", "2:AU12=1", "-o", "d.png")
+
+
 def test_bad_pictures(shell: Shell) -> None:
     data = Path("photo.jpg").read_bytes()
     bad = {

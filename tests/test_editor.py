@@ -136,6 +136,15 @@ def test_several_faces(editor: Editor, photo: np.ndarray) -> None:
     both = editor.edit(image, {"AU12": 1}, face="all")
     assert np.array_equal(both[:, :512], largest[:, :512])
     assert np.array_equal(both[:, 512:], second[:, 512:])
+    x, y, width, height = faces[1].box
+    for place in (f"{x + width / 2},{y + height / 2}", f"{x - 9},{y + 9},{width},{height}", "512,0,512,512"):
+        assert editor.read(image, place).index == 1
+    for place in ("1,1", "1,1,2,2"):
+        with pytest.raises(ValueError, match="faces found: 0 at"):
+            editor.read(image, place)
+    for place in ("1,", "1,2,3", "nan,nan"):
+        with pytest.raises(ValueError, match="X,Y,WIDTH,HEIGHT"):
+            editor.read(image, place)
     with pytest.raises(ValueError, match="no face 2: the image has 2 faces"):
         editor.edit(image, {"AU12": 1}, face=2)
     with pytest.raises(ValueError, match="choose largest"):

@@ -152,7 +152,10 @@ def edit(
         ),
     ] = None,
     face: Annotated[
-        str, typer.Option(help="largest, all, a number (0 is the largest, 1 the next …), or X,Y in it.")
+        str,
+        typer.Option(
+            help="largest, all, a number (0 is the largest, 1 the next …), a point X,Y in it, or a box X,Y,WIDTH,HEIGHT."
+        ),
     ] = "largest",
     model: Annotated[
         str | None,
@@ -165,7 +168,7 @@ def edit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     quality: Annotated[int, typer.Option(help="Of JPEG, WebP and videos, 1 to 100.", min=1, max=100)] = 95,
     mark: Annotated[
-        bool, typer.Option("--mark/--no-mark", help="Tell in the picture's EXIF data that it was edited.")
+        bool, typer.Option("--mark/--no-mark", help="Tell in the picture's metadata that it was edited.")
     ] = True,
     threads: Annotated[
         int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)

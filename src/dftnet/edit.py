@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from dftnet.aus import Request, check_values
-from dftnet.editor import UNCHANGED, EditableFace, Editor
+from dftnet.editor import UNCHANGED, EditableFace, Editor, pick
 from dftnet.mapfiles import write_maps
 from dftnet.media import HEIF_SUFFIXES, read_image
 from dftnet.photo import mark_edited, read_photo, write_photo
@@ -45,23 +45,23 @@ def edit_photo(
 ) -> Edited:
     """Edit the photo in a file and write it to `output` (by default photo-edited.png beside it).
 
-    `face` is "largest", "all", an index from 0, the largest, or "X,Y", a point in the face. `each` in its place: index
-    of a face → what it shall show instead of `request`. `own_aus` gives the faces' own AUs where they are
-    known. `maps` is a folder for the maps of each face. `mark` writes software and request into the EXIF data.
+    `face` is "largest", "all", an index from 0, the largest, or a place, see `Editor.read`. `each`: index of a face →
+    what it shall show instead of `request`; other faces are then left alone, unless `face` is "all". `own_aus` gives
+    the faces' own AUs where they are known. `maps` is a folder for the maps of each face. `mark` writes software and
+    request into the metadata.
     Raises ValueError or OSError, with the remedy, and then writes nothing.
     """
     request = request if isinstance(request, Request) else Request(set=request)
     path = check_output(photo, output, overwrite)
     picture = read_photo(photo)
     found = editor.faces(picture.pixels, own_aus)
-    if each and found:
-        chosen = [editor.read(picture.pixels, index, own_aus) for index in each]
-    else:
-        chosen = [editor.read(picture.pixels, face, own_aus)] if face != "all" or not found else found
+    named = [pick(found, index, picture.pixels) for index in each or [face if face != "all" else "largest"]]
+    chosen = named if face != "all" else [one for one in found if one in named or not request.empty]
     if all(one.trouble for one in chosen):
         raise ValueError(chosen[0].trouble)
     done = Edited(path)
     if face == "largest" and len(found) > 1 and not each:
+        done.warnings += [f"{one.trouble}; left alone" for one in found[: chosen[0].index]]
         done.warnings.append(f"{len(found)} faces found, editing the largest; --face all or a number for others")
     result = picture.pixels
     for one in chosen:

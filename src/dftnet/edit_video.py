@@ -21,7 +21,7 @@ from dftnet.clip import Clip, ClipFrame, is_animation, open_clip
 from dftnet.clip_write import check_clip_output, clip_writer
 from dftnet.course import Course, Drive, as_course, read_drive_csv
 from dftnet.edit import describe_request, mark_text
-from dftnet.editor import EditableFace, Editor, doubts
+from dftnet.editor import EditableFace, Editor, doubts, face_at
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
@@ -81,9 +81,9 @@ def edit_video(
 ) -> VideoEdited:
     """Edit a clip (video, or animated GIF, WebP, PNG) and write `output`, its format from the ending.
 
-    face   "largest", "all", the number of a face in the frame where it first appears (0 is the largest), or "X,Y", a
-           point in it; the same person is followed until the face is lost or the shot is cut, then chosen anew
-    each   in place of `face`: number of a face → what it shall show instead of `asked`
+    face   "largest", "all", the number of a face in the frame where it first appears (0 is the largest), or a
+           place (see `Editor.read`); the same person is followed until the face is lost or the shot is cut, then chosen anew
+    each   number of a face → what it shall show instead of `asked`; others are then left alone, unless `face` is "all"
     workers  threads, by default one per core; give the editor's own networks one each (threads=1)
 
     Sound and the time of each frame are kept. Frames without a usable face come through unchanged. The file appears
@@ -316,22 +316,20 @@ def _in_order(
 
 def _chooser(face: int | str, each: Mapping[int, Course] | None = None) -> Callable[[list[Face]], list[int]]:
     """Which of the faces found to follow."""
-    if each:
-        numbers = list(each)
-        return lambda faces: [number for number in numbers if number < len(faces)]
     text = str(face)
     if text == "all":
         return lambda faces: list(range(len(faces)))
+    if each:
+        numbers = list(each)
+        return lambda faces: [number for number in numbers if number < len(faces)]
     if text == "largest":
         return lambda faces: [next((i for i, one in enumerate(faces) if not doubts(one, i)[0]), 0)]
     if "," in text:
-        from dftnet.editor import face_at
-
         return lambda faces: [i] if (i := face_at(text, [one.box for one in faces])) is not None else []
     try:
         number = int(text)
     except ValueError:
-        raise ValueError(f"face {face!r}; choose largest, all, a number from 0 (the largest), or a point X,Y") from None
+        raise ValueError(f"face {face!r}; choose largest, all, a number from 0 (the largest), or a place X,Y") from None
     return lambda faces: [number] if 0 <= number < len(faces) else []
 
 

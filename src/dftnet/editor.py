@@ -23,6 +23,7 @@ from dftnet.aus import Request, as_dict, as_vector, target
 from dftnet.compositing import composite
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.track import overlap
 from dftnet.runtime import DEFAULT_ESTIMATOR, WEIGHTS, EstimatorSession, GeneratorSession, Maps
 
 SMALLEST = 20
@@ -128,28 +129,12 @@ class Editor:
     def read(
         self, image: np.ndarray, index: int | str = "largest", aus: Mapping[str, float] | None = None
     ) -> EditableFace:
-        """One face of the photo: "largest" (of those that can be edited), by index (0 is the largest), or "X,Y": the
-        one that this point of the photo lies in.
+        """One face of the photo: "largest" (of those that can be edited), by index (0 is the largest), by "X,Y", a point
+        in it, or by "X,Y,WIDTH,HEIGHT", a box around it, in pixels.
 
-        Raises ValueError where there is no face, no such index, or the face cannot be edited.
+        Raises ValueError where there is no face, no such face, or it cannot be edited.
         """
-        faces = self.faces(image, aus)
-        if not faces:
-            raise ValueError(
-                f"no face found in this {image.shape[1]}x{image.shape[0]} image; "
-                "a face needs to look towards the camera and measure 20 pixels or more"
-            )
-        possible = [face for face in faces if not face.trouble]
-        if index == "largest":
-            face = next(iter(possible), faces[0])
-        elif "," in str(index):
-            place = face_at(str(index), [one.box for one in faces])
-            if place is None:
-                where = "; ".join(f"{face.index} at {_centre(face)}" for face in faces)
-                raise ValueError(f"there is no face at {index}; faces found: {where}")
-            face = faces[place]
-        else:
-            face = faces[_position(index, len(faces))]
+        face = pick(self.faces(image, aus), index, image)
         if face.trouble:
             raise ValueError(face.trouble)
         return face
@@ -230,16 +215,44 @@ class Editor:
         return dict.fromkeys(self.au_names, 0.0), "nowhere"
 
 
-def face_at(point: str, boxes: list[np.ndarray]) -> int | None:
-    """The place of the box x, y, width, height that holds the point "X,Y" (the nearest by its middle), None if none."""
+def pick(faces: list[EditableFace], index: int | str, image: np.ndarray) -> EditableFace:
+    """One of all the `faces` of `image`, also one with trouble; `index` as in `Editor.read`. ValueError if none fits."""
+    if not faces:
+        raise ValueError(
+            f"no face found in this {image.shape[1]}x{image.shape[0]} image; "
+            "a face needs to look towards the camera and measure 20 pixels or more"
+        )
+    if index == "largest":
+        return next((face for face in faces if not face.trouble), faces[0])
+    if "," not in str(index):
+        return faces[_position(index, len(faces))]
+    place = face_at(str(index), [one.box for one in faces])
+    if place is None:
+        where = "; ".join(f"{face.index} at {_centre(face)}" for face in faces)
+        raise ValueError(f"there is no face at {index}; faces found: {where}")
+    return faces[place]
+
+
+def face_at(place: str, boxes: list[np.ndarray]) -> int | None:
+    """Which of the boxes x, y, width, height is meant by "X,Y", a point in it (the nearest by its middle), or by
+    "X,Y,WIDTH,HEIGHT" (the one that overlaps most); None if none is."""
     try:
-        x, y = (float(part) for part in point.split(","))
+        numbers = np.array([float(part) for part in place.split(",")])
     except ValueError:
-        raise ValueError(f"face {point!r}; a point in a face is X,Y in pixels, such as 320,200") from None
+        numbers = np.zeros(0)
+    if len(numbers) not in (2, 4) or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"face {place!r}; a point in a face is X,Y in pixels, such as 320,200, a box around it X,Y,WIDTH,HEIGHT"
+        )
+    if len(numbers) == 4:
+        shares = {i: overlap(box, numbers) for i, box in enumerate(boxes)}
+        best = max(shares, key=shares.__getitem__, default=None)
+        return best if best is not None and shares[best] > 0 else None
     inside = {}
-    for place, (left, top, width, height) in enumerate(boxes):
+    for i, (left, top, width, height) in enumerate(boxes):
+        x, y = numbers
         if left <= x <= left + width and top <= y <= top + height:
-            inside[place] = float(np.hypot(x - left - width / 2, y - top - height / 2))
+            inside[i] = float(np.hypot(x - left - width / 2, y - top - height / 2))
     return min(inside, key=inside.__getitem__, default=None)
 
 
@@ -252,7 +265,7 @@ def _position(index: int | str, count: int) -> int:
         position = int(index)
     except ValueError:
         raise ValueError(
-            f"face {index!r}; choose largest, all, a number from 0 (the largest), or a point X,Y"
+            f"face {index!r}; choose largest, all, a number from 0 (the largest), or a place X,Y"
         ) from None
     if not 0 <= position < count:
         faces = "1 face (number 0)" if count == 1 else f"{count} faces (0 to {count - 1}, the largest first)"
