@@ -8,6 +8,7 @@ import pytest
 from dftnet.aus import (
     AU_DESCRIPTIONS,
     AU_NAMES,
+    EMOTION_WORDS,
     EMOTIONS,
     WORDS,
     Request,
@@ -117,6 +118,10 @@ def test_fields_combine_in_order() -> None:
 def test_bad_requests() -> None:
     with pytest.raises(ValueError, match="happiness"):
         Request(emotion="hapiness")
+    with pytest.raises(ValueError, match="did you mean happy"):
+        Request(emotion="hapy")
+    assert Request(emotion="Angry").emotion == "anger"
+    assert set(EMOTION_WORDS.values()) == set(EMOTIONS)
     with pytest.raises(ValueError, match="strength"):
         Request(neutral=True, strength=1.5)
     with pytest.raises(ValueError, match="strength"):

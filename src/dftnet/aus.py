@@ -104,6 +104,12 @@ EMOTIONS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 """Emotion → AU → intensity at strength 1; units not named are 0."""
 
+EMOTION_WORDS = {
+    "happy": "happiness", "joy": "happiness", "sad": "sadness", "surprised": "surprise", "afraid": "fear",
+    "scared": "fear", "angry": "anger", "disgusted": "disgust", "contemptuous": "contempt", "relaxed": "neutral",
+}  # fmt: skip
+"""Other words for the emotions."""
+
 
 def au_name(name: str | int) -> str:
     """The canonical name of one Action Unit: "AU12", "au12", "12" and 12 give "AU12".
@@ -196,11 +202,12 @@ class Request:
 
 
 def emotion_name(name: str) -> str:
-    """A key of EMOTIONS, whatever its case; ValueError with the list and the nearest otherwise."""
+    """A key of EMOTIONS for it or a word of EMOTION_WORDS, in any case; ValueError with the list and the nearest otherwise."""
     plain = _plain(name)
-    if plain in EMOTIONS:
-        return plain
-    near = difflib.get_close_matches(plain, EMOTIONS, 1, 0.5)
+    known = {**{emotion: emotion for emotion in EMOTIONS}, **EMOTION_WORDS}
+    if plain in known:
+        return known[plain]
+    near = difflib.get_close_matches(plain, known, 1, 0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ValueError(f"unknown emotion {name!r}; {hint}known: {', '.join(EMOTIONS)}")
 
