@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, IptcImagePlugin
 
 from dftnet.photo import Photo, decode_photo, encode_photo, mark_edited, read_photo, write_photo
 
@@ -88,6 +89,38 @@ def test_marking_keeps_the_rest_of_xmp() -> None:
     assert b"digitalCapture" not in photo.xmp
     assert b'dc:format="image/jpeg"' in photo.xmp
     ElementTree.fromstring(photo.xmp)
+
+
+def test_caption_and_resolution_are_kept() -> None:
+    """An IPTC record as press agencies write it, beside a Photoshop preview that would show the unedited face."""
+    record = b"\x1c\x02\x78\x00\x0bA caption..\x1c\x02\x50\x00\x04Anna!"[:-1]
+    preview = b"8BIM\x04\x0c\0\0\0\0\0\x04old!"
+    body = b"Photoshop 3.0\0" + preview + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record
+    body += b"\0" * (len(record) % 2)
+    buffer = io.BytesIO()
+    extra = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
+    Image.fromarray(PIXELS).save(buffer, "JPEG", dpi=(300, 300), extra=extra)
+    photo = decode_photo(buffer.getvalue())
+    mark_edited(photo, "dftnet", "smile")
+    written = encode_photo(photo, ".jpg")
+    with Image.open(io.BytesIO(written)) as image:
+        assert IptcImagePlugin.getiptcinfo(image) == {(2, 120): b"A caption..", (2, 80): b"Anna"}
+        assert image.info["dpi"] == (300, 300)
+    assert b"old!" not in written
+    for suffix in (".png", ".tif"):
+        for pixels in (PIXELS, DEEP):
+            again = decode_photo(encode_photo(Photo(pixels=pixels, dpi=(300, 300)), suffix))
+            assert again.dpi == pytest.approx((300, 300), abs=0.02)
+
+
+def test_xmp_that_a_jpeg_cannot_hold() -> None:
+    """Editing programs write megabytes of masks there: the mark of the edit stays."""
+    photo = Photo(pixels=PIXELS, xmp=b'<rdf:Description rdf:about="" x="' + b"y" * 70000 + b'"/>')
+    mark_edited(photo, "dftnet", "smile")
+    assert b"yyy" in (decode_photo(encode_photo(photo, ".png")).xmp or b"")
+    again = decode_photo(encode_photo(photo, ".jpg")).xmp
+    assert again is not None
+    assert b"compositeWithTrainedAlgorithmicMedia" in again
 
 
 def test_alpha_on_white_where_the_format_has_none() -> None:

@@ -27,14 +27,15 @@ KEEPING_FORMATS: list[str] = [form for form in ("JPEG", "PNG", "WEBP", "TIFF", "
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
 XMP_KEY, XMP_TAG = "XML:com.adobe.xmp", 700
-MARK = (
-    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType='
-    '"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"'
-)
+LONGEST_XMP = 65502
+"""Bytes of XMP that a JPEG can hold."""
+MARK_VALUE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+MARK = f' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="{MARK_VALUE}"'
 XMP_PACKET = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about=""{mark}/></rdf:RDF></x:xmpmeta>'
 )
+IPTC_RESOURCE = 0x0404
 DESCRIPTION, ORIENTATION, SOFTWARE, ICC_TAG = 0x010E, 0x0112, 0x0131, 0x8773
 TIFF_LAYOUT = (*range(254, 270), 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 700, ICC_TAG)
 
@@ -55,6 +56,10 @@ class Photo:
     """EXIF without orientation (the pixels are upright)."""
     xmp: bytes | None = None
     """XMP packet."""
+    iptc: bytes | None = None
+    """IPTC-IIM record (caption, author, rights …); JPEG only."""
+    dpi: tuple[float, float] | None = None
+    """Pixels an inch across and down."""
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -116,6 +121,8 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile else {}
     if photo.exif:
         options["exif"] = photo.exif
+    if photo.dpi and suffix in (".png", ".tif", ".tiff", ".jpg", ".jpeg"):
+        options["dpi"] = photo.dpi
     if photo.xmp and suffix == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(XMP_KEY, photo.xmp.decode("utf-8", "replace"))
@@ -124,7 +131,9 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     elif photo.xmp:
         options["xmp"] = photo.xmp
     if suffix in (".jpg", ".jpeg"):
-        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
+        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2, "extra": _photoshop(photo.iptc)}
+        if len(photo.xmp or b"") > LONGEST_XMP:
+            options["xmp"] = XMP_PACKET.format(mark=MARK if MARK_VALUE.encode() in (photo.xmp or b"") else "").encode()
     elif suffix == ".webp":
         options |= {"quality": quality, "method": 2}
     elif suffix in media.HEIF_SUFFIXES:
@@ -182,7 +191,12 @@ def _decode(data: bytes) -> Photo | None:
         else:
             grey = turned.mode in ("L", "1")
         colour = np.array(turned.convert("RGB"))
-        return Photo(pixels=colour, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp)
+        resources = image.info.get("photoshop")
+        iptc = resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
+        return Photo(
+            pixels=colour, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp,
+            iptc=iptc if isinstance(iptc, bytes) else None, dpi=_dpi(image),
+        )  # fmt: skip
 
 
 def _decode_deep(data: bytes) -> Photo | None:
@@ -209,9 +223,10 @@ def _decode_deep(data: bytes) -> Photo | None:
     if values is None or values.dtype != np.uint16:
         return None
     exif: Image.Exif | None = None
-    profile = xmp = None
+    profile = xmp = dpi = None
     with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=KEEPING_FORMATS) as image:
         profile, exif, xmp = image.info.get("icc_profile") or None, image.getexif(), _xmp(image)
+        dpi = _dpi(image)
     if data[:1] != b"\x89":
         profile, xmp = tags.get(ICC_TAG) or None, tags.get(XMP_TAG) or None
     values = _upright(values, int((exif.get(ORIENTATION) if exif else 1) or 1))
@@ -222,7 +237,7 @@ def _decode_deep(data: bytes) -> Photo | None:
         pixels = np.repeat(plane[..., None], 3, 2)
     else:
         pixels = np.ascontiguousarray(values[..., 2::-1])
-    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp)
+    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp, dpi=dpi)
 
 
 def _kept(exif: Image.Exif | None) -> bytes | None:
@@ -246,6 +261,25 @@ def _kept(exif: Image.Exif | None) -> bytes | None:
 def _xmp(image: Image.Image) -> bytes | None:
     found = image.info.get("xmp") or image.info.get(XMP_KEY)
     return found.encode() if isinstance(found, str) else found if isinstance(found, bytes) else None
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Pixels an inch, where the file says it sensibly."""
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 1 < across < 65535 and 1 < down < 65535 else None
+
+
+def _photoshop(iptc: bytes | None) -> bytes:
+    """The JPEG segment that carries an IPTC record; empty for none, or one that is too long."""
+    if not iptc or len(iptc) > 65000:
+        return b""
+    body = (
+        b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    )
+    return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
 
 
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
@@ -294,6 +328,9 @@ def _deep_png(planes: np.ndarray, photo: Photo) -> bytes:
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))]
     if photo.profile:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photo.profile)))
+    if photo.dpi:
+        across, down = (round(value / 0.0254) for value in photo.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if photo.exif:
         chunks.append((b"eXIf", photo.exif.removeprefix(b"Exif\0\0")))
     if photo.xmp:
@@ -316,6 +353,8 @@ def _deep_tiff(planes: np.ndarray, photo: Photo) -> bytes:
         layout[338] = 2
     for tag, value in layout.items():
         tags[tag] = value
+    if photo.dpi:
+        tags[282], tags[283], tags[296] = *photo.dpi, 2
     if photo.profile:
         tags.tagtype[ICC_TAG] = 7
         tags[ICC_TAG] = photo.profile

@@ -12,7 +12,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dftnet.aus import Request, check_values
@@ -118,14 +118,7 @@ def _make(
 ) -> dict[str, str]:
     """Writes one picture; its columns of AUs."""
     pixels = editor.render(face, request)
-    photo = Photo(
-        pixels=pixels,
-        alpha=picture.alpha,
-        grey=picture.grey,
-        profile=picture.profile,
-        exif=picture.exif,
-        xmp=picture.xmp,
-    )
+    photo = replace(picture, pixels=pixels)
     goal = editor.target(face, request)
     if mark:
         mark_edited(photo, f"dftnet {version_text()}", f"expression edited: {describe_request(request)}")
