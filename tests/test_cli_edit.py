@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import skimage.data
@@ -265,12 +266,21 @@ def test_sweep(shell: Shell, name: str) -> None:
     code, out, err = shell("edit", "photo.jpg", "--sweep", "AU45", "0:1:3", "--au", "AU12=1", "-o", name)
     assert code == 0, err
     assert "AU45 at 0, 0.5, 1" in out
+    mark = "compositeWithTrainedAlgorithmicMedia"
     if name == "strip.png":
-        assert read_photo(name).pixels.shape[1] == 3 * 256
+        strip = read_photo(name)
+        assert strip.pixels.shape[1] == 3 * 256
+        assert mark in (strip.xmp or b"").decode()
     elif name == "move.gif":
-        assert Image.open(name).n_frames == 4
+        with Image.open(name) as image:
+            assert image.n_frames == 4
+            assert mark in image.info["comment"].decode()
+            assert "AU12=1 AU45 at 0, 0.5, 1" in image.info["comment"].decode()
     elif name == "move.mp4":
-        assert len(list(read_video(name))) == 12
+        frames = list(read_video(name))
+        assert [frame.time for frame in frames] == pytest.approx([0, 0.12, 0.24, 0.36], abs=1e-3)
+        with av.open(name) as container:
+            assert mark in container.metadata["comment"]
     else:
         frames = [read_photo(path).pixels for path in sorted(Path(name).iterdir())]
         assert len(frames) == 3

@@ -209,6 +209,8 @@ def test_animated_pictures(editor: Editor, tmp_path: Path, end: str) -> None:
     with Image.open(tmp_path / f"out{end}") as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
         assert image.info["loop"] == 3
+        told = image.info.get("comment", image.info.get("xmp", b""))
+        assert b"compositeWithTrainedAlgorithmicMedia" in told
     assert [frame.duration for frame in open_clip(tmp_path / f"out{end}").frames()] == [0.1, 0.2, 0.1, 0.06]
     one, other = (next(iter(open_clip(tmp_path / f"{name}{end}").frames())).image for name in ("in", "out"))
     assert np.abs(one.astype(int) - other)[:, :40].mean() < 4

@@ -54,8 +54,9 @@ def spread(arguments: list[str]) -> list[str]:
     are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
     file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
-    from dftnet.aus import EMOTIONS, WORDS
+    from dftnet.aus import EMOTION_WORDS, EMOTIONS, WORDS
 
+    emotions = {**EMOTIONS, **EMOTION_WORDS}
     result: list[str] = []
     option, fresh = "", False
     for place, word in enumerate(arguments):
@@ -72,7 +73,7 @@ def spread(arguments: list[str]) -> list[str]:
         elif word.startswith("-") and len(word) > 1:
             option = ""
             result.append(word)
-        elif option and _is_value(word, EMOTIONS if option == "--emotion" else WORDS) and not Path(word).exists():
+        elif option and _is_value(word, emotions if option == "--emotion" else WORDS) and not Path(word).exists():
             result += [option, word]
         else:
             option = ""
@@ -249,12 +250,13 @@ def _sweep(
     editor: Any, photo: Path, sweep: str, output: Path, request: Any, face: str, overwrite: bool, mark: bool
 ) -> None:
     from dftnet import sweep as sweeping
-    from dftnet.photo import read_photo
+    from dftnet.media import read_image
+    from dftnet.photo import Photo, read_photo
 
     if face == "all":
         raise ValueError("a sweep shows one face: say --face largest or a number")
     name, levels = sweeping.parse_sweep(sweep)
-    picture = read_photo(photo)
+    picture = Photo(pixels=read_image(photo)) if sweeping.is_animated(output) else read_photo(photo)
     chosen = editor.read(picture.pixels, face)
     path = sweeping.sweep(
         editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite, mark=mark

@@ -19,6 +19,7 @@ from PIL import Image
 
 from dftnet import media
 from dftnet.clip import CLIP_SUFFIXES, WRITTEN, Animation, Clip, ClipFrame, Video, carried
+from dftnet.photo import MARK, XMP_PACKET
 
 LUMA = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
 """FFmpeg's numbers of the YUV matrices → the shares of red and blue in Y; BT.601's for all others."""
@@ -66,7 +67,7 @@ def clip_writer(
 
     source    the clip whose timing, sound and metadata are kept; without one, frames carry their times at `rate`
     quality   1 to 100; 95 is visually lossless
-    comment   what to tell in the metadata
+    comment   what to tell in the metadata of an edit; a WebP tells IPTC's digital source type instead
     """
     output = check_clip_output(output, overwrite)
     with media.atomic_path(output, overwrite) as temporary:
@@ -74,7 +75,7 @@ def clip_writer(
         if output.suffix.lower() in WRITTEN:
             writer = _VideoWriter(temporary, source, quality, rate, comment)
         else:
-            writer = _AnimationWriter(temporary, source, quality)
+            writer = _AnimationWriter(temporary, source, quality, comment)
         try:
             yield writer
             writer.finish()
@@ -252,8 +253,8 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 class _AnimationWriter:
     """Holds all pictures until the end: Pillow writes them at once."""
 
-    def __init__(self, path: Path, source: Clip | None, quality: int) -> None:
-        self.path, self.quality = path, quality
+    def __init__(self, path: Path, source: Clip | None, quality: int, comment: str | None) -> None:
+        self.path, self.quality, self.comment = path, quality, comment
         self.loop = source.loop if isinstance(source, Animation) else 0
         self.pictures: list[Image.Image] = []
         self.times: list[float] = []
@@ -289,8 +290,10 @@ class _AnimationWriter:
         if self.path.suffix.lower() == ".gif":
             more |= {"disposal": 2} if any("transparency" in p.info for p in self.pictures) else {}
             more |= {"loop": self.loop} if self.loop != 1 else {}
+            more |= {"comment": self.comment.encode()} if self.comment else {}
             first.save(self.path, "GIF", **more)
         else:
+            more |= {"xmp": XMP_PACKET.format(mark=MARK).encode()} if self.comment else {}
             first.save(self.path, "WEBP", quality=self.quality, method=2, loop=self.loop, **more)
 
     def close(self) -> None:

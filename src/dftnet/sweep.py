@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from dftnet.aus import Request, check_values
+from dftnet.clip import CLIP_SUFFIXES, ClipFrame
+from dftnet.clip_write import clip_writer
+from dftnet.edit import describe_request, mark_text, version_text
 from dftnet.editor import EditableFace, Editor
-from dftnet.media import atomic_path, write_image
 from dftnet.photo import Photo, mark_edited, write_photo
 from dftnet.sheets import sheet
 
@@ -22,10 +21,11 @@ STRIP_SIDE = 256
 """Side of a face on the strip, pixels."""
 MOVIE_SIDE = 720
 """Longer side of an animation, pixels at most."""
-RATE = 25
-HOLD = 3
-"""Frames (of 1/25 s) that an animation stays at each value."""
-SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".mp4")
+ROW = 8
+"""Faces in a row of the strip."""
+HOLD = 0.12
+"""Seconds that an animation stays at each value."""
+STRIP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
@@ -46,6 +46,12 @@ def parse_sweep(text: str) -> tuple[str, list[float]]:
     return name, [round(float(value), 4) for value in np.linspace(first, last, count)]
 
 
+def is_animated(output: str | Path) -> bool:
+    """Whether a sweep to this name is an animation."""
+    suffix = Path(output).suffix.lower()
+    return suffix in CLIP_SUFFIXES and suffix not in STRIP_SUFFIXES
+
+
 def sweep(
     editor: Editor,
     picture: Photo,
@@ -60,36 +66,56 @@ def sweep(
 ) -> Path:
     """Render `face` at each level of the AU or word `name`, on top of `request`, and write `output`.
 
-    A name ending in .png, .jpg or .webp: a strip of the face with captions; .gif or .mp4: an animation there and
-    back; without a suffix: a folder with a picture of the whole photo for each level, marked as edited if `mark`.
+    A name ending in .png, .jpg or .webp: a strip of the face with captions; .gif, .mp4 and other videos: an animation
+    there and back; without a suffix: a folder with a picture of the whole photo for each level. Marked as edited if `mark`.
     """
     output = Path(output)
     base = request or Request()
     requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in levels]
     suffix = output.suffix.lower()
-    if suffix and suffix not in SUFFIXES:
-        raise ValueError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(SUFFIXES)}, or name a folder")
+    known = dict.fromkeys((*STRIP_SUFFIXES, *CLIP_SUFFIXES))
+    if suffix and suffix not in known:
+        raise ValueError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
-    if not suffix:
-        if mark:
-            mark_edited(picture, "dftnet", f"expression edited: {name} at several strengths")
-        for level, asked in zip(levels, requests, strict=True):
-            frame = replace(picture, pixels=editor.render(face, asked))
-            write_photo(output / f"{name.replace(' ', '-')}-{level:.3f}.png", frame, overwrite)
-        return output
-    window = _window(face) if suffix in (".png", ".jpg", ".webp") else None
-    frames = [_shown(editor.render(face, asked), window) for asked in requests]
-    if window is not None:
-        rows = [frames[start : start + 8] for start in range(0, len(frames), 8)]
-        blank = np.full_like(frames[0], 255)
-        rows[-1] = rows[-1] + [blank] * (len(rows[0]) - len(rows[-1]))
-        texts = [f"{name} {level:.3g}" for level in levels]
-        strips = [sheet([row], texts[8 * i : 8 * i + 8]) for i, row in enumerate(rows)]
-        return write_image(output, np.vstack(strips), overwrite)
-    there_and_back = [*frames, *frames[-2:0:-1]]
-    with atomic_path(output, overwrite) as temporary:
-        (_write_gif if suffix == ".gif" else _write_mp4)(temporary, there_and_back)
+    words = f"{describe_request(base)} {name} at {', '.join(f'{level:.3g}' for level in levels)}".strip()
+    if is_animated(output):
+        return _animate(editor, face, requests, output, overwrite, mark_text(words) if mark else None)
+    if suffix:
+        strip = _strip(editor, face, requests, [f"{name} {level:.3g}" for level in levels])
+        picture = Photo(pixels=strip, profile=picture.profile)
+    if mark:
+        mark_edited(picture, f"dftnet {version_text()}", f"expression edited: {words}")
+    if suffix:
+        return write_photo(output, picture, overwrite)
+    for level, asked in zip(levels, requests, strict=True):
+        frame = replace(picture, pixels=editor.render(face, asked))
+        write_photo(output / f"{name.replace(' ', '-')}-{level:.3f}.png", frame, overwrite)
+    return output
+
+
+def _strip(editor: Editor, face: EditableFace, requests: Sequence[Request], captions: Sequence[str]) -> np.ndarray:
+    """uint8 RGB: the upright face at each request, ROW to a row."""
+    window = _window(face)
+    frames = [_close_up(editor.render(face, asked), window) for asked in requests]
+    rows = [frames[start : start + ROW] for start in range(0, len(frames), ROW)]
+    rows[-1] = rows[-1] + [np.full_like(frames[0], 255)] * (len(rows[0]) - len(rows[-1]))
+    return np.vstack([sheet([row], captions[ROW * i : ROW * (i + 1)]) for i, row in enumerate(rows)])
+
+
+def _animate(
+    editor: Editor,
+    face: EditableFace,
+    requests: Sequence[Request],
+    output: Path,
+    overwrite: bool,
+    comment: str | None,
+) -> Path:
+    """The whole picture, at most MOVIE_SIDE long, through all requests and back, each for HOLD seconds."""
+    frames = [_small(editor.render(face, asked)) for asked in requests]
+    with clip_writer(output, overwrite=overwrite, rate=1 / HOLD, comment=comment) as writer:
+        for number, frame in enumerate([*frames, *frames[-2:0:-1]]):
+            writer.write(ClipFrame(number, number * HOLD, frame, HOLD))
     return output
 
 
@@ -101,38 +127,26 @@ def _window(face: EditableFace) -> np.ndarray:
     return zoom * face.crop_from_image + np.hstack([np.zeros((2, 2)), shift])
 
 
-def _shown(image: np.ndarray, window: np.ndarray | None) -> np.ndarray:
-    """uint8 RGB: the face in its window, or the whole picture at most MOVIE_SIDE long."""
-    eight = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
-    if window is not None:
-        scale = float(np.hypot(*window[0, :2]))
-        soft = cv2.GaussianBlur(eight, (0, 0), 0.4 / scale) if scale < 0.8 else eight
-        side = (STRIP_SIDE, STRIP_SIDE)
-        return cv2.warpAffine(soft, window, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+def _close_up(image: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """uint8 RGB [STRIP_SIDE, STRIP_SIDE, 3]: the face in its window."""
+    scale = float(np.hypot(*window[0, :2]))
+    eight = _eight(image)
+    soft = cv2.GaussianBlur(eight, (0, 0), 0.4 / scale) if scale < 0.8 else eight
+    side = (STRIP_SIDE, STRIP_SIDE)
+    return cv2.warpAffine(soft, window, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    """uint8 RGB at most MOVIE_SIDE long, its sides even."""
+    eight = _eight(image)
     scale = min(1.0, MOVIE_SIDE / max(eight.shape[:2]))
     width, height = (max(2, 2 * round(side * scale / 2)) for side in eight.shape[1::-1])
-    if (height, width) == eight.shape[:2]:
-        return eight
-    return cv2.resize(eight, (width, height), interpolation=cv2.INTER_AREA)
+    return (
+        eight
+        if (height, width) == eight.shape[:2]
+        else cv2.resize(eight, (width, height), interpolation=cv2.INTER_AREA)
+    )
 
 
-def _write_gif(path: Path, frames: Sequence[np.ndarray]) -> None:
-    pictures = [Image.fromarray(frame) for frame in frames]
-    duration = 1000 * HOLD // RATE
-    pictures[0].save(path, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)
-
-
-def _write_mp4(path: Path, frames: Sequence[np.ndarray]) -> None:
-    import av
-
-    with av.open(str(path), "w", format="mp4") as container:
-        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        stream: Any = container.add_stream(codec, rate=Fraction(RATE))
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        if codec == "libx264":
-            stream.options = {"crf": "16", "preset": "medium"}
-        for frame in frames:
-            for _ in range(HOLD):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
+def _eight(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
