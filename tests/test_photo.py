@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -111,6 +112,46 @@ def test_caption_and_resolution_are_kept() -> None:
         for pixels in (PIXELS, DEEP):
             again = decode_photo(encode_photo(Photo(pixels=pixels, dpi=(300, 300)), suffix))
             assert again.dpi == pytest.approx((300, 300), abs=0.02)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_what_a_camera_tells_is_kept(form: str) -> None:
+    """Directories Exif (exposure, maker's notes) and GPS; the turn is undone in EXIF and XMP alike."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 6
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x927C: b"maker" * 40})
+    exif.load(exif.tobytes())
+    buffer = io.BytesIO()
+    packet = (
+        b'<rdf:Description rdf:about="" tiff:Orientation="6"><tiff:Orientation>6</tiff:Orientation></rdf:Description>'
+    )
+    more = {"xmp": packet} if form != "PNG" else {}
+    if form == "TIFF":
+        exif[700] = packet
+    Image.fromarray(PIXELS).save(buffer, form, exif=exif, **more)
+    photo = decode_photo(buffer.getvalue())
+    assert photo.pixels.shape[:2] == (30, 20)
+    mark_edited(photo, "dftnet", "smile")
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        for pixels in (photo.pixels, photo.pixels.astype(np.uint16) * 257):
+            again = decode_photo(encode_photo(replace(photo, pixels=pixels), suffix))
+            assert again.pixels.shape[:2] == (30, 20)
+            kept = Image.Exif()
+            kept.load(again.exif or b"")
+            assert (kept[0x010F], kept[0x0131], kept[0x010E]) == ("Camera", "dftnet", "smile")
+            assert 0x0112 not in kept
+            assert kept.get_ifd(0x8825)[1] == "N"
+            assert float(kept.get_ifd(0x8769)[0x829A]) == 0.01
+            assert b"Orientation" not in (again.xmp or b"")
+
+
+def test_planes_one_after_another_are_refused() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    with pytest.raises(ValueError, match="chunky"):
+        decode_photo(buffer.getvalue())
 
 
 def test_xmp_that_a_jpeg_cannot_hold() -> None:

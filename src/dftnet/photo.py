@@ -37,7 +37,13 @@ XMP_PACKET = (
 )
 IPTC_RESOURCE = 0x0404
 DESCRIPTION, ORIENTATION, SOFTWARE, ICC_TAG = 0x010E, 0x0112, 0x0131, 0x8773
+POINTERS = (0x8769, 0x8825)
+"""Tags that lead to the directories Exif and GPS."""
 TIFF_LAYOUT = (*range(254, 270), 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 700, ICC_TAG)
+
+
+class _PlanarError(Exception):
+    """OpenCV and Pillow alike take planes one after another for pixels, and give a scrambled picture."""
 
 
 @dataclass(kw_only=True)
@@ -82,6 +88,8 @@ def decode_photo(data: bytes, name: str = "image") -> Photo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             photo = _decode_deep(data) or _decode(data)
+    except _PlanarError:
+        raise ValueError(f"{name} is a TIFF with 16-bit planes one after another: save it with chunky pixels") from None
     except Exception:  # decoders raise nearly everything; `media` tries again and words the reason
         photo = None
     return photo if photo is not None else Photo(pixels=media.decode_image(data, name))
@@ -127,7 +135,10 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(XMP_KEY, photo.xmp.decode("utf-8", "replace"))
     elif photo.xmp and suffix in (".tif", ".tiff"):
-        options["tiffinfo"] = {XMP_TAG: photo.xmp}
+        exif = Image.Exif()
+        exif.load(photo.exif or b"")
+        exif[XMP_TAG] = photo.xmp
+        options["exif"] = exif
     elif photo.xmp:
         options["xmp"] = photo.xmp
     if suffix in (".jpg", ".jpeg"):
@@ -180,8 +191,9 @@ def _decode(data: bytes) -> Photo | None:
         if image.width * image.height > media.MAX_PIXELS or image.mode not in EIGHT_BIT_MODES:
             return None
         profile = image.info.get("icc_profile") or None
+        exif = _kept(image.getexif())  # before load: that closes a TIFF
         image.load()
-        exif, xmp = image.getexif(), _xmp(image)
+        xmp = _xmp(image.info.get("xmp") or image.info.get(XMP_KEY))
         turned = ImageOps.exif_transpose(image)
         alpha = None
         if "A" in turned.mode or "a" in turned.mode or "transparency" in turned.info:
@@ -194,7 +206,7 @@ def _decode(data: bytes) -> Photo | None:
         resources = image.info.get("photoshop")
         iptc = resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
         return Photo(
-            pixels=colour, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp,
+            pixels=colour, alpha=alpha, grey=grey, profile=profile, exif=exif, xmp=xmp,
             iptc=iptc if isinstance(iptc, bytes) else None, dpi=_dpi(image),
         )  # fmt: skip
 
@@ -209,6 +221,8 @@ def _decode_deep(data: bytes) -> Photo | None:
         stream.seek(tags.next)
         tags.load(stream)
         width, height, bits = int(tags.get(256, 0)), int(tags.get(257, 0)), max(tags.get(258, (1,)))
+        if bits == 16 and tags.get(284) == 2 and tags.get(277, 1) > 1:
+            raise _PlanarError
     else:
         return None
     if bits != 16 or not 0 < width * height <= media.MAX_PIXELS:
@@ -222,14 +236,14 @@ def _decode_deep(data: bytes) -> Photo | None:
         log.setLogLevel(level)
     if values is None or values.dtype != np.uint16:
         return None
-    exif: Image.Exif | None = None
-    profile = xmp = dpi = None
+    orientation, exif, profile, xmp, dpi = 1, None, None, None, None
     with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=KEEPING_FORMATS) as image:
-        profile, exif, xmp = image.info.get("icc_profile") or None, image.getexif(), _xmp(image)
-        dpi = _dpi(image)
+        found = image.getexif()
+        orientation, exif = int(found.get(ORIENTATION) or 1), _kept(found)
+        profile, xmp, dpi = image.info.get("icc_profile") or None, image.info.get(XMP_KEY), _dpi(image)
     if data[:1] != b"\x89":
-        profile, xmp = tags.get(ICC_TAG) or None, tags.get(XMP_TAG) or None
-    values = _upright(values, int((exif.get(ORIENTATION) if exif else 1) or 1))
+        profile, xmp = tags.get(ICC_TAG) or None, tags.get(XMP_TAG)
+    values = _upright(values, orientation)
     alpha = np.ascontiguousarray(values[..., -1]) if values.ndim == 3 and values.shape[2] in (2, 4) else None
     grey = values.ndim == 2 or values.shape[2] <= 2 or (data[:1] == b"\x89" and data[25] == 4)
     if grey:
@@ -237,30 +251,28 @@ def _decode_deep(data: bytes) -> Photo | None:
         pixels = np.repeat(plane[..., None], 3, 2)
     else:
         pixels = np.ascontiguousarray(values[..., 2::-1])
-    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=_kept(exif), xmp=xmp, dpi=dpi)
+    return Photo(pixels=pixels, alpha=alpha, grey=grey, profile=profile, exif=exif, xmp=_xmp(xmp), dpi=dpi)
 
 
-def _kept(exif: Image.Exif | None) -> bytes | None:
+def _kept(exif: Image.Exif) -> bytes | None:
     """EXIF as bytes without what no longer holds: orientation, and a TIFF's own layout."""
-    if exif is None:
-        return None
     kept = Image.Exif()
     for tag, value in exif.items():
-        if tag != ORIENTATION and tag not in TIFF_LAYOUT:
+        if tag != ORIENTATION and tag not in (*TIFF_LAYOUT, *POINTERS):
             kept[tag] = value
-    for pointer in (0x8769, 0x8825):  # Exif and GPS
-        inner = exif.get_ifd(pointer)
-        if inner:
+    for pointer in POINTERS:
+        if inner := exif.get_ifd(pointer):
             kept.get_ifd(pointer).update(inner)
     try:
-        return kept.tobytes() if len(kept) else None
+        return kept.tobytes() if any((len(kept), *(kept.get_ifd(pointer) for pointer in POINTERS))) else None
     except Exception:  # a tag of the wrong type: Pillow cannot write back everything it reads
         return None
 
 
-def _xmp(image: Image.Image) -> bytes | None:
-    found = image.info.get("xmp") or image.info.get(XMP_KEY)
-    return found.encode() if isinstance(found, str) else found if isinstance(found, bytes) else None
+def _xmp(found: str | bytes | None) -> bytes | None:
+    """The XMP packet without orientation, which no longer holds."""
+    packet = found.encode() if isinstance(found, str) else found if isinstance(found, bytes) else b""
+    return re.sub(rb'\s+tiff:Orientation="[^"]*"|<tiff:Orientation>[^<]*</tiff:Orientation>', b"", packet) or None
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -353,6 +365,10 @@ def _deep_tiff(planes: np.ndarray, photo: Photo) -> bytes:
         layout[338] = 2
     for tag, value in layout.items():
         tags[tag] = value
+    exif = Image.Exif()
+    exif.load(photo.exif or b"")
+    for tag, value in exif.items():
+        tags[tag] = exif.get_ifd(tag) if tag in POINTERS else value
     if photo.dpi:
         tags[282], tags[283], tags[296] = *photo.dpi, 2
     if photo.profile:
