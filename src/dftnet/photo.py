@@ -257,15 +257,15 @@ def _decode_deep(data: bytes) -> Photo | None:
 def _kept(exif: Image.Exif) -> bytes | None:
     """EXIF as bytes without what no longer holds: orientation, and a TIFF's own layout."""
     kept = Image.Exif()
-    for tag, value in exif.items():
-        if tag != ORIENTATION and tag not in (*TIFF_LAYOUT, *POINTERS):
-            kept[tag] = value
-    for pointer in POINTERS:
-        if inner := exif.get_ifd(pointer):
-            kept.get_ifd(pointer).update(inner)
     try:
+        for tag, value in exif.items():
+            if tag != ORIENTATION and tag not in (*TIFF_LAYOUT, *POINTERS):
+                kept[tag] = value
+        for pointer in POINTERS:
+            if inner := exif.get_ifd(pointer):
+                kept.get_ifd(pointer).update(inner)
         return kept.tobytes() if any((len(kept), *(kept.get_ifd(pointer) for pointer in POINTERS))) else None
-    except Exception:  # a tag of the wrong type: Pillow cannot write back everything it reads
+    except Exception:  # damaged, or of the wrong type: Pillow cannot write back everything it reads
         return None
 
 
