@@ -294,6 +294,14 @@ def test_bad_sweeps(shell: Shell, words: list[str]) -> None:
     shell.fails("edit", "photo.jpg", "-o", "strip.png", "--sweep", *words)
 
 
+def test_what_does_not_go_together(shell: Shell) -> None:
+    Path("in").mkdir()
+    for words in (["--au", "AU12=0@0s,1@1s"], ["--au", "0:AU12=1"], ["--drive", "photo.jpg"]):
+        assert "one face of a photo" in shell.fails("edit", "photo.jpg", "--sweep", "AU45", "0:1:3", *words)
+    assert "not for a folder" in shell.fails("edit", "in", "--au", "AU12=0@0s,1@1s", "-o", "out")
+    assert "not for a folder" in shell.fails("edit", "in", "--au", "0:AU12=1", "-o", "out")
+
+
 def test_a_folder(shell: Shell) -> None:
     Path("in/deep").mkdir(parents=True)
     Path("in/deep/a.jpg").write_bytes(Path("photo.jpg").read_bytes())

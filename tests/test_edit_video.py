@@ -158,6 +158,8 @@ def test_no_face_and_no_video(editor: Editor, clip: Path, tmp_path: Path) -> Non
     }.items():
         with pytest.raises(ValueError, match=message):
             edit_video(editor, tmp_path / name, {"AU12": 1}, tmp_path / "out.mp4")
+    with pytest.raises(ValueError, match="at most 1 face"):
+        edit_video(editor, clip, {"AU12": 1}, tmp_path / "out.mp4", face=3)
     with pytest.raises(ValueError, match="end its name"):
         edit_video(editor, path, {"AU12": 1}, tmp_path / "out.xyz")
     with pytest.raises(ValueError, match="X,Y"):

@@ -203,8 +203,10 @@ def edit(
     timed = asked.timed or drive is not None
     if photo.is_dir():
         _refuse_for_folders(photo, output, maps, sweep)
-    if (sweep is not None and (timed or moving or asked.each)) or (timed and photo.is_dir()):
-        raise ValueError("keyframes, --drive, requests for single faces, --sweep, folders and clips: too much at once")
+    if sweep is not None and (timed or moving or asked.each):
+        raise ValueError("--sweep is for one face of a photo: leave out keyframes, --drive and requests for single faces")
+    if timed and photo.is_dir():
+        raise ValueError("keyframes and --drive are for a photo or a clip, not for a folder")
     if moving or timed:
         from dftnet.cli_clips import edit_clip
 

@@ -95,6 +95,8 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
     suffixes = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif", *HEIF_SUFFIXES]
+    if path.suffix.lower() in (".heic", ".heif") and not HEIF_SUFFIXES:
+        raise ValueError(f"cannot write {path.name!r}: `pip install pillow-heif` first")
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"cannot write {path.name!r}: end its name in one of {', '.join(suffixes)}")
     return path

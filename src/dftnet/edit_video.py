@@ -193,7 +193,14 @@ def _follow(
     editor: Editor, clip: Clip, choose: Callable[[list[Face]], list[int]], on_frame: Progress
 ) -> tuple[list[Track], list[np.ndarray], int]:
     """First pass: the tracks, the AUs [n, K] of their faces, and the number of frames."""
-    tracker = Tracker(FaceDetector(), choose)
+    most = 0
+
+    def choose_seen(faces: list[Face]) -> list[int]:
+        nonlocal most
+        most = max(most, len(faces))
+        return choose(faces)
+
+    tracker = Tracker(FaceDetector(), choose_seen)
     readings: list[list[Future[np.ndarray]]] = []
     count = 0
     with ThreadPoolExecutor(1) as pool:
@@ -208,6 +215,9 @@ def _follow(
             count += 1
             on_frame("following the face", count, clip.count)
         tracks = tracker.finish()
+        if not tracks and most:
+            people = "1 face (number 0)" if most == 1 else f"{most} faces (0 to {most - 1}, the largest first)"
+            raise ValueError(f"the face asked for is not in {clip.path}: its frames show at most {people}")
         if not tracks:
             raise ValueError(f"no face found in {clip.path} ({count} frames): it needs a face that looks to the camera")
         aus = [np.stack([future.result() for future in futures]) for futures in readings]
