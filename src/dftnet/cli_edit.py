@@ -204,7 +204,9 @@ def edit(
     if photo.is_dir():
         _refuse_for_folders(photo, output, maps, sweep)
     if sweep is not None and (timed or moving or asked.each):
-        raise ValueError("--sweep is for one face of a photo: leave out keyframes, --drive and requests for single faces")
+        raise ValueError(
+            "--sweep is for one face of a photo: leave out keyframes, --drive and requests for single faces"
+        )
     if timed and photo.is_dir():
         raise ValueError("keyframes and --drive are for a photo or a clip, not for a folder")
     if moving or timed:

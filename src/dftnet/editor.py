@@ -146,10 +146,14 @@ class Editor:
 
     def maps(self, face: EditableFace, request: Request | Mapping[str, float]) -> Maps:
         """What the generator says of the face: flow [2, S, S], attention [1, S, S], texture, aligned, image [3, S, S]."""
+        return Maps(*(value[0] for value in self.generator(*self._batch(face, request))))
+
+    def _batch(
+        self, face: EditableFace, request: Request | Mapping[str, float]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A batch of one: crops, own AUs, AUs to aim at."""
         own = np.array([face.aus[name] for name in self.au_names], np.float32)
-        goal = target(own, request, self.au_names)
-        batch = self.generator(face.crop[None], own[None], goal[None])
-        return Maps(*(value[0] for value in batch))
+        return face.crop[None], own[None], target(own, request, self.au_names)[None]
 
     def render(
         self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
@@ -165,8 +169,8 @@ class Editor:
         goal = self.target(face, request)
         if all(abs(goal[name] - face.aus[name]) <= UNCHANGED for name in goal):
             return photo.copy()
-        maps = self.maps(face, request)
-        return composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
+        flow, attention, texture = (value[0] for value in self.generator.parts(*self._batch(face, request)))
+        return composite(photo, face.crop_from_image, face.crop, flow, attention, texture)
 
     def edit(
         self,
