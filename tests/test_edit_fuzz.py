@@ -1,8 +1,18 @@
-"""Whatever the bytes, sizes and requests are: a result, or a ValueError with one sentence; never anything else."""
+"""Whatever the bytes, sizes and requests are: a result, or a ValueError with one sentence; never anything else.
+
+DFTNET_FUZZ=1000 pytest tests/test_edit_fuzz.py         # so many examples of each test instead of a few
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,15 +21,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dftnet.aus import AU_NAMES, WORDS, Request, parse_values, target
+from dftnet import cli
+from dftnet.aus import AU_NAMES, EMOTIONS, WORDS, Request, parse_values, target
 from dftnet.cli_edit import spread
 from dftnet.compositing import composite
+from dftnet.course import parse_course_values, read_drive_csv
+from dftnet.edit_video import edit_video
 from dftnet.editor import Editor
 from dftnet.photo import Photo, decode_photo, encode_photo
 from dftnet.runtime import GeneratorSession
+from tests.moving_face import picture, write_clip
 from tests.synthetic_model import write_generator
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=int(os.environ.get("DFTNET_FUZZ", "25")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 SMALL = skimage.data.astronaut()[40:200:2, 150:310:2]
 
 
@@ -101,7 +117,7 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Editor:
     return Editor(GeneratorSession(write_generator(tmp_path_factory.mktemp("model"), size=64), threads=1))
 
 
-@settings(QUICK, max_examples=15)
+@QUICK
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 7), st.booleans())
 def test_any_size(editor: Editor, height: int, width: int, turn: int, deep: bool) -> None:
     image = np.asarray(Image.fromarray(SMALL).resize((width, height)))
@@ -115,3 +131,125 @@ def test_any_size(editor: Editor, height: int, width: int, turn: int, deep: bool
         return
     assert result.shape == image.shape
     assert result.dtype == image.dtype
+
+
+@QUICK
+@given(
+    st.lists(st.text("AU124=@,.0s -+enm", max_size=14) | st.sampled_from(["AU12=0@0s,1@1s", "smile=1@0"]), max_size=3)
+)
+def test_any_keyframes(items: list[str]) -> None:
+    try:
+        values, keys = parse_course_values(items)
+    except ValueError:
+        return
+    assert all(0 <= value <= 1 for value in values.values())
+    assert all(time >= 0 and 0 <= value <= 1 for points in keys.values() for time, value in points)
+
+
+TABLE = "frame,timestamp,success,AU12_r,AU45_r\n" + "".join(f"{i},{i / 25},1,{i / 4},0.5\n" for i in range(12))
+
+
+@QUICK
+@given(st.data())
+def test_any_drive(data: st.DataObject) -> None:
+    damaged = bytearray(TABLE.encode()[: data.draw(st.integers(0, len(TABLE)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(0, len(damaged)))
+        damaged[place : place + 1] = data.draw(
+            st.binary(max_size=6) | st.sampled_from([b",", b"\n", b"nan", b"-9", b"1e99"])
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drive.csv"
+        path.write_bytes(damaged)
+        try:
+            drive = read_drive_csv(path)
+        except ValueError:
+            return
+    assert np.isfinite(list(drive.at(0.3).values())).all()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("clips")
+    frames = [np.asarray(Image.fromarray(picture(i / 10)).resize((160, 120))) for i in range(4)]
+    write_clip(folder / "a.mp4", [0, 0.1, 0.2, 0.3], frames)
+    write_clip(folder / "a.mkv", [0, 0.1, 0.2, 0.3], frames)
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for end in (".gif", ".webp"):
+        pictures[0].save(folder / f"a{end}", save_all=True, append_images=pictures[1:], duration=80)
+    return {path.suffix: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@QUICK
+@given(st.data())
+def test_damaged_clips(editor: Editor, clips: dict[str, bytes], data: st.DataObject) -> None:
+    suffix = data.draw(st.sampled_from(sorted(clips)))
+    whole = clips[suffix]
+    damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
+    for _ in range(data.draw(st.integers(0, 6)) if damaged else 0):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path, output = Path(folder) / f"in{suffix}", Path(folder) / "out.mp4"
+        path.write_bytes(damaged)
+        try:
+            done = edit_video(editor, path, {"AU12": 1}, output, workers=1)
+        except (ValueError, OSError):
+            assert [entry.name for entry in Path(folder).iterdir()] == [path.name]
+            return
+        assert 0 < done.edited <= done.frames
+        assert output.stat().st_size > 0
+
+
+@contextlib.contextmanager
+def working_in(folder: str) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+OPTIONS = st.sampled_from(
+    [
+        *("--au", "--add", "--emotion", "--neutral", "--like", "--strength", "--sweep", "--face", "--maps", "--drive"),
+        *("--overwrite", "--quality", "--no-mark", "--threads", "-o", "--mdel", "-x", "--", ""),
+        *("AU12=1", "AU45=0.5@0s,1@0.2s", "smile", "1:AU04=1", "AU12", "AU99=1", "=", *EMOTIONS, "all", "0", "7", "80,60"),
+        *("0.5", "nan", "-1", "0:1:2", "0:1:9999", "a.jpg", "b.png", "cut.jpg", "text.gif", "none.tif", "folder", "."),
+        *("out.png", "out.jpg", "out.gif", "out.mp4", "out.xyz", "out", "a.gif", "drive.csv"),
+    ]
+)  # fmt: skip
+
+
+@QUICK
+@given(st.sampled_from(["a.jpg", "b.png", "a.gif", "cut.jpg", "folder"]), st.lists(OPTIONS, max_size=7))
+def test_any_command(editor: Editor, clips: dict[str, bytes], name: str, words: list[str]) -> None:
+    """Exit code 0 with a file, 1 for a folder with failures, or 2 with one line and nothing written."""
+    with tempfile.TemporaryDirectory() as folder, working_in(folder):
+        Path("folder").mkdir()
+        Path("a.jpg").write_bytes(FILES[0])
+        Path("folder/b.jpg").write_bytes(FILES[0])
+        Path("b.png").write_bytes(FILES[1])
+        Path("cut.jpg").write_bytes(FILES[0][:500])
+        Path("folder/cut.jpg").write_bytes(FILES[0][:500])
+        Path("text.gif").write_text("hello")
+        Path("drive.csv").write_text(TABLE)
+        Path("a.gif").write_bytes(clips[".gif"])
+        before = sorted(Path().rglob("*"))
+        out, err = io.StringIO(), io.StringIO()
+        code: int | str | None = 0
+        made = mock.patch("dftnet.editor.Editor.from_pretrained", return_value=editor)
+        argv = mock.patch.object(sys, "argv", ["dftnet", "edit", name, *words])
+        with made, argv, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code
+        after = sorted(Path().rglob("*"))
+        assert not [path for path in after if ".tmp" in path.name]
+        if code == 2:
+            assert err.getvalue().startswith("error: ")
+            assert err.getvalue().count("\n") == 1
+            assert after == before
+        else:
+            assert code == 0 or (code == 1 and "folder" in (name, *words))
