@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -120,3 +123,14 @@ def test_alignment_puts_the_eyes_on_the_template(photo, detect):
     matrix = crop_from_image(landmarks, 128)
     eyes = transform(invert(matrix), template_points(128)[:2])
     assert np.abs(eyes - TRUTH[:2]).max() < 6
+
+
+def test_many_threads_leave_stderr_as_it_was():
+    """A detector a thread is what folders are edited with; what fails is told on stderr at the end."""
+    code = (
+        "import sys; from concurrent.futures import ThreadPoolExecutor; from dftnet.faces.detect import FaceDetector\n"
+        "with ThreadPoolExecutor(6) as pool: list(pool.map(lambda _: FaceDetector(), range(12)))\n"
+        "print('told', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "told\n")

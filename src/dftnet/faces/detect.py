@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -284,6 +285,9 @@ def _turn_back(face: Face, turns: int, shape: tuple[int, ...]) -> Face:
     )
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Hides what OpenCV's C++ prints while it loads the network (a warning of OpenCV 5 about targets)."""
@@ -294,13 +298,14 @@ def _silent_stderr() -> Iterator[None]:
     if descriptor < 0:
         yield
         return
-    sys.__stderr__.flush()  # type: ignore[union-attr]
-    saved = os.dup(descriptor)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, descriptor)
-        yield
-    finally:
-        os.dup2(saved, descriptor)
-        os.close(saved)
-        os.close(null)
+    with _ONE_AT_A_TIME:  # of two threads at once, one would restore the other's silence for good
+        sys.__stderr__.flush()  # type: ignore[union-attr]
+        saved = os.dup(descriptor)
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, descriptor)
+            yield
+        finally:
+            os.dup2(saved, descriptor)
+            os.close(saved)
+            os.close(null)
