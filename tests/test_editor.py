@@ -187,6 +187,22 @@ def test_faces_that_cannot_be_edited(editor: Editor, photo: np.ndarray) -> None:
     assert "side" in Editor(editor.generator, detector=Fixed(turned)).faces(photo)[0].note  # type: ignore[arg-type]
 
 
+def test_covered_faces(editor: Editor, photo: np.ndarray) -> None:
+    """Dark glasses are told and left; with a mask besides nothing of an expression is to be seen."""
+    right, left, _, mouth, other = editor.read(photo).landmarks
+    assert not editor.read(photo).note
+    assert not editor.read(cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)).note.count("covers")
+    glasses = photo.copy()
+    for x, y in (right, left):
+        cv2.ellipse(glasses, (round(float(x)), round(float(y))), (22, 14), 0, 0, 360, (20, 20, 20), -1)
+    face = editor.read(glasses)
+    assert "covers the right eye and left eye of face 0" in face.note
+    x, y = (mouth + other) / 2
+    cv2.ellipse(glasses, (round(float(x)), round(float(y))), (26, 20), 0, 0, 360, (150, 190, 210), -1)
+    with pytest.raises(ValueError, match="half hidden"):
+        editor.read(glasses)
+
+
 def test_rotated_and_cut_off_heads(editor: Editor, photo: np.ndarray) -> None:
     matrix = cv2.getRotationMatrix2D((224, 120), 40, 1)
     turned = cv2.warpAffine(photo, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)

@@ -186,6 +186,8 @@ class Video:
         with container:
             if not container.streams.video:
                 raise ValueError(f"{self.path} holds no video stream")
+            if container.streams.video[0].codec_context is None:
+                raise ValueError(f"{self.path} is in no known video format: convert it to MP4 (H.264)")
             yield container
 
 

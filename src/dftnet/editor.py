@@ -28,6 +28,13 @@ from dftnet.runtime import DEFAULT_ESTIMATOR, WEIGHTS, EstimatorSession, Generat
 
 SMALLEST = 20
 """A face whose crop would have fewer photo pixels a side is left alone."""
+PARTS = {
+    "mouth": ((0.50, 0.765), (0.13, 0.08), 0.08),
+    "right eye": ((0.30, 0.375), (0.10, 0.06), 0.1),
+    "left eye": ((0.70, 0.375), (0.10, 0.06), 0.1),
+}
+"""Part of a face → its middle and half its size in shares of the crop, and the contrast below which something uniform
+covers it: 4,000 faces of the training set have 0.10 or more (mouth), 0.17 or more (eyes)."""
 UNCHANGED = 1e-4
 """AUs that differ by no more are the same."""
 
@@ -199,6 +206,14 @@ class Editor:
         except ValueError as error:
             crop, matrix = np.zeros((self.generator.size,) * 2 + (3,), np.uint8), np.eye(2, 3)
             trouble = trouble or f"face {index}: {error}"
+        hidden = covered(crop) if not trouble else []
+        if "mouth" in hidden and len(hidden) > 1:
+            trouble = (
+                f"face {index} is half hidden ({' and '.join(hidden)}), too much to edit: use a photo that shows it"
+            )
+        elif hidden:
+            told = f"something covers the {' and '.join(hidden)} of face {index}; the edit may look odd there"
+            note = f"{note}; {told}" if note else told
         editable = EditableFace(
             image=image, index=index, box=face.box, landmarks=face.landmarks, score=face.score,
             crop=crop, crop_from_image=matrix, aus={}, aus_from="", trouble=trouble, note=note,
@@ -275,6 +290,19 @@ def _position(index: int | str, count: int) -> int:
         faces = "1 face (number 0)" if count == 1 else f"{count} faces (0 to {count - 1}, the largest first)"
         raise ValueError(f"there is no face {position}: the image has {faces}")
     return position
+
+
+def covered(crop: np.ndarray) -> list[str]:
+    """The PARTS of which a crop uint8 [S, S, 3] shows nothing but one colour: dark glasses, a mask, no picture there."""
+    grey = crop.astype(np.float32).mean(2)
+    size, found = len(grey), []
+    for name, ((x, y), (half_x, half_y), least) in PARTS.items():
+        rows = slice(int((y - half_y) * size), int((y + half_y) * size))
+        part = grey[rows, int((x - half_x) * size) : int((x + half_x) * size)]
+        low, high = np.percentile(part, [3, 97])
+        if high - low < least * (part.mean() + 20):
+            found.append(name)
+    return found
 
 
 def doubts(face: Face, index: int) -> tuple[str, str]:
