@@ -99,7 +99,7 @@ def test_perfect_paste_scores_gap_1(measured: Measured) -> None:
     found = values(evaluation.gaps(measured, Paster("paste", None)))
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(1)
-    assert found["gap closed, video pairs: cosine to the true picture"] == pytest.approx(1)
+    assert found["identity, video pairs: cosine to the true picture"] == pytest.approx(1)
     landed = values(_landing(measured, Paster("paste", None)))
     assert landed["landing: r"] == pytest.approx(1)
 

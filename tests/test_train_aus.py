@@ -103,6 +103,18 @@ def test_calibration_may_follow_a_finished_run(data, tmp_path):
     np.testing.assert_allclose(np.delete(read, column, 1), np.delete(plain, column, 1), atol=1e-6)
 
 
+def test_fine_tuning_starts_from_a_model(data, tmp_path):
+    crops = np.asarray(FaceData.open(data).images(progress=False))
+    model = train_aus(data, tmp_path / "run", tiny(), progress=False)
+    nearly_still = {"init": str(model), "images": 8, "learning_rate": 1e-9, "side_weight": 0.0, "ema": 0.0}
+    again = train_aus(data, tmp_path / "next", tiny(**nearly_still), progress=False)
+    a, b = (EstimatorSession(m, threads=1)(crops) for m in (model, again))
+    assert np.abs(a - b).mean() < 0.03  # the batch statistics move by one batch
+    wide = EstimatorConfig(channels=(8, 8, 16, 24), blocks=(1, 1, 1), regional=4, hidden=16)
+    with pytest.raises(ValueError, match="another architecture"):
+        train_aus(data, tmp_path / "wide", tiny(init=str(model), architecture=wide), progress=False)
+
+
 def test_resumes_bit_for_bit(data, tmp_path, monkeypatch):
     whole = train_aus(data, tmp_path / "whole", tiny(), progress=False)
 

@@ -68,6 +68,10 @@ def train_aus(
     images: Annotated[int, typer.Option(help="Images to see in all.", min=1)] = 400_000,
     labels: Annotated[str, typer.Option(help='Labels to train on: "labels", or NAME of labels-NAME.npz.')] = "labels",
     batch: Annotated[int, typer.Option(help="Images of a step.", min=2)] = 96,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A model directory to start from (fine-tuning, other labels), in place of random weights."),
+    ] = None,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,7 +93,7 @@ def train_aus(
 
     config = TrainAUsConfig(
         images=images, labels=labels, batch=batch, precision=precision, threads=threads, seed=seed,
-        calibration=parse_calibration(calibrate or []),
+        init=str(init or ""), calibration=parse_calibration(calibrate or []),
     )  # fmt: skip
     print(train(data, run, config))
 

@@ -251,7 +251,8 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
     if judges.embedding and m.embedded is not None:
         vectors = judges.embedding(edits)
         for name, others in (("cosine to the source", m.embedded[a]), ("cosine to the true picture", m.embedded[b])):
-            found.append(Score(title, name, EMBEDDING, "higher", interval(metrics.cosine(vectors, others), people)))
+            section = title.replace("gap closed", "identity")
+            found.append(Score(section, name, EMBEDDING, "higher", interval(metrics.cosine(vectors, others), people)))
     return found
 
 

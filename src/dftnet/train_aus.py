@@ -34,7 +34,7 @@ from dftnet.aus import AU_NAMES, au_name
 from dftnet.checkpoint import load_state, save_state
 from dftnet.data import FaceData
 from dftnet.estimator_batches import EstimatorBatches
-from dftnet.estimator_directory import write_estimator
+from dftnet.estimator_directory import load_estimator, write_estimator
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.models.estimator import Estimator, EstimatorConfig, calibrate
 
@@ -67,6 +67,8 @@ class TrainAUsConfig:
     """Clip the gradient to this norm."""
     labels: str = "labels"
     """Which labels of the set to train on: "labels", or NAME for its labels-NAME.npz."""
+    init: str = ""
+    """Start from the network of this model directory (of the same architecture) in place of random weights."""
     calibration: dict[str, tuple[float, float]] = field(default_factory=dict)
     """AU → (gain, offset): after training its logit becomes gain · logit + offset (see models.estimator.calibrate)."""
     precision: str = "bfloat16"
@@ -153,6 +155,13 @@ class Training:
         self.variance = torch.from_numpy(np.maximum(aus.var(0), 0.01)).to(device)
         with torch.no_grad():  # start at the labels' means
             network.head.bias.copy_(torch.logit(torch.from_numpy(np.clip(aus.mean(0), 0.03, 0.9))))
+        if config.init:
+            start = load_estimator(config.init)
+            if start.config != config.architecture:
+                raise ValueError(
+                    f"{config.init} has another architecture, size or AUs: {start.config}; train without --init"
+                )
+            network.load_state_dict(start.state_dict(), strict=False)  # all but the side labels' head
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()

@@ -1,0 +1,101 @@
+"""Train generators that differ in one thing, on the same faces by the same loop, for `dftnet evaluate` to compare.
+
+    python benchmarks/ablations.py DATA -o RUNS [--size 64] [--images 12000] [--only dftnet ganimation] [--labels estimated]
+    dftnet evaluate RUNS/*/model --data DATA -o compared
+
+All take the preset "stable" with batches of 16 and learning rate 0.0003: the same images in the same order, the same critic, losses
+and guide, wherever the variant has what a loss is about. A folder of RUNS a variant; the same command goes on where it was stopped.
+openface-no-guide learns from one label family without the other (labels-openface.npz, made here from the set's of_AUxx columns).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dftnet.config import TrainConfig, preset, stretch
+from dftnet.data import FaceData
+from dftnet.models import DFTNetConfig, GANimationConfig
+from dftnet.train import train
+
+NO_WARP = {"pair_aligned": 0.0, "guide_aligned": 0.0, "total_variation": 0.0}
+
+
+def _generator(config: TrainConfig, **changes: object) -> TrainConfig:
+    return replace(config, generator=replace(config.generator, **changes))  # type: ignore[arg-type]
+
+
+def _weights(config: TrainConfig, **changes: float) -> TrainConfig:
+    return replace(config, weights=replace(config.weights, **changes))
+
+
+def _without_warp(config: TrainConfig) -> TrainConfig:
+    """The warp phase paints instead: a generator without a warp sees as many images without a critic."""
+    config = replace(config, warp_images=0, paint_images=config.warp_images + config.paint_images)
+    return _weights(config, **NO_WARP)
+
+
+def _without_guide(config: TrainConfig, labels: str) -> TrainConfig:
+    return replace(config, guide="", weights=replace(config.weights, guide=0.0, guide_aligned=0.0), labels=labels)
+
+
+VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
+    "dftnet": lambda c: c,
+    "ganimation": lambda c: replace(_without_warp(c), generator=GANimationConfig(conditioning="difference")),
+    "paper-generator": lambda c: replace(c, generator=DFTNetConfig(conditioning="difference")),
+    "warp-only": lambda c: _weights(_generator(c, paths="warp"), pair_texture=0.0, attention_hinge=0.0),
+    "texture-only": lambda c: _weights(
+        _generator(_without_warp(c), paths="texture"), attention_hinge=0.0, pair_texture=0.0
+    ),
+    "no-attention-loss": lambda c: _weights(c, attention_hinge=0.0),
+    "no-total-variation": lambda c: _weights(c, total_variation=0.0),
+    "no-skips": lambda c: _generator(c, skips=False, align_skips=False),
+    "no-guide": lambda c: _without_guide(c, c.labels),
+    "openface-no-guide": lambda c: _without_guide(c, "openface"),
+}
+
+
+def common(size: int, images: int, labels: str) -> TrainConfig:
+    """What all variants share."""
+    config = stretch(preset("stable", size), images)
+    config = replace(
+        config, batch=16, learning_rate=3e-4, labels=labels, warp_images=images // 4, paint_images=images // 4,
+        decay_images=images // 4, log_images=max(16, images // 15), checkpoint_images=max(16, images // 4), ema_images=1000.0,
+        validate_images=images, sample_images=images,
+    )  # fmt: skip
+    return config
+
+
+def write_family(data: FaceData) -> None:
+    """labels-openface.npz: OpenFace's intensities, from the median of the training photos (0) to the strongest percent (1)."""
+    aus = np.stack([data.extras[f"of_{name}"] for name in data.au_names], 1)
+    rows = data.rows("train")
+    low, high = np.nanpercentile(aus[rows], [50, 99], axis=0)
+    scaled = np.nan_to_num(np.clip((aus - low) / (high - low), 0, 1))
+    data.write_labels(
+        "openface", scaled.astype(np.float32), "OpenFace alone, median to 99 % of the training split", True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--images", type=int, default=12_000)
+    parser.add_argument("--labels", default="estimated")
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    arguments = parser.parse_args()
+    if "openface-no-guide" in arguments.only:
+        write_family(FaceData.open(arguments.data))
+    for name in arguments.only:
+        config = VARIANTS[name](common(arguments.size, arguments.images, arguments.labels))
+        train(arguments.data, arguments.output / name, config)
+
+
+if __name__ == "__main__":
+    main()
