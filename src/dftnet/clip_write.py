@@ -301,8 +301,11 @@ class _AnimationWriter:
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:
-    """256 colours of its own, without dithering, which would flicker; what is half transparent or more is clear."""
-    colours = picture.convert("RGB").quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """256 colours of its own, without dithering, which would flicker; what is half transparent or more is clear.
+
+    The octree keeps rare colours, such as that of lips, which the median cut turns into skin.
+    """
+    colours = picture.convert("RGB").quantize(GIF_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     if picture.mode != "RGBA":
         return colours
     clear = np.array(picture.getchannel("A")) < 128
