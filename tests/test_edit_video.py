@@ -218,6 +218,23 @@ def test_animated_pictures(editor: Editor, tmp_path: Path, end: str) -> None:
     assert np.abs(one.astype(int) - other)[:, :40].mean() < 4
 
 
+@pytest.mark.parametrize("end", [".gif", ".webp"])
+def test_animations_cut_anywhere(tmp_path: Path, end: str) -> None:
+    """The frames that are whole, or one line; Pillow raises IndexError and struct.error for some of these."""
+    pictures = [Image.new("RGB", (8, 6), (60 * i, 90, 120)) for i in range(4)]
+    path = tmp_path / f"a{end}"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=80)
+    whole = path.read_bytes()
+    counts = set()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            counts.add(len(list(open_clip(path).frames())))
+        except ValueError as error:
+            counts.add(str(error).count("\n"))
+    assert counts <= {0, 1, 2, 3, 4}
+
+
 def test_clear_parts_of_a_gif_stay_clear(tmp_path: Path) -> None:
     alpha = np.zeros((40, 40), np.uint8)
     alpha[10:30, 10:30] = 255

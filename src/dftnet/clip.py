@@ -101,7 +101,10 @@ class Animation:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._open() as image:
-            self.count = int(getattr(image, "n_frames", 1))
+            try:
+                self.count = int(getattr(image, "n_frames", 1))
+            except Exception as error:  # Pillow raises nearly everything at damaged frames
+                raise ValueError(f"{path} is damaged ({error}): export it again") from None
             self.loop = int(image.info.get("loop", 0)) if "loop" in image.info or image.format != "GIF" else 1
             self.first = bool(image.info.get("default_image", False))
 
