@@ -1,9 +1,9 @@
 """Train generators that differ in one thing, on the same faces by the same loop, for `dftnet evaluate` to compare.
 
-    python benchmarks/ablations.py DATA -o RUNS [--size 64] [--images 12000] [--only dftnet ganimation] [--labels estimated]
+    python benchmarks/ablations.py DATA -o RUNS [--size 64] [--images 14000] [--only dftnet ganimation] [--labels estimated]
     dftnet evaluate RUNS/*/model --data DATA -o compared
 
-All take the preset "stable" with batches of 16 and learning rate 0.0003: the same images in the same order, the same critic, losses
+All take the preset "stable" with batches of 8 and learning rate 0.0006: the same images in the same order, the same critic, losses
 and guide, wherever the variant has what a loss is about. A folder of RUNS a variant; the same command goes on where it was stopped.
 openface-no-guide learns from one label family without the other (labels-openface.npz, made here from the set's of_AUxx columns).
 """
@@ -22,7 +22,7 @@ from dftnet.data import FaceData
 from dftnet.models import DFTNetConfig, GANimationConfig
 from dftnet.train import train
 
-NO_WARP = {"pair_aligned": 0.0, "guide_aligned": 0.0, "total_variation": 0.0}
+NO_WARP = {"paint": 0.0, "pair_aligned": 0.0, "guide_aligned": 0.0, "total_variation": 0.0}
 
 
 def _generator(config: TrainConfig, **changes: object) -> TrainConfig:
@@ -63,7 +63,7 @@ def common(size: int, images: int, labels: str) -> TrainConfig:
     """What all variants share."""
     config = stretch(preset("stable", size), images)
     config = replace(
-        config, batch=16, learning_rate=3e-4, labels=labels, warp_images=images // 4, paint_images=images // 4,
+        config, batch=8, learning_rate=6e-4, labels=labels, warp_images=images * 9 // 16, paint_images=images // 8,
         decay_images=images // 4, log_images=max(16, images // 15), checkpoint_images=max(16, images // 4), ema_images=1000.0,
         validate_images=images, sample_images=images,
     )  # fmt: skip
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--images", type=int, default=12_000)
+    parser.add_argument("--images", type=int, default=14_000)
     parser.add_argument("--labels", default="estimated")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     arguments = parser.parse_args()

@@ -28,9 +28,10 @@ def test_paper_is_section_3_1():
         w.pair,
         w.pair_aligned,
         w.pair_texture,
+        w.paint,
         w.pair_features,
     ]
-    assert extras == [0] * 8
+    assert extras == [0] * 9
     assert (config.warp_images, config.pair_share, config.single_share, config.jitter) == (0, 0, 0, 0)
 
 

@@ -6,6 +6,7 @@ from torch import nn  # noqa: E402
 
 from dftnet import losses  # noqa: E402
 from dftnet.losses import LossWeights, weighted_sum  # noqa: E402
+from dftnet.models import Edit  # noqa: E402
 
 
 class LinearCritic(nn.Module):
@@ -142,3 +143,21 @@ def test_the_critic_learns_aus_from_real_images_and_the_generator_from_edits():
     weights = LossWeights().critic(penalty=True)
     terms = losses.critic_terms(LinearCritic(), batch, torch.rand(2, 3, 4, 4), weights, torch.rand(2))
     assert terms["condition"] == pytest.approx(float(losses.condition(batch.image.flatten(1)[:, :2], batch.aus)))
+
+
+def test_paint_and_texture_are_compared_with_the_warp_and_the_true_frame():
+    aligned, true = torch.zeros(2, 3, 16, 16), torch.full((2, 3, 16, 16), 0.5)
+    parts = {"flow": torch.zeros(2, 2, 16, 16), "attention": torch.ones(2, 1, 16, 16)}
+    edit = Edit(aligned + 0.25, parts | {"aligned": aligned, "texture": true})
+
+    class Painter:
+        def condition(self, source, target):
+            return target
+
+        def __call__(self, image, condition):
+            return edit
+
+    batch = losses.Batch(aligned, torch.zeros(2, 2), torch.zeros(2, 2), true, torch.ones(2))
+    terms, _ = losses.generator_terms(Painter(), None, batch, {"paint": 6.0, "pair_texture": 10.0})
+    assert terms["paint"] == pytest.approx(0.25)
+    assert terms["pair_texture"] == 0

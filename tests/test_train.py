@@ -197,6 +197,11 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     train(faces, run, TINY, quiet=True, stop_after=32)
     model = export_run(run, tmp_path / "model", faces)
     assert json.loads((model / "config.json").read_text())["provenance"]["images_seen"] == 32
+    decided = load_generator(export_run(run, tmp_path / "decided", faces, (2.0, -1.0)))
+    x, y = torch.zeros(1, 3, 32, 32), torch.ones(1, 17)
+    with torch.no_grad():
+        logits = [torch.logit(g(x, y).parts["attention"]) for g in (load_generator(model), decided)]
+    assert torch.allclose(logits[1], 2 * logits[0] - 1, atol=0.02)
     other = replace(TINY, init=str(model), images=8, decay_images=0, learning_rate=0.0)
     train(faces, tmp_path / "next", other, quiet=True)
     a, b = load_generator(model).state_dict(), load_generator(tmp_path / "next" / "model").state_dict()

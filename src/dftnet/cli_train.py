@@ -74,6 +74,13 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="The run's dataset directory, for the number of faces and the alignment.")
     ] = None,
+    attention: Annotated[
+        str,
+        typer.Option(
+            help="Gain and offset of the attention's logit, e.g. 2,-1: decide between warp and paint, and paint more.",
+            metavar="GAIN,OFFSET",
+        ),
+    ] = "1,0",
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
     try:
@@ -82,4 +89,8 @@ def export(
         raise ValueError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
     from dftnet.train import export_run
 
-    print(export_run(run, output, data))
+    try:
+        gain, offset = (float(part) for part in attention.split(","))
+    except ValueError as error:
+        raise ValueError(f"--attention is {attention!r}; write two numbers like 2,-1") from error
+    print(export_run(run, output, data, (gain, offset)))

@@ -61,6 +61,9 @@ class LossWeights:
     """The same for the texture alone: without it B may be any exaggeration that a light touch of it mends X_a with."""
     pair_features: float = 0.0
     """The same in the critic's features (feature matching)."""
+    paint: float = 0.0
+    """L1 of the edit against the aligned image: only paint that pays is painted. Without it rare AUs, which no pair teaches,
+    are painted as the ink lines that please an estimator."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -275,6 +278,8 @@ def generator_terms(
         terms["pair_aligned"] = pair_distance(edit.parts["aligned"], batch.true, batch.paired)
     if "pair_texture" in weights:
         terms["pair_texture"] = pair_distance(edit.parts["texture"], batch.true, batch.paired)
+    if "paint" in weights:
+        terms["paint"] = F.l1_loss(edit.image, edit.parts["aligned"].detach())
     terms.update(regularisers(passes, weights, attention_target))
     return {name: terms[name] for name in weights}, edit
 

@@ -265,10 +265,17 @@ def train(
     return run / "model"
 
 
-def export_run(run: str | Path, output: str | Path | None = None, data: str | Path | None = None) -> Path:
+def export_run(
+    run: str | Path,
+    output: str | Path | None = None,
+    data: str | Path | None = None,
+    attention: tuple[float, float] = (1.0, 0.0),
+) -> Path:
     """Write the model directory of a run's newest training state; returns its path.
 
     data: the run's dataset directory; without it the provenance says nothing of the faces.
+    attention: (gain, offset) of the logit of A. A gain above 1 decides between warp and paint, a negative offset paints more:
+    a lid that is mixed with the eye below it becomes a lid.
     """
     run = Path(run)
     if not (run / "config.json").is_file():
@@ -280,14 +287,30 @@ def export_run(run: str | Path, output: str | Path | None = None, data: str | Pa
     players = Players.build(config, torch.device("cpu"))
     players.load(state["players"])
     faces = FaceData.open(data) if data else None
-    return write_model(Path(output or run / "model"), run, faces, config, players.average, state["images_seen"])
+    seen = state["images_seen"]
+    return write_model(Path(output or run / "model"), run, faces, config, players.average, seen, attention)
 
 
 def write_model(
-    directory: Path, run: Path, faces: FaceData | None, config: TrainConfig, average: Generator, images_seen: int
+    directory: Path,
+    run: Path,
+    faces: FaceData | None,
+    config: TrainConfig,
+    average: Generator,
+    images_seen: int,
+    attention: tuple[float, float] = (1.0, 0.0),
 ) -> Path:
-    """Export the averaged generator to a model directory, with where it comes from."""
+    """Export the averaged generator to a model directory, with where it comes from; `attention` as in export_run."""
     generator = deepcopy(average).cpu().float()
+    gain, offset = attention
+    head = generator.attention_head
+    assert isinstance(head, nn.Conv2d)
+    if offset and head.bias is None:
+        raise ValueError(f"the attention of a {config.generator.kind} has no bias; give an offset of 0")
+    with torch.no_grad():
+        head.weight.mul_(gain)
+        if head.bias is not None:
+            head.bias.mul_(gain).add_(offset)
     document = {
         "size": config.size,
         "au_names": list(faces.au_names if faces else AU_NAMES),
@@ -298,6 +321,7 @@ def write_model(
             "labels": config.labels,
             "training": to_dict(config),
             "init": _provenance(config.init),
+            "attention": {"gain": gain, "offset": offset},
         },
         "results": _last_validation(run, images_seen),
     }
