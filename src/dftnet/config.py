@@ -155,10 +155,10 @@ def stable(size: int = 128) -> TrainConfig:
         ),
         critic=CriticConfig(size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(
-            adversarial=0.1,
+            adversarial=0.05,
             drift=0.001,
-            condition=0.5,
-            guide=1.0,
+            condition=0.3,
+            guide=0.3,
             guide_aligned=3.0,
             reconstruction=0.0,
             total_variation=2.0,

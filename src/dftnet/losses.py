@@ -62,8 +62,8 @@ class LossWeights:
     pair_features: float = 0.0
     """The same in the critic's features (feature matching)."""
     paint: float = 0.0
-    """L1 of the edit against the aligned image (`paint_cost`): only paint that pays is painted. Without it rare AUs, which no
-    pair teaches, are painted as the ink lines that please an estimator."""
+    """L1 of the edit against the aligned image: only paint that pays is painted. Without it rare AUs, which no pair teaches,
+    are painted as the ink lines that please an estimator."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -176,28 +176,13 @@ def attention_hinge(mask: Tensor, target: float) -> Tensor:
 def face_window(size: int, device: torch.device | None = None) -> Tensor:
     """Weights [1, 1, size, size] of the pair losses on an aligned face: 0.1 at the border, where hair and background move with
     the head, 1 on the face, 2.5 about the eyes and the mouth, which are small and move most."""
-    parts = sum(_ellipse(size, device, *part) for part in (*EYES, MOUTH))
-    face = _ellipse(size, device, 0.5, 0.57, 0.46, 0.50)
-    return (0.1 + 0.9 * face + 1.5 * torch.as_tensor(parts).clamp(max=1))[None, None]
-
-
-EYES = ((0.3, 0.37, 0.15, 0.10), (0.7, 0.37, 0.15, 0.10))
-MOUTH = (0.5, 0.79, 0.25, 0.16)
-"""Centre x, y and radii of an aligned face's parts, as shares of the size"""
-
-
-def _ellipse(size: int, device: torch.device | None, x: float, y: float, rx: float, ry: float) -> Tensor:
     c = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
-    return torch.sigmoid((1 - ((c[None, :] - x) / rx) ** 2 - ((c[:, None] - y) / ry) ** 2) * 6)
 
+    def ellipse(x: float, y: float, rx: float, ry: float) -> Tensor:
+        return torch.sigmoid((1 - ((c[None, :] - x) / rx) ** 2 - ((c[:, None] - y) / ry) ** 2) * 6)
 
-def paint_cost(edited: Tensor, aligned: Tensor) -> Tensor:
-    """Mean L1 of the edit against X_a [b, 3, h, w], at a tenth of the price over the eyes and half over the mouth, where there
-    is something to paint that no warp can bring."""
-    size, device = edited.shape[-1], edited.device
-    eyes = _ellipse(size, device, *EYES[0]) + _ellipse(size, device, *EYES[1])
-    price = 1 - 0.9 * eyes.clamp(max=1) - 0.5 * _ellipse(size, device, *MOUTH)
-    return (price * (edited - aligned.detach()).abs()).mean()
+    parts = ellipse(0.3, 0.37, 0.15, 0.10) + ellipse(0.7, 0.37, 0.15, 0.10) + ellipse(0.5, 0.79, 0.25, 0.16)
+    return (0.1 + 0.9 * ellipse(0.5, 0.57, 0.46, 0.50) + 1.5 * parts.clamp(max=1))[None, None]
 
 
 def pair_distance(edited: Tensor, true: Tensor, of: Tensor) -> Tensor:
@@ -294,7 +279,7 @@ def generator_terms(
     if "pair_texture" in weights:
         terms["pair_texture"] = pair_distance(edit.parts["texture"], batch.true, batch.paired)
     if "paint" in weights:
-        terms["paint"] = paint_cost(edit.image, edit.parts["aligned"])
+        terms["paint"] = F.l1_loss(edit.image, edit.parts["aligned"].detach())
     terms.update(regularisers(passes, weights, attention_target))
     return {name: terms[name] for name in weights}, edit
 
