@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "pictures"
 SIDE = 224
 EDITS: tuple[tuple[str, Request], ...] = (
     ("photo", Request()),
-    ("smile 0.9", Request(set={"AU12": 0.9, "AU06": 0.6, "AU25": 0.4})),
+    ("grin 0.9", Request(set={"grin": 0.9})),
     ("close eyes", Request(set={"AU45": 1.0})),
     ("open mouth", Request(set={"AU25": 1.0, "AU26": 0.9})),
     ("raise brows", Request(set={"AU01": 1.0, "AU02": 1.0})),
