@@ -367,18 +367,19 @@ def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Mod
             f"the guide {directory} reads the AUs {', '.join(guide.config.au_names)}, the training set has "
             f"{', '.join(faces.au_names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0"
         )
-    guide = channels_last(guide.to(device).requires_grad_(False))
-    return guide if guide.config.size == config.size else nn.Sequential(Resized(guide.config.size), guide)
+    return nn.Sequential(Resized(guide.config.size), channels_last(guide.to(device).requires_grad_(False)))
 
 
 class Resized(nn.Module):
-    """Images [b, 3, h, w] → [b, 3, size, size], for an estimator of another size than the generator's."""
+    """Images [b, 3, h, w] → [b, 3, size, size], for an estimator of another size than the generator's; of one size, the same."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] == (self.size, self.size):
+            return x
         return F.interpolate(x, size=(self.size, self.size), mode="bicubic", align_corners=False, antialias=True)
 
 
