@@ -16,7 +16,7 @@ import numpy as np
 from dftnet.editor import Editor
 from dftnet.figures import details, eyelids, interpolation
 from dftnet.media import read_image, write_image
-from dftnet.testbench import EXPRESSIONS, openpeople_pictures
+from dftnet.testbench import openpeople_pictures, sheet_cell
 
 FOLDER = Path(__file__).parent / "pictures"
 PEOPLE = (0, 3, 6)
@@ -24,11 +24,7 @@ PEOPLE = (0, 3, 6)
 
 def cell(person: int, expression: str) -> np.ndarray:
     """One picture of a person's expression sheet, uint8 RGB."""
-    sheet = read_image(openpeople_pictures("emotions_sheet")[person])
-    height, width = sheet.shape[:2]
-    row, column = divmod(EXPRESSIONS.index(expression), 4)
-    top, left = round(height * (0.045 + 0.2355 * row)), round(width * column / 4)
-    return np.ascontiguousarray(sheet[top : top + round(0.2355 * height), left : left + width // 4])
+    return sheet_cell(read_image(openpeople_pictures("emotions_sheet")[person]), expression)
 
 
 def main() -> None:

@@ -161,16 +161,21 @@ def openpeople_pictures(name: str) -> list[Path]:
     return sorted(p for f in folders for p in (Path(f) / "data" / "curated").glob(f"*/assets/{name}.jpg"))
 
 
+def sheet_cell(sheet: np.ndarray, expression: str) -> np.ndarray:
+    """One of EXPRESSIONS of a person's sheet, uint8 [H, W, 3]."""
+    height, width = sheet.shape[:2]
+    row, column = divmod(EXPRESSIONS.index(expression), 4)
+    top, left = round(height * (0.045 + 0.2355 * row)), round(width * column / 4)
+    return np.ascontiguousarray(sheet[top : top + round(0.2355 * height), left : left + width // 4])
+
+
 def expression_cells(size: int) -> Iterator[tuple[str, str, np.ndarray, float]]:
     """(person, expression, crop [S, S, 3], how far the nose is from the middle of the eyes) of each cell with a face."""
     detector = FaceDetector()
     for path in openpeople_pictures("emotions_sheet"):
-        picture = read_image(path)
-        height, width = picture.shape[:2]
-        for cell, expression in enumerate(EXPRESSIONS):
-            row, column = divmod(cell, 4)
-            top, left = round(height * (0.045 + 0.2355 * row)), round(width * column / 4)
-            part = np.ascontiguousarray(picture[top : top + round(0.2355 * height), left : left + width // 4])
+        sheet = read_image(path)
+        for expression in EXPRESSIONS:
+            part = sheet_cell(sheet, expression)
             if expression in HIDDEN or not (faces := detector(part)):
                 continue
             points = faces[0].landmarks.astype(np.float64)
