@@ -8,11 +8,7 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[
-    str | None,
-    typer.Option(help="An estimator's model directory. (default: the one that is shipped)", show_default=False),
-]
-Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
+from dftnet.cli_common import EstimatorModel, Threads
 
 
 def aus(
@@ -24,7 +20,7 @@ def aus(
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
     every: Annotated[int, typer.Option(help="Read every so-manieth frame of a video.", min=1)] = 1,
-    model: Model = None,
+    model: EstimatorModel = None,
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
 ) -> None:
@@ -101,7 +97,7 @@ def train_aus(
 def relabel(
     data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
     name: Annotated[str, typer.Option(help="The labels are written as labels-NAME.npz.")] = "estimated",
-    model: Model = None,
+    model: EstimatorModel = None,
     views: Annotated[int, typer.Option(help="Mirrored and moved views to average.", min=1, max=6)] = 6,
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace labels of that name.")] = False,

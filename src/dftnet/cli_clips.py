@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from dftnet.cli_common import progress_bars
 from dftnet.cli_requests import Asked, is_clip
 
 
@@ -53,7 +52,7 @@ def edit_clip(
     if like is not None:
         asked = asked.with_like(like_photo(editor, like))
     warnings: list[str] = []
-    with _progress() as on_frame:
+    with progress_bars() as on_frame:
         if drive is not None:
             driven, warnings = read_drive(editor, drive, on_frame)
             asked = asked.with_drive(driven)
@@ -71,22 +70,3 @@ def edit_clip(
         print(f"warning: {warning}", file=sys.stderr)
     for line in done.lines:
         print(f"{done.path}: {line}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with the time left on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    tasks: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def on_frame(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=count or None)
-            progress.update(tasks[what], completed=done, total=max(count, done) if count else None)  # type: ignore[arg-type]
-
-        yield on_frame

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from dftnet.cli_common import GeneratorModel, Threads, progress_bars
+
 SEVERAL = ("--au", "--add", "--emotion")
 EXAMPLES = """
 Examples:
@@ -158,10 +160,7 @@ def edit(
             help="largest, all, a number (0 is the largest, 1 the next …), a point X,Y in it, or a box X,Y,WIDTH,HEIGHT."
         ),
     ] = "largest",
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model directory. (default: the one that is shipped)", show_default=False),
-    ] = None,
+    model: GeneratorModel = None,
     maps: Annotated[
         Path | None,
         typer.Option(help="A folder for pictures of flow, attention, texture and aligned face.", show_default=False),
@@ -171,9 +170,7 @@ def edit(
     mark: Annotated[
         bool, typer.Option("--mark/--no-mark", help="Tell in the picture's metadata that it was edited.")
     ] = True,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Edit the expression of a face in a photo; everything else stays as it is.
 
@@ -286,19 +283,13 @@ def _edit_folder(
     mark: bool,
 ) -> None:
     """Progress while it runs, failures at the end with exit code 1."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from dftnet.edit_folder import edit_folder
 
     assert output is not None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("photos", total=None)
+    with progress_bars() as tell:
         done = edit_folder(
             editor, folder, request, output, face=face, overwrite=overwrite, quality=quality, mark=mark,
-            on_photo=lambda count, total: progress.update(task, completed=count, total=total),
+            on_photo=lambda count, total: tell("photos", count, total),
         )  # fmt: skip
     skipped = f", {len(done.skipped)} were there already" if done.skipped else ""
     print(f"{output}: {len(done.written)} photos edited{skipped}")

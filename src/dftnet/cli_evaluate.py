@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli_common import Threads
+
 EVALUATE_EXAMPLES = """
 Examples:
 
@@ -39,9 +41,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "test",
     parts: Annotated[bool, typer.Option("--parts", help="Also each model's warp alone and texture alone.")] = False,
     seed: Annotated[int, typer.Option(help="Which faces, pairs and requests.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Measure models beside the copy of the input: landing, leakage, eyelids, gap closed, identity, realism, speed ..."""
     from dftnet.evaluate import evaluate as run

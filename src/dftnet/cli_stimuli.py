@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli_common import GeneratorModel, Threads, progress_bars
+
 
 def stimuli(
     faces: Annotated[list[Path], typer.Argument(help="Photos of faces, or folders of them.", show_default=False)],
@@ -25,27 +27,19 @@ def stimuli(
     levels: Annotated[str, typer.Option(help="Intensities from 0 to 1, with commas.")] = "0,.25,.5,.75,1",
     neutral: Annotated[bool, typer.Option("--neutral", help="Relax the rest of the face first.")] = False,
     ending: Annotated[str, typer.Option(help="Of the pictures' names: .png, .jpg, .webp, .tif.")] = ".png",
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model directory. (default: the one that is shipped)", show_default=False),
-    ] = None,
+    model: GeneratorModel = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make all pictures anew.")] = False,
     quality: Annotated[int, typer.Option(help="Of JPEG and WebP, 1 to 100.", min=1, max=100)] = 95,
     mark: Annotated[
         bool, typer.Option("--mark/--no-mark", help="Tell in the pictures' metadata that they were edited.")
     ] = True,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Make pictures for experiments: each face with each Action Unit at each level.
 
     DIR/manifest.csv tells for every picture what was requested and what was measured in it, and by whom. The same
     command again goes on where it was.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from dftnet.editor import Editor
     from dftnet.stimuli import make_stimuli, measurer
 
@@ -55,14 +49,11 @@ def stimuli(
         raise ValueError(f"--levels {levels}: write numbers from 0 to 1 with commas, such as 0,.5,1") from None
     units = [unit.strip() for unit in au.split(",") if unit.strip()]
     editor = Editor.from_pretrained(model, threads=threads)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("pictures", total=None)
+    with progress_bars() as tell:
         done = make_stimuli(
             editor, faces, units, strengths, output, neutral=neutral, suffix=ending.lower(), overwrite=overwrite,
             quality=quality, mark=mark,
-            on_picture=lambda count, total: progress.update(task, completed=count, total=total),
+            on_picture=lambda count, total: tell("pictures", count, total),
         )  # fmt: skip
     kept = f", {done.kept} were there already" if done.kept else ""
     print(f"{output}: {done.written} pictures made{kept}; {done.manifest.name} says what {measurer(editor)} measured")
