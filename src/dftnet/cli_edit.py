@@ -12,7 +12,6 @@ from typer.core import TyperCommand
 
 from dftnet.cli_common import GeneratorModel, Threads, progress_bars
 
-SEVERAL = ("--au", "--add", "--emotion")
 EXAMPLES = """
 Examples:
 
@@ -58,7 +57,7 @@ def spread(arguments: list[str]) -> list[str]:
     """
     from dftnet.aus import EMOTION_WORDS, EMOTIONS, WORDS
 
-    emotions = {**EMOTIONS, **EMOTION_WORDS}
+    known: dict[str, Mapping[str, Any]] = {"--au": WORDS, "--add": WORDS, "--emotion": {**EMOTIONS, **EMOTION_WORDS}}
     result: list[str] = []
     option, fresh = "", False
     for place, word in enumerate(arguments):
@@ -67,7 +66,7 @@ def spread(arguments: list[str]) -> list[str]:
         if place > 1 and arguments[place - 2] == "--sweep" and ":" in word and "=" not in arguments[place - 1]:
             result[-1] += f"={word}"
             continue
-        if word in SEVERAL:
+        if word in known:
             option, fresh = word, True
         elif fresh:
             result += [option, word]
@@ -75,7 +74,7 @@ def spread(arguments: list[str]) -> list[str]:
         elif word.startswith("-") and len(word) > 1:
             option = ""
             result.append(word)
-        elif option and _is_value(word, emotions if option == "--emotion" else WORDS) and not Path(word).exists():
+        elif option and _is_value(option, word, known[option]) and not Path(word).exists():
             result += [option, word]
         else:
             option = ""
@@ -83,9 +82,10 @@ def spread(arguments: list[str]) -> list[str]:
     return [*result, option] if fresh else result
 
 
-def _is_value(word: str, known: Mapping[str, Any]) -> bool:
-    """Whether a word reads like NAME=VALUE or one of the `known` words, perhaps after the number of a face."""
-    return ("=" in word and "smile" in known) or word.rpartition(":")[2].lower() in known
+def _is_value(option: str, word: str, known: Mapping[str, Any]) -> bool:
+    """Whether a word reads like NAME=VALUE (which emotions do not take) or one of the option's `known` words, perhaps after
+    the number of a face."""
+    return (option != "--emotion" and "=" in word) or word.rpartition(":")[2].lower() in known
 
 
 def edit(
