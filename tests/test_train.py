@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch")
 from dftnet import checkpoint  # noqa: E402
 from dftnet.checkpoint import load_generator, load_state, save_state, states  # noqa: E402
 from dftnet.config import preset, to_dict  # noqa: E402
-from dftnet.train import export_run, learning_rate, train  # noqa: E402
+from dftnet.release import Finish, export_run  # noqa: E402
+from dftnet.train import learning_rate, train  # noqa: E402
 from dftnet.trainlog import collapse  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
@@ -197,11 +198,15 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     train(faces, run, TINY, quiet=True, stop_after=32)
     model = export_run(run, tmp_path / "model", faces)
     assert json.loads((model / "config.json").read_text())["provenance"]["images_seen"] == 32
-    decided = load_generator(export_run(run, tmp_path / "decided", faces, (2.0, -1.0)))
+    decided = load_generator(export_run(run, tmp_path / "decided", faces, Finish(attention=(2.0, -1.0))))
     x, y = torch.zeros(1, 3, 32, 32), torch.ones(1, 17)
     with torch.no_grad():
         logits = [torch.logit(g(x, y).parts["attention"]) for g in (load_generator(model), decided)]
     assert torch.allclose(logits[1], 2 * logits[0] - 1, atol=0.02)
+    louder = load_generator(export_run(run, tmp_path / "louder", faces, Finish(condition={"AU45": 1.5})))
+    more = torch.cat([y[:, :-1], 1.5 * y[:, -1:]], 1)
+    with torch.no_grad():
+        assert torch.allclose(louder(x, y).image, load_generator(model)(x, more).image, atol=0.02)
     other = replace(TINY, init=str(model), images=8, decay_images=0, learning_rate=0.0)
     train(faces, tmp_path / "next", other, quiet=True)
     a, b = load_generator(model).state_dict(), load_generator(tmp_path / "next" / "model").state_dict()
@@ -211,6 +216,25 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)), init=str(model))
     with pytest.raises(ValueError, match="another architecture"):
         train(faces, tmp_path / "wide", wide, quiet=True)
+
+
+def test_runs_are_mixed_by_their_shares(faces, tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for seed, run in enumerate(runs):
+        train(faces, run, replace(TINY, seed=seed), quiet=True, stop_after=16)
+    a, b = (load_generator(export_run(run)).state_dict() for run in runs)
+    finish = Finish(mixed={str(runs[1]): 0.25})
+    model = export_run(runs[0], tmp_path / "mixed", finish=finish)
+    mixed = load_generator(model).state_dict()
+    assert all(torch.allclose(mixed[k], 0.75 * a[k] + 0.25 * b[k], atol=1e-3) for k in a)
+    shares = json.loads((model / "config.json").read_text())["provenance"]["mixed"]
+    assert shares == [{"run": "b", "images_seen": 16, "share": 0.25}]
+    with pytest.raises(ValueError, match="sum below 1"):
+        Finish(mixed={"b": 0.5, "c": 0.6})
+    wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)))
+    train(faces, tmp_path / "wide", wide, quiet=True, stop_after=16)
+    with pytest.raises(ValueError, match="another architecture"):
+        export_run(runs[0], tmp_path / "no", finish=Finish(mixed={str(tmp_path / "wide"): 0.5}))
 
 
 def test_a_guide_of_another_size_sees_the_edit_enlarged(faces, tmp_path):

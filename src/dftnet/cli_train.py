@@ -81,16 +81,37 @@ def export(
             metavar="GAIN,OFFSET",
         ),
     ] = "1,0",
+    gain: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Multiply what the network is told of an AU, e.g. AU45=1.5, where it lands short.",
+            metavar="AU=FACTOR",
+            show_default=False,
+        ),
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Average the weights with those of another run, which has this share.",
+            metavar="RUN=SHARE",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
     try:
         import torch  # noqa: F401
     except ImportError as error:
         raise ValueError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
-    from dftnet.train import export_run
+    from dftnet.release import Finish, export_run, parse_numbers
 
     try:
-        gain, offset = (float(part) for part in attention.split(","))
+        scale, offset = (float(part) for part in attention.split(","))
     except ValueError as error:
         raise ValueError(f"--attention is {attention!r}; write two numbers like 2,-1") from error
-    print(export_run(run, output, data, (gain, offset)))
+    finish = Finish(
+        mixed=parse_numbers(mix or [], "--mix"),
+        attention=(scale, offset),
+        condition=parse_numbers(gain or [], "--gain"),
+    )
+    print(export_run(run, output, data, finish))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dftnet.aus import AU_NAMES
-from dftnet.losses import LossWeights
+from dftnet.losses import WARP_PHASE, LossWeights
 from dftnet.models import CriticConfig, DFTNetConfig, GANimationConfig, GeneratorConfig, generator_config
 
 PRECISIONS = ("float32", "bfloat16")
@@ -36,6 +36,9 @@ class TrainConfig:
     """The last so many of them, over which the learning rate falls linearly to 0."""
     warp_images: int = 0
     """The first so many images train the warp alone, on pairs of one person, without a critic."""
+    warp_weights: dict[str, float] = field(default_factory=dict)
+    """λ that differ in that phase, {"guide_aligned": 10}: about Φ = 0 any small flow blurs, which the pair losses punish, so that
+    without a strong guide the warp does not start."""
     paint_images: int = 0
     """The next so many train both paths, on pairs and the guide, still without a critic."""
     init: str = ""
@@ -102,6 +105,9 @@ class TrainConfig:
         unknown = [name for name in self.focus if name not in AU_NAMES]
         if unknown or any(not value > 0 for value in self.focus.values()):
             raise ValueError(f"focus is {self.focus}; give numbers above 0 to names among {', '.join(AU_NAMES)}")
+        strangers = [name for name in self.warp_weights if name not in WARP_PHASE]
+        if strangers:
+            raise ValueError(f"warp_weights names {', '.join(strangers)}; known are {', '.join(WARP_PHASE)}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.decay_images <= self.images:
@@ -173,6 +179,7 @@ def stable(size: int = 128) -> TrainConfig:
         images=6_000_000,
         decay_images=2_000_000,
         warp_images=300_000,
+        warp_weights={"guide_aligned": 10.0, "total_variation": 1.0},
         paint_images=300_000,
         batch=64,
         learning_rate=2e-4,
@@ -205,6 +212,7 @@ def tiny(size: int = 32) -> TrainConfig:
         paint_images=16,
         batch=8,
         guide="",
+        warp_weights={},
         weights=replace(config.weights, guide=0.0, guide_aligned=0.0, condition_aligned=1.0),
         precision="float32",
         log_images=16,

@@ -45,6 +45,16 @@ def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, norm_kind: str
     )
 
 
+@torch.no_grad()
+def scale_output(layer: nn.Conv2d | nn.Linear, row: int, gain: float, offset: float) -> None:
+    """output[row] → gain · output[row] + offset, folded into the layer's weights. ValueError: an offset and no bias to take it."""
+    layer.weight[row] *= gain
+    if layer.bias is not None:
+        layer.bias[row] = layer.bias[row] * gain + offset
+    elif offset:
+        raise ValueError("this network's head has no bias; give an offset of 0")
+
+
 def up(inputs: int, outputs: int, kind: str, norm_kind: str = "instance") -> nn.Sequential:
     """Twice the size, then Norm-ReLU: [b, inputs, h, w] → [b, outputs, 2h, 2w].
 

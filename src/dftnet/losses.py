@@ -22,6 +22,9 @@ from torch import Tensor, nn
 
 from dftnet.models import Critic, Edit, Generator
 
+WARP_PHASE = ("pair_aligned", "guide_aligned", "identity", "total_variation")
+"""The losses that need no critic and no texture: those of the first phase of "stable\""""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
@@ -86,7 +89,7 @@ class LossWeights:
 
     def warp_phase(self) -> dict[str, float]:
         """The generator's weights while only the warp trains and no critic exists."""
-        return self._positive(["pair_aligned", "guide_aligned", "identity", "total_variation"])
+        return self._positive(list(WARP_PHASE))
 
     def _positive(self, names: list[str]) -> dict[str, float]:
         values = asdict(self)

@@ -10,7 +10,7 @@ import json
 import time
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet import distributed
-from dftnet.aus import AU_NAMES
 from dftnet.batches import BatchSource
-from dftnet.checkpoint import load_generator, load_state, read_config, save_state
+from dftnet.checkpoint import load_generator, load_state, save_state
 from dftnet.config import TrainConfig, from_dict, to_dict
 from dftnet.data import FaceData
 from dftnet.estimator_directory import load_estimator
-from dftnet.export import export_model
-from dftnet.faces.align import TEMPLATE
 from dftnet.layers import channels_last
 from dftnet.losses import Batch, critic_terms, generator_terms, warp_terms, weighted_sum
 from dftnet.media import to_uint8, write_image
 from dftnet.models import Critic, Edit, Generator, build_generator
+from dftnet.release import write_model
 from dftnet.runtime import EstimatorSession, model_directory
 from dftnet.trainlog import TrainLog
 from dftnet.validation import Judge, flow_health, sample_sheet, validate
@@ -121,7 +119,7 @@ class Trainer:
         return values
 
     def _warp_step(self, batch: Batch) -> dict[str, Tensor]:
-        weights = self.config.weights.warp_phase()
+        weights = replace(self.config.weights, **self.config.warp_weights).warp_phase()
         with self.autocast():
             terms, edit = warp_terms(self.forward, batch, weights, self.guide)
         return self._update_generator(weighted_sum(terms, weights)) | terms | _health(edit)
@@ -263,83 +261,6 @@ def train(
     distributed.barrier()
     distributed.stop()
     return run / "model"
-
-
-def export_run(
-    run: str | Path,
-    output: str | Path | None = None,
-    data: str | Path | None = None,
-    attention: tuple[float, float] = (1.0, 0.0),
-) -> Path:
-    """Write the model directory of a run's newest training state; returns its path.
-
-    data: the run's dataset directory; without it the provenance says nothing of the faces.
-    attention: (gain, offset) of the logit of A. A gain above 1 decides between warp and paint, a negative offset paints more:
-    a lid that is mixed with the eye below it becomes a lid.
-    """
-    run = Path(run)
-    if not (run / "config.json").is_file():
-        raise ValueError(f"{run} is no training run: it has no config.json; give the --output of dftnet train")
-    config = from_dict(json.loads((run / "config.json").read_text()))
-    state = load_state(run)
-    if state is None:
-        raise ValueError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
-    players = Players.build(config, torch.device("cpu"))
-    players.load(state["players"])
-    faces = FaceData.open(data) if data else None
-    seen = state["images_seen"]
-    return write_model(Path(output or run / "model"), run, faces, config, players.average, seen, attention)
-
-
-def write_model(
-    directory: Path,
-    run: Path,
-    faces: FaceData | None,
-    config: TrainConfig,
-    average: Generator,
-    images_seen: int,
-    attention: tuple[float, float] = (1.0, 0.0),
-) -> Path:
-    """Export the averaged generator to a model directory, with where it comes from; `attention` as in export_run."""
-    generator = deepcopy(average).cpu().float()
-    gain, offset = attention
-    head = generator.attention_head
-    assert isinstance(head, nn.Conv2d)
-    if offset and head.bias is None:
-        raise ValueError(f"the attention of a {config.generator.kind} has no bias; give an offset of 0")
-    with torch.no_grad():
-        head.weight.mul_(gain)
-        if head.bias is not None:
-            head.bias.mul_(gain).add_(offset)
-    document = {
-        "size": config.size,
-        "au_names": list(faces.au_names if faces else AU_NAMES),
-        "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
-        "provenance": {
-            "images_seen": images_seen,
-            "faces": len(faces.rows("train")) if faces else None,
-            "labels": config.labels,
-            "training": to_dict(config),
-            "init": _provenance(config.init),
-            "attention": {"gain": gain, "offset": offset},
-        },
-        "results": _last_validation(run, images_seen),
-    }
-    return export_model(directory, generator, document)
-
-
-def _provenance(init: str) -> dict[str, Any] | None:
-    """Where the model that a run started from comes from, as far as it is still there."""
-    if not init or not (Path(init) / "config.json").is_file():
-        return None
-    return read_config(init)["provenance"]
-
-
-def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
-    path = run / "log.jsonl"
-    lines = [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-    found = [line for line in lines if line["kind"] == "validation" and line["images"] <= images_seen]
-    return {k: v for k, v in found[-1].items() if k != "kind"} if found else {}
 
 
 def _claim(run: Path, config: TrainConfig) -> None:

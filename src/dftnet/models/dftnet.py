@@ -167,6 +167,13 @@ class DFTNet(Generator):
             return nn.Conv2d(inputs, 3, kernel, 1, kernel // 2)
         return nn.Sequential(nn.Conv2d(inputs, 64, 3, 1, 1), nn.ReLU(), nn.PixelShuffle(2), nn.Conv2d(16, 3, 5, 1, 2))
 
+    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
+        """The stem, and the block beside the code where there is one."""
+        layers = [(self.stem, 3 * self.scale**2)]
+        if self.join is not None:
+            layers.append((self.join, self.config.channels[-1]))
+        return layers
+
     def encode(self, image: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Eq. 1, c = E(X_s, y_t): the code, and the features skipped to T, largest first."""
         if image.shape[2] % self.config.stride or image.shape[3] % self.config.stride:

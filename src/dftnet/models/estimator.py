@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES
+from dftnet.layers import scale_output
 
 STRIDE = 16
 """Size of the crop over the size of the trunk's map."""
@@ -126,7 +127,6 @@ class Estimator(nn.Module):
         return torch.sigmoid(self.head(self.code(image)).float())
 
 
-@torch.no_grad()
 def calibrate(estimator: Estimator, curves: Mapping[str, tuple[float, float]]) -> None:
     """Change outputs in place: AU → (gain, offset) makes logit → gain · logit + offset, folded into the head.
 
@@ -135,6 +135,4 @@ def calibrate(estimator: Estimator, curves: Mapping[str, tuple[float, float]]) -
     for name, (gain, offset) in curves.items():
         if name not in estimator.config.au_names:
             raise ValueError(f"cannot calibrate {name!r}; the estimator reads {', '.join(estimator.config.au_names)}")
-        row = estimator.config.au_names.index(name)
-        estimator.head.weight[row] *= gain
-        estimator.head.bias[row] = estimator.head.bias[row] * gain + offset
+        scale_output(estimator.head, estimator.config.au_names.index(name), gain, offset)

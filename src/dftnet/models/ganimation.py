@@ -60,6 +60,12 @@ class GANimation(Generator):
         self.attention_head = nn.Conv2d(c, 1, 7, 1, 3, bias=False)
         initialise(self)
 
+    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
+        """The first block."""
+        first = self.trunk[0]
+        assert isinstance(first, nn.Sequential)
+        return [(first, 3)]
+
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
         assert not warp_only, "GANimation has no warp"
         features = self.trunk(torch.cat([image, planes(condition, image)], 1))

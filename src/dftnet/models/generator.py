@@ -24,10 +24,15 @@ class Generator(nn.Module, ABC):
     """G of Fig. 1: X̂_t = G(X_s | y_t)."""
 
     conditioning: str = "target"
+    attention_head: nn.Conv2d
 
     def condition(self, source_aus: Tensor, target_aus: Tensor) -> Tensor:
         """The vector [b, K] that `forward` takes: y_t itself, or y_t - y_s where the configuration says "difference"."""
         return target_aus - source_aus if self.conditioning == "difference" else target_aus
+
+    @abstractmethod
+    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
+        """The blocks whose convolution sees the condition, each with the first of its K input channels."""
 
     @abstractmethod
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
