@@ -53,6 +53,7 @@ VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     "no-total-variation": lambda c: replace(
         _weights(c, total_variation=0.0), warp_weights=c.warp_weights | {"total_variation": 0.0}
     ),
+    "no-paint-price": lambda c: _weights(c, paint=0.0),
     "no-skips": lambda c: _generator(c, skips=False, align_skips=False),
     "one-family": lambda c: replace(c, labels="openface"),
 }
