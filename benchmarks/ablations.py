@@ -5,8 +5,9 @@
 
 All take the preset "stable" with batches of 16, learning rate 0.0004 and the stronger push on AUs that a short run needs: the same
 images in the same order, the same critic, losses and guide, wherever the variant has what a loss is about. A folder of RUNS a
-variant; the same command goes on where it was stopped. "one-family" learns from OpenFace's labels alone (labels-openface.npz, made
-here from the set's of_AUxx columns), with a guide that is trained here on them alone, in RUNS/openface-guide.
+variant; the same command goes on where it was stopped. "paper" has the paper's own losses and pace. "one-family" learns from
+OpenFace's labels alone (labels-openface.npz, made here from the set's of_AUxx columns), with a guide that is trained here on them
+alone, in RUNS/openface-guide.
 """
 
 from __future__ import annotations
@@ -41,10 +42,18 @@ def _without_warp(config: TrainConfig) -> TrainConfig:
     return _weights(config, **NO_WARP)
 
 
+def _paper(config: TrainConfig) -> TrainConfig:
+    """The paper's own generator, losses, steps of the critic and learning rate; images, batch, labels and critic as the others'."""
+    shared = ("critic", "images", "decay_images", "batch", "labels", "precision", "ema_images", "log_images",
+              "checkpoint_images", "validate_images", "sample_images")  # fmt: skip
+    return replace(preset("paper", config.size), **{name: getattr(config, name) for name in shared})
+
+
 VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     "dftnet": lambda c: c,
     "ganimation": lambda c: replace(_without_warp(c), generator=GANimationConfig(conditioning="difference")),
     "paper-generator": lambda c: replace(c, generator=DFTNetConfig(conditioning="difference")),
+    "paper": _paper,
     "warp-only": lambda c: _weights(_generator(c, paths="warp"), pair_texture=0.0, attention_hinge=0.0),
     "texture-only": lambda c: _weights(
         _generator(_without_warp(c), paths="texture"), attention_hinge=0.0, pair_texture=0.0
