@@ -218,6 +218,15 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
         train(faces, tmp_path / "wide", wide, quiet=True)
 
 
+def test_the_warp_phase_has_its_own_weights(faces, tmp_path):
+    config = replace(TINY, images=32, warp_images=16, paint_images=16, decay_images=0, warp_weights={"identity": 1.0})
+    train(faces, tmp_path / "run", replace(config, log_images=16))
+    warp, paint = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()][:2]
+    assert "identity" in warp
+    assert "pair" in paint
+    assert "identity" not in paint
+
+
 def test_runs_are_mixed_by_their_shares(faces, tmp_path):
     runs = [tmp_path / "a", tmp_path / "b"]
     for seed, run in enumerate(runs):

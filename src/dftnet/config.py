@@ -129,6 +129,8 @@ class TrainConfig:
                 f"guide is {self.guide!r} but weights.guide {self.weights.guide} and weights.guide_aligned "
                 f"{self.weights.guide_aligned}; set both a guide and a weight, or neither"
             )
+        if self.warp_weights.get("guide_aligned") and not self.guide:
+            raise ValueError("warp_weights names guide_aligned, but there is no guide; set a guide, or warp_weights={}")
         object.__setattr__(self, "betas", tuple(self.betas))
 
     @property

@@ -286,7 +286,8 @@ def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Mod
     if tuple(guide.config.au_names) != tuple(faces.au_names):
         raise ValueError(
             f"the guide {directory} reads the AUs {', '.join(guide.config.au_names)}, the training set has "
-            f"{', '.join(faces.au_names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0"
+            f"{', '.join(faces.au_names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0 "
+            "--set warp_weights={}"
         )
     return nn.Sequential(Resized(guide.config.size), channels_last(guide.to(device).requires_grad_(False)))
 
