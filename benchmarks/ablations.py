@@ -7,7 +7,7 @@ All take the preset "stable" with batches of 16, learning rate 0.0004 and the st
 images in the same order, the same critic, losses and guide, wherever the variant has what a loss is about. A folder of RUNS a
 variant; the same command goes on where it was stopped. "paper" has the paper's own losses and pace. "one-family" learns from
 OpenFace's labels alone (labels-openface.npz, made here from the set's of_AUxx columns), with a guide that is trained here on them
-alone, in RUNS/openface-guide.
+alone, in RUNS/one-family/guide.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def main() -> None:
     for name in arguments.only:
         config = VARIANTS[name](common(arguments.size, arguments.images, arguments.labels))
         if name == "one-family":
-            guide = family_guide(FaceData.open(arguments.data), arguments.output / "openface-guide")
+            guide = family_guide(FaceData.open(arguments.data), arguments.output / name / "guide")
             config = replace(config, guide=str(guide))
         train(arguments.data, arguments.output / name, config)
 
