@@ -60,22 +60,18 @@ class _CropMaps(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
-def _face_mask(size: int, pad: int) -> np.ndarray:
-    mask = face_mask(size, pad)
-    mask.setflags(write=False)
-    return mask
-
-
 def face_mask(size: int, pad: int = 0) -> np.ndarray:
     """How far the flow is obeyed, float32 [size + 2 pad, size + 2 pad] in [0, 1] on the crop's grid.
 
-    1 inside the face, 0 outside an oval that reaches down below the crop, smooth between.
+    1 inside the face, 0 outside an oval that reaches down below the crop, smooth between. Kept for the next call, so read-only.
     """
     at = (np.arange(-pad, size + pad) + 0.5) / size
     middle_x, middle_y, half_width, half_height, power = OVAL
     x = (np.abs(at - middle_x) / half_width)[None, :]
     y = (np.abs(at - middle_y) / half_height)[:, None]
-    return _smooth_step((1 - (x**power + y**power) ** (1 / power)) / FEATHER)
+    mask = _smooth_step((1 - (x**power + y**power) ** (1 / power)) / FEATHER)
+    mask.setflags(write=False)
+    return mask
 
 
 def composite(
@@ -118,7 +114,7 @@ def _prepare(crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture:
     """Mask, agreement and share of detail, at the crop's resolution; `scale` is crop pixels a photo pixel."""
     size = len(crop)
     pad = round(OVERHANG * size)
-    mask = _face_mask(size, pad)
+    mask = face_mask(size, pad)
     source = crop.astype(np.float32) / 255
     painted = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
     moved = _extended(np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32), pad) * mask[..., None]
