@@ -56,6 +56,7 @@ def test_override_sets_nested_values_and_names_the_known():
         ("warp_images=10", "warp_images"),
         ("guide=shipped", "guide"),
         ('warp_weights={"guide_aligned": 1}', "no guide"),
+        ('warp_weights={"pair_aligned": -1}', "pair_aligned is -1"),
         ('warp_weights={"pair": 1}', "pair_aligned, guide_aligned"),
         ("learning_rat=1", "learning_rate"),
     ],

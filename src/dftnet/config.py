@@ -129,9 +129,14 @@ class TrainConfig:
                 f"guide is {self.guide!r} but weights.guide {self.weights.guide} and weights.guide_aligned "
                 f"{self.weights.guide_aligned}; set both a guide and a weight, or neither"
             )
-        if self.warp_weights.get("guide_aligned") and not self.guide:
+        if self.warp_phase.get("guide_aligned") and not self.guide:
             raise ValueError("warp_weights names guide_aligned, but there is no guide; set a guide, or warp_weights={}")
         object.__setattr__(self, "betas", tuple(self.betas))
+
+    @property
+    def warp_phase(self) -> dict[str, float]:
+        """The generator's weights while only the warp trains and no critic exists."""
+        return replace(self.weights, **self.warp_weights).warp_phase()
 
     @property
     def size(self) -> int:

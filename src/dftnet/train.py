@@ -10,7 +10,7 @@ import json
 import time
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ class Trainer:
         return values
 
     def _warp_step(self, batch: Batch) -> dict[str, Tensor]:
-        weights = replace(self.config.weights, **self.config.warp_weights).warp_phase()
+        weights = self.config.warp_phase
         with self.autocast():
             terms, edit = warp_terms(self.forward, batch, weights, self.guide)
         return self._update_generator(weighted_sum(terms, weights)) | terms | _health(edit)
