@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.config import TrainConfig, preset, stretch
-from dftnet.data import FaceData
-from dftnet.models import DFTNetConfig, GANimationConfig
-from dftnet.train import train
-from dftnet.train_aus import TrainAUsConfig, train_aus
+from dftnet.data.dataset import FaceData
+from dftnet.networks import DFTNetConfig, GANimationConfig
+from dftnet.training.config import TrainConfig, preset, stretch
+from dftnet.training.estimator.train import TrainAUsConfig, train_aus
+from dftnet.training.loop import train
 
 NO_WARP = {"paint": 0.0, "pair_aligned": 0.0, "guide_aligned": 0.0, "total_variation": 0.0}
 

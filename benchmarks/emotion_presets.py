@@ -13,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from dftnet.data import FaceData
+from dftnet.data.dataset import FaceData
 
 UNITS = {
     "angry": ("AU04", "AU05", "AU07", "AU23"),

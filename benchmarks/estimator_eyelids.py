@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.data import FaceData
-from dftnet.media import write_image
-from dftnet.runtime import EstimatorSession
+from dftnet.data.dataset import FaceData
+from dftnet.inference.sessions import EstimatorSession
+from dftnet.media.image import write_image
 
 BY_HAND = Path(__file__).with_name("eyelids_by_hand.json")
 CLOSED, OPEN = 0.7, 0.2

@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from dftnet.data import FaceData
-from dftnet.faces.au import BLENDSHAPE_AUS, FaceInput, aus_from_blendshapes, make_source
+from dftnet.au_sources.source import BLENDSHAPE_AUS, FaceInput, aus_from_blendshapes, make_source
+from dftnet.data.dataset import FaceData
+from dftnet.inference.sessions import EstimatorSession
 from dftnet.metrics import icc, mean_absolute_error, pearson
-from dftnet.runtime import EstimatorSession
 
 BATCH = 16
 

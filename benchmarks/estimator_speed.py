@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from dftnet.faces.detect import FaceDetector
-from dftnet.runtime import EstimatorSession
+from dftnet.inference.sessions import EstimatorSession
 
 
 def milliseconds(call: Callable[[], object], runs: int) -> np.ndarray:

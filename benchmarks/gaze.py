@@ -13,10 +13,10 @@ from importlib import resources
 
 import numpy as np
 
-from dftnet.editor import Editor
+from dftnet.editing.editor import Editor
+from dftnet.evaluation.judges import LandmarkJudge, gaze
 from dftnet.faces.align import warp_to_crop
-from dftnet.judges import LandmarkJudge, gaze
-from dftnet.media import decode_image
+from dftnet.media.image import decode_image
 
 SIDE = 512
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.export import export_model
-from dftnet.models import GANimationConfig, build_generator
-from dftnet.runtime import WEIGHTS, GeneratorSession
+from dftnet.inference.sessions import WEIGHTS, GeneratorSession
+from dftnet.networks import GANimationConfig, build_generator
+from dftnet.training.export import export_model
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import argparse
 
 import numpy as np
 
-from dftnet.data import FaceData
+from dftnet.data.dataset import FaceData
 
 
 def lids(aus45: np.ndarray, ear: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ import time
 import cv2
 import numpy as np
 
-from dftnet import media
 from dftnet.aus import parse_values
-from dftnet.compositing import composite, face_mask
-from dftnet.editor import Editor
+from dftnet.editing.compositing import composite, face_mask
+from dftnet.editing.editor import Editor
+from dftnet.media import image as media
 
 
 def sharpness(image: np.ndarray, where: np.ndarray) -> float:

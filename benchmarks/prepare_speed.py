@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 import skimage.data
 
+from dftnet.data.prepare import prepare
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.detect import WEIGHTS
-from dftnet.media import encode_image, read_image, write_image
-from dftnet.prepare import prepare
+from dftnet.media.image import encode_image, read_image, write_image
 
 
 def make_photos(folder: Path, count: int) -> None:

@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import skimage.data
 
-from dftnet.clip import open_clip
-from dftnet.edit_video import edit_video
-from dftnet.editor import Editor
+from dftnet.editing.editor import Editor
+from dftnet.editing.video import edit_video
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.detect import FaceDetector
-from dftnet.flicker import SIDE, flicker
+from dftnet.media.video import open_clip
+from dftnet.metrics import FLICKER_SIDE, flicker
 
 RATE = 25
 
@@ -100,7 +100,7 @@ def main() -> None:
         edited = [frame.image for _, frame in zip(range(n), open_clip(output).frames(), strict=False)]
     single = [editor.edit(image, asked) for image in frames]
     landmarks = FaceDetector()(skimage.data.astronaut())[0].landmarks
-    to_crop = crop_from_image(landmarks, SIDE)
+    to_crop = crop_from_image(landmarks, FLICKER_SIDE)
     back = [np.vstack([cv2.invertAffineTransform(frame_from_photo(i / RATE)), [0, 0, 1]]) for i in range(n)]
     held = [to_crop @ matrix for matrix in back]
     before, after, naive = (flicker(pictures, held) for pictures in (frames, edited, single))

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.editor import Editor
-from dftnet.figures import details, eyelids, interpolation
-from dftnet.media import read_image, write_image
-from dftnet.testbench import openpeople_pictures, sheet_cell
+from dftnet.editing.editor import Editor
+from dftnet.evaluation.bench import openpeople_pictures, sheet_cell
+from dftnet.evaluation.figures import details, eyelids, interpolation
+from dftnet.media.image import read_image, write_image
 
 FOLDER = Path(__file__).parent / "pictures"
 PEOPLE = (0, 3, 6)

@@ -21,12 +21,12 @@ import numpy as np
 import skimage.data
 from pictures import FOLDER, close_up, person
 
-from dftnet import cli
-from dftnet.clip import ClipFrame, open_clip
-from dftnet.clip_write import clip_writer
-from dftnet.editor import Editor
-from dftnet.media import read_image, write_image
-from dftnet.sheets import sheet
+from dftnet.cli import app as cli
+from dftnet.drawing import sheet
+from dftnet.editing.editor import Editor
+from dftnet.media.image import read_image, write_image
+from dftnet.media.video import ClipFrame, open_clip
+from dftnet.media.video_writer import clip_writer
 
 PAGE = Path(__file__).parent / "gallery.md"
 PEOPLE = ("eileen", "anna", "ben")

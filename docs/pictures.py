@@ -17,9 +17,9 @@ import numpy as np
 import skimage.data
 
 from dftnet.aus import Request
-from dftnet.editor import EditableFace, Editor
-from dftnet.media import decode_image, write_image
-from dftnet.sheets import flow_colours, grey, sheet
+from dftnet.drawing import flow_colours, grey, sheet
+from dftnet.editing.editor import EditableFace, Editor
+from dftnet.media.image import decode_image, write_image
 
 FOLDER = Path(__file__).parent / "pictures"
 SIDE = 224

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pictures import EDITS, FOLDER, close_up, person
 
-from dftnet.editor import Editor
-from dftnet.media import read_image, write_image
-from dftnet.sheets import sheet
+from dftnet.drawing import sheet
+from dftnet.editing.editor import Editor
+from dftnet.media.image import read_image, write_image
 
 REQUESTS = ("grin 0.9", "close eyes", "open mouth", "raise brows", "neutral")
 SIDE = 168

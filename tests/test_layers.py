@@ -1,71 +1,107 @@
-import cv2
-import numpy as np
+"""The house: a package imports only from itself and from lines below it in LAYERS, and editing never imports PyTorch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from dftnet.layers import identity_grid, jacobian_determinant, norm, resize_flow, up, warp  # noqa: E402
-
-
-def test_zero_flow_is_the_identity():
-    image = torch.rand(2, 3, 9, 13)
-    assert torch.allclose(warp(image, torch.zeros(2, 2, 9, 13)), image, atol=1e-6)
-
-
-def test_flow_is_backward_in_pixels_x_first_with_border_padding():
-    image = torch.arange(20.0).reshape(1, 1, 4, 5)
-    flow = torch.zeros(1, 2, 4, 5)
-    flow[:, 0] = 1
-    expected = image[..., [1, 2, 3, 4, 4]]
-    assert torch.allclose(warp(image, flow), expected, atol=1e-5)
-    flow = torch.zeros(1, 2, 4, 5)
-    flow[:, 1] = -0.5
-    expected = (image + image[:, :, [0, 0, 1, 2]]) / 2
-    assert torch.allclose(warp(image, flow), expected, atol=1e-5)
-
-
-def test_warp_equals_opencv_remap():
-    rng = np.random.default_rng(0)
-    image = rng.random((16, 20)).astype(np.float32)
-    flow = rng.uniform(-2, 2, (2, 16, 20)).astype(np.float32)
-    y, x = np.mgrid[:16, :20].astype(np.float32)
-    wanted = cv2.remap(image, x + flow[0], y + flow[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    got = warp(torch.from_numpy(image)[None, None], torch.from_numpy(flow)[None])[0, 0].numpy()
-    assert np.abs(got - wanted).max() < 0.04  # OpenCV's bilinear weights have 5 bits
-    assert np.abs(got - wanted).mean() < 0.01
+PACKAGE = Path(__file__).parent.parent / "src" / "dftnet"
+LAYERS = (
+    "cli",
+    "app",
+    "training",
+    "evaluation",
+    "data",
+    "editing",
+    "au_sources",
+    "inference",
+    "networks",
+    "faces",
+    "media",
+    "drawing",
+    "metrics",
+    "aus",
+    "errors",
+)
+"""From top to bottom."""
+STRANGERS = {"training": {"evaluation", "editing"}, "app": set(LAYERS) - {"app"}}
+"""Rooms below that a package leaves alone all the same; the page sees the public face only."""
+NO_PYTORCH = ("editing", "inference", "au_sources", "media", "faces", "data")
+LONGEST_FILE = 420
 
 
-def test_warp_gradients_are_right():
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(1, 2, 5, 6, generator=generator, dtype=torch.float64, requires_grad=True)
-    flow = (torch.rand(1, 2, 5, 6, generator=generator, dtype=torch.float64) * 0.4 + 0.2).requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda i, f: warp_double(i, f), (image, flow))
+def imports(path: Path) -> set[str]:
+    """Modules of dftnet that a file imports anywhere in it, as "package/module"."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "dftnet":
+            base = node.module.split(".")[1:]
+            for alias in node.names:
+                module = "/".join([*base, alias.name])
+                known = (PACKAGE / f"{module}.py").exists() or (PACKAGE / module).is_dir()
+                found.add(module if known else "/".join(base))
+        elif isinstance(node, ast.Import):
+            found |= {"/".join(a.name.split(".")[1:]) for a in node.names if a.name.startswith("dftnet.")}
+    return {f for f in found if f}
 
 
-def warp_double(image, flow):
-    """`warp` samples in float32 on purpose; the same lines in float64 for the finite differences."""
-    h, w = image.shape[2:]
-    p = identity_grid(image).double() + flow
-    grid = p.permute(0, 2, 3, 1) * (2.0 / torch.tensor([w - 1, h - 1], dtype=torch.float64)) - 1
-    ours = torch.nn.functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    assert torch.allclose(ours.float(), warp(image, flow), atol=1e-5)
-    return ours
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def test_jacobian_is_one_at_rest_and_negative_where_the_warp_folds():
-    flow = torch.zeros(1, 2, 6, 6)
-    assert torch.equal(jacobian_determinant(flow), torch.ones(1, 5, 5))
-    flow[0, 0] = -2 * torch.arange(6.0)[None, :]
-    assert (jacobian_determinant(flow) < 0).all()
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if room(p) not in ("__init__", "__main__"))
 
 
-def test_resize_flow_keeps_pixel_values():
-    flow = torch.full((1, 2, 4, 4), 3.0)
-    assert torch.equal(resize_flow(flow, 2), torch.full((1, 2, 8, 8), 3.0))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downward(path):
+    here = LAYERS.index(room(path))
+    for module in imports(path):
+        there = module.split("/")[0]
+        assert LAYERS.index(there) >= here, f"{path} imports {module}, which stands above it"
+        assert there not in STRANGERS.get(room(path), ()), f"{path} imports {module}, which it should not know"
 
 
-def test_unknown_layer_names_say_what_is_known():
-    with pytest.raises(ValueError, match="instance, group, none"):
-        norm("batch", 8)
-    with pytest.raises(ValueError, match="transposed, resize"):
-        up(8, 8, "nearest")
+def test_no_cycles():
+    graph = {str(p.relative_to(PACKAGE).with_suffix("")): imports(p) for p in PACKAGE.rglob("*.py")}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " → ".join([*above, name])
+        if name in done:
+            return
+        for below in graph.get(name, graph.get(f"{name}/__init__", set())):
+            visit(below, (*above, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_every_folder_is_a_known_room():
+    assert {room(path) for path in FILES} <= set(LAYERS)
+
+
+def test_editing_needs_no_pytorch():
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['safetensors'] = None\n"
+        "import dftnet.cli.app, dftnet.editing.editor, dftnet.inference.sessions, dftnet.data.prepare"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", NO_PYTORCH)
+def test_these_never_name_pytorch(package):
+    for path in (PACKAGE / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[0] == "torch"], path
+
+
+def test_files_are_named_for_what_they_hold_and_stay_short():
+    for path in PACKAGE.rglob("*.py"):
+        assert path.stem not in ("utils", "helpers", "common"), path
+        assert len(path.read_text().splitlines()) <= LONGEST_FILE, path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from dftnet.cli import app
+from dftnet.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.data import ShardWriter, write_dataset
-from dftnet.media import encode_image
+from dftnet.data.dataset import ShardWriter, write_dataset
+from dftnet.media.image import encode_image
 
 
 def draw(size: int, aus: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:

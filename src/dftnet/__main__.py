@@ -1,5 +1,5 @@
 """`python -m dftnet` is the command `dftnet`."""
 
-from dftnet.cli import main
+from dftnet.cli.app import main
 
 main()

@@ -1,4 +1,4 @@
-"""Numbers that judge, one function each, and their bootstrap intervals. numpy only.
+"""Numbers that judge, one function each, and their bootstrap intervals.
 
     pearson, icc, mean_absolute_error     agreement of two series of AU intensities
     slopes, monotone, leakage             what a single unit's level does to itself and to the others
@@ -9,6 +9,7 @@
     paint                                 how far the paint goes from the warped source
     iris_left                             what a closed lid leaves to be seen of the iris
     flow_health                           mean A, |Φ|, folding, total variation
+    flicker                               how much an edited clip trembles beside the one it was made from
     interval                              any function of sums over faces, with a bootstrap over identities
 
 Images are uint8 [n, h, w, 3]; flows [n, 2, h, w] are in crop pixels, channel 0 is x.
@@ -16,9 +17,10 @@ Images are uint8 [n, h, w, 3]; flows [n, 2, h, w] are in crop pixels, channel 0 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 
@@ -275,3 +277,28 @@ def interval(
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (float("nan"), float("nan"))
     return Interval(value, float(low), float(high), len(table), len(people))
+
+
+FLICKER_SIDE = 96
+"""Side of the crops that `flicker` compares, pixels."""
+
+
+def flicker(frames: Sequence[np.ndarray], crop_from_frame: Sequence[np.ndarray]) -> float:
+    """Mean second difference in time of the face held still, in grey levels of 255.
+
+    frames           uint8 [H, W, 3], evenly spaced in time
+    crop_from_frame  [2, 3] for each frame, to a crop of FLICKER_SIDE pixels; the same for edited and unedited frames
+
+    Steady motion and slow change count nothing, trembling and flashing all they have. The ratio to the unedited
+    frames' value is 1 for an edit that adds none.
+    """
+    if len(frames) < 3 or len(frames) != len(crop_from_frame):
+        raise ValueError(f"flicker needs 3 or more frames, each with its matrix, not {len(frames)}")
+    grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in frames]
+    held = np.stack(
+        [
+            cv2.warpAffine(g, m, (FLICKER_SIDE, FLICKER_SIDE), flags=cv2.INTER_LINEAR)
+            for g, m in zip(grey, crop_from_frame, strict=True)
+        ]
+    )
+    return float(np.abs(held[:-2] - 2 * held[1:-1] + held[2:]).mean())

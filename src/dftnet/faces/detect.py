@@ -20,7 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "yunet" / "face_detection_yunet_2023mar.onnx"
+WEIGHTS = Path(__file__).parent / "yunet" / "face_detection_yunet_2023mar.onnx"
 
 _MIRRORED = [1, 0, 2, 4, 3]
 _WINDOW = 160

@@ -1,0 +1,73 @@
+"""The command line: one verb a function, each a thin call of the plain function of the same name in its module."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+
+from dftnet.cli import aus as cli_aus
+from dftnet.cli import data as cli_data
+from dftnet.cli import edit as cli_edit
+from dftnet.cli import evaluate as cli_evaluate
+from dftnet.cli import stimuli as cli_stimuli
+from dftnet.cli import train as cli_train
+
+app = typer.Typer(
+    name="dftnet",
+    help="Edit the expression of a face photo by Action Units: warp, paint and blend (DFT-Net).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
+app.command()(cli_stimuli.stimuli)
+app.command()(cli_aus.aus)
+app.command("train-aus")(cli_aus.train_aus)
+app.command()(cli_aus.relabel)
+app.command(epilog=cli_data.PREPARE_EXAMPLES)(cli_data.prepare)
+app.command()(cli_data.show)
+app.command(epilog=cli_train.TRAIN_EXAMPLES)(cli_train.train)
+app.command()(cli_train.export)
+app.command(epilog=cli_evaluate.EVALUATE_EXAMPLES)(cli_evaluate.evaluate)
+app.command(epilog=cli_evaluate.FIGURE_EXAMPLES)(cli_evaluate.figure)
+
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, or that of Typer's own copy of it
+
+
+def main() -> None:
+    """Entry point: a user's error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    try:
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        sys.exit(_usage(error))
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    if isinstance(code, int) and code:
+        sys.exit(code)
+
+
+def _usage(error: Any) -> int:
+    """Tells of a command typed wrongly in one line; without any argument the help is shown."""
+    context = error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(context.get_help() if context is not None else "")
+        return 2
+    message = " ".join(error.format_message().split()).rstrip(".")
+    path = context.command_path if context is not None else "dftnet"
+    print(f"error: {message}; see {path} --help", file=sys.stderr)
+    return 2

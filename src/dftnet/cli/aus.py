@@ -1,0 +1,108 @@
+"""The commands `dftnet aus`, `dftnet train-aus` and `dftnet relabel`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dftnet.cli.options import EstimatorModel, Threads
+
+
+def aus(
+    paths: Annotated[list[Path], typer.Argument(help="Photos, videos, or folders that hold some.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, box, aus in 0 to 1.")] = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write a CSV with OpenFace's columns (AU12_r in 0 to 5); - prints it.", show_default=False),
+    ] = None,
+    largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
+    every: Annotated[int, typer.Option(help="Read every so-manieth frame of a video.", min=1)] = 1,
+    model: EstimatorModel = None,
+    threads: Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
+) -> None:
+    """Read the Action Units of faces, 0 (absent) to 1 (strongest).
+
+    Every face of a photo, the largest face of each frame of a video.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from dftnet.au_sources.reading import csv_table, json_text, print_readings, read_aus
+    from dftnet.media.image import atomic_path
+
+    if csv is not None and csv.exists() and not overwrite:
+        raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
+    skipped: list[str] = []
+    readings = read_aus(paths, model, every, largest, threads, skipped)
+    told = track(readings, "reading", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    if as_json or csv is not None:
+        rows = list(told)
+        if as_json:
+            print(json_text(rows))
+        if csv is not None and str(csv) == "-":
+            print(csv_table(rows), end="")
+        elif csv is not None:
+            with atomic_path(csv, overwrite) as temporary:
+                temporary.write_text(csv_table(rows), "utf-8")
+            print(f"{csv}: {len(rows)} rows", file=sys.stderr)
+    else:
+        print_readings(told)
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+
+
+def train_aus(
+    data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False),
+    ],
+    images: Annotated[int, typer.Option(help="Images to see in all.", min=1)] = 400_000,
+    labels: Annotated[str, typer.Option(help='Labels to train on: "labels", or NAME of labels-NAME.npz.')] = "labels",
+    batch: Annotated[int, typer.Option(help="Images of a step.", min=2)] = 96,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A model directory to start from (fine-tuning, other labels), in place of random weights."),
+    ] = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="After training, logit → GAIN · logit + OFFSET of an AU, e.g. AU45=1.5,0.85.",
+            metavar="AU=GAIN,OFFSET",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = "bfloat16",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 is one a core.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+) -> None:
+    """Train the Action Unit estimator; the model directory is OUTPUT/model.
+
+    The same command again resumes where it was interrupted.
+    """
+    from dftnet.training.estimator.train import TrainAUsConfig, parse_calibration
+    from dftnet.training.estimator.train import train_aus as train
+
+    config = TrainAUsConfig(
+        images=images, labels=labels, batch=batch, precision=precision, threads=threads, seed=seed,
+        init=str(init or ""), calibration=parse_calibration(calibrate or []),
+    )  # fmt: skip
+    print(train(data, run, config))
+
+
+def relabel(
+    data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
+    name: Annotated[str, typer.Option(help="The labels are written as labels-NAME.npz.")] = "estimated",
+    model: EstimatorModel = None,
+    views: Annotated[int, typer.Option(help="Mirrored and moved views to average.", min=1, max=6)] = 6,
+    threads: Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace labels of that name.")] = False,
+) -> None:
+    """Label a dataset directory anew with the estimator (train on it with --set labels=NAME)."""
+    from dftnet.data.relabel import relabel as label
+
+    print(label(data, name, model, views, threads, overwrite))

@@ -1,0 +1,89 @@
+"""The commands `dftnet evaluate` and `dftnet figure`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dftnet.cli.options import Threads
+
+EVALUATE_EXAMPLES = """
+Examples:
+
+  dftnet evaluate dftnet-128 --data set128 -o results
+
+  dftnet evaluate run-a/model run-b/model --data set128 --quick -o compared
+"""
+FIGURE_EXAMPLES = """
+Examples:
+
+  dftnet figure eyelids a.jpg b.jpg -o eyelids.png --baseline ganimation/model
+
+  dftnet figure details a.jpg -o details.png --emotion happiness --emotion anger
+
+  dftnet figure interpolation source.jpg target.jpg -o towards.png --failure hat.jpg grin.jpg
+"""
+
+
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(help="Model directories, or names of shipped models.", show_default=False)
+    ],
+    data: Annotated[Path, typer.Option("--data", help="A dataset directory (dftnet prepare).", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for results.json, results.md and plots.", show_default=False)
+    ],
+    quick: Annotated[bool, typer.Option("--quick", help="Few faces: under a minute for one model.")] = False,
+    split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "test",
+    parts: Annotated[bool, typer.Option("--parts", help="Also each model's warp alone and texture alone.")] = False,
+    seed: Annotated[int, typer.Option(help="Which faces, pairs and requests.")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Measure models beside the copy of the input: landing, leakage, eyelids, gap closed, identity, realism, speed ..."""
+    from dftnet.evaluation.evaluate import evaluate as run
+    from dftnet.evaluation.report import score_table
+
+    command = shlex.join(["dftnet", *sys.argv[1:]])
+    result = run(
+        list(models), data, output, quick=quick, seed=seed, split=split, parts=parts, threads=threads, command=command
+    )
+    print("\n".join(score_table(result["scores"])))
+    for judge, reason in result["not_judged"].items():
+        print(f"{judge}: {reason}", file=sys.stderr)
+    print(output / "results.md", file=sys.stderr)
+
+
+def figure(
+    kind: Annotated[str, typer.Argument(help="eyelids, details or interpolation.", show_default=False)],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(help="Photos; for interpolation source, target, source, target ...", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write.", show_default=False)],
+    model: Annotated[
+        str | None, typer.Option(help="A generator's model directory. (default: the shipped one)", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="A GANimation's model directory, for a column beside.", show_default=False)
+    ] = None,
+    emotion: Annotated[
+        list[str] | None, typer.Option(help="Rows of details; may be repeated. (default: all)", show_default=False)
+    ] = None,
+    failure: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Source and target of the row of a failure.", show_default=False)
+    ] = None,
+    side: Annotated[int, typer.Option(help="Height of each picture in pixels.", min=48)] = 192,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it exists.")] = False,
+) -> None:
+    """The paper's figures 3 (eyelids), 4 (details) and 5 (interpolation) for any photos."""
+    from dftnet.evaluation.figures import make_figure
+    from dftnet.media.image import write_image
+
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists: choose another name or allow overwriting (--overwrite)")
+    picture = make_figure(kind, photos, model, baseline, emotion or [], failure, side)
+    print(write_image(output, picture, overwrite=overwrite))

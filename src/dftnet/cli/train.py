@@ -1,0 +1,117 @@
+"""The verbs `dftnet train` and `dftnet export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TRAIN_EXAMPLES = """Examples:
+
+dftnet train DATA -o RUN --preset stable
+
+dftnet train DATA -o RUN --preset stable --images 100000 --set batch=24 --set labels=estimated
+
+torchrun --nproc_per_node 8 -m dftnet train DATA -o RUN --preset paper
+"""
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False),
+    ],
+    preset: Annotated[
+        str, typer.Option(help='"stable" (best), "paper", "ganimation" (the baseline), or "tiny" (seconds).')
+    ] = "stable",
+    config: Annotated[
+        Path | None, typer.Option(help="A configuration in JSON, such as RUN/config.json, in place of a preset.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Image size in pixels, in place of the preset's.", min=16)] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(help="Images to train on in all; every phase and interval shrinks or grows with it.", min=1),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A model directory to start the generator from (fine-tuning), in place of random weights."),
+    ] = None,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="name=value of any field, e.g. batch=32, weights.pair=20, generator.skips=false."),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 is one a core.", min=0)] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing, log nothing.")] = False,
+) -> None:
+    """Train a generator and its critic; the model directory is OUTPUT/model.
+
+    The same command again resumes where it was interrupted. Watch it with `tensorboard --logdir OUTPUT` and the sheets in
+    OUTPUT/samples.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ValueError('training needs PyTorch; install it with: pip install "dftnet[train]"') from error
+    from dftnet.training import config as configuration
+    from dftnet.training.loop import train as run_training
+
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = configuration.load(config) if config else configuration.preset(preset, size)
+    if images:
+        chosen = configuration.stretch(chosen, images)
+    chosen = configuration.override(chosen, [*(assign or []), *([f"init={init}"] if init else [])])
+    print(run_training(data, run, chosen, quiet=quiet))
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a training run.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The model directory to write; RUN/model if missing.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The run's dataset directory, for the number of faces and the alignment.")
+    ] = None,
+    attention: Annotated[
+        str,
+        typer.Option(
+            help="Gain and offset of the attention's logit, e.g. 2,-1: decide between warp and paint, and paint more.",
+            metavar="GAIN,OFFSET",
+        ),
+    ] = "1,0",
+    gain: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Multiply what the network is told of an AU, e.g. AU45=1.5, where it lands short.",
+            metavar="AU=FACTOR",
+            show_default=False,
+        ),
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Average the weights with those of another run, which has this share.",
+            metavar="RUN=SHARE",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write the model directory of a run as it stands at its newest training state, finished or not."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ValueError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
+    from dftnet.training.finish import Finish, export_run, parse_numbers
+
+    try:
+        scale, offset = (float(part) for part in attention.split(","))
+    except ValueError as error:
+        raise ValueError(f"--attention is {attention!r}; write two numbers like 2,-1") from error
+    finish = Finish(
+        mixed=parse_numbers(mix or [], "--mix"),
+        attention=(scale, offset),
+        condition=parse_numbers(gain or [], "--gain"),
+    )
+    print(export_run(run, output, data, finish))

@@ -1,0 +1,369 @@
+"""The dataset directory: tar shards of aligned faces, their labels, and what reads and writes both.
+
+    dataset.json        format, size, AU names and where they come from, alignment, shards with sha256
+    labels.npz          one row a face: key, shard, aus, subject, split, source, ...  (no pickles)
+    labels-NAME.npz     other AU labels of the same faces, e.g. by an estimator
+    shard-00000.tar     WebDataset naming: KEY.webp or KEY.jpg, in the order of the rows
+    cache/images.npy    all faces decoded, made on first use; may be deleted (images-64.npy: reduced to 64 pixels)
+
+Nothing here imports PyTorch. `docs/data-format.md` describes every field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dftnet.aus import AU_NAMES
+from dftnet.media.image import atomic_path, decode_image
+
+FORMAT = "dftnet-dataset-1"
+SPLITS = ("train", "validation", "test")
+_BATCH = 256
+
+
+class ShardWriter:
+    """Writes encoded images into one tar, whole or not at all.
+
+    with ShardWriter(path) as shard:
+        shard.add("anna-001", ".webp", data)
+    shard.sha256, shard.count, shard.bytes
+    """
+
+    def __init__(self, path: str | Path, overwrite: bool = False):
+        self.path = Path(path)
+        self.count = 0
+        self.bytes = 0
+        self.sha256 = ""
+        self._context = atomic_path(self.path, overwrite)
+
+    def __enter__(self) -> ShardWriter:
+        self._temporary = self._context.__enter__()
+        self._tar = tarfile.open(self._temporary, "w", format=tarfile.USTAR_FORMAT)
+        return self
+
+    def add(self, key: str, suffix: str, data: bytes) -> None:
+        """Append the member `key` + `suffix` (".webp"); equal input gives equal bytes (no times, no owners)."""
+        member = tarfile.TarInfo(key + suffix)
+        member.size = len(data)
+        member.mode = 0o644
+        self._tar.addfile(member, io.BytesIO(data))
+        self.count += 1
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self._tar.close()
+            if kind is None:
+                self.sha256 = file_sha256(self._temporary)
+                self.bytes = self._temporary.stat().st_size
+        except BaseException as closing:
+            self._context.__exit__(type(closing), closing, closing.__traceback__)
+            raise
+        self._context.__exit__(kind, error, trace)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_tar(path: str | Path) -> Iterator[tuple[str, bytes]]:
+    """(member name, bytes) of the plain files of a tar, in order. Raises ValueError where the tar is damaged."""
+    try:
+        with tarfile.open(path, "r|*") as tar:
+            for member in tar:
+                if member.isfile():
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    yield member.name, file.read()
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{path} is a damaged tar ({error}): copy or make it again") from None
+
+
+def split_key(name: str) -> tuple[str, str]:
+    """A member's key and suffix, the WebDataset way: everything from the first dot of the base name is suffix."""
+    folder, slash, base = name.rpartition("/")
+    stem, dot, suffix = base.partition(".")
+    return folder + slash + stem, dot + suffix.lower()
+
+
+@dataclass
+class FaceData:
+    """A dataset directory, opened: row i of every array belongs to the same face."""
+
+    path: Path
+    info: dict
+    size: int
+    """Edge of the square faces in pixels, as `images` and `read` give them."""
+    au_names: tuple[str, ...]
+    """The K Action Units of the columns of `aus`."""
+    keys: np.ndarray
+    """str [n], unique."""
+    shard: np.ndarray
+    """int32 [n], the number of the shard that holds the face."""
+    aus: np.ndarray
+    """float32 [n, K] in [0, 1]."""
+    subject: np.ndarray
+    """str [n], whose face it is, as far as known."""
+    split: np.ndarray
+    """str [n]: "train", "validation" or "test"."""
+    source: np.ndarray
+    """str [n], the collection it is from ("" if not told)."""
+    emotion: np.ndarray
+    """str [n], "" if not told."""
+    landmarks: np.ndarray
+    """float32 [n, 5, 2], in pixels of the photo the face was cut from."""
+    crop_from_image: np.ndarray
+    """float64 [n, 2, 3], from that photo to the face."""
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+    """Every other numeric label column, float32 [n], NaN where empty."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def open(cls, path: str | Path, size: int | None = None) -> FaceData:
+        """Reads `dataset.json` and `labels.npz`. Raises ValueError or FileNotFoundError with the remedy.
+
+        size: give the faces reduced to this many pixels, of which the set's own size is a multiple.
+        """
+        path = Path(path)
+        info = _read_info(path)
+        labels = _read_npz(path / "labels.npz")
+        n, names = len(labels["key"]), tuple(info["au_names"])
+        if labels["aus"].shape != (n, len(names)):
+            raise ValueError(f"{path}: labels.npz and dataset.json disagree on the AUs: prepare the set again")
+        for shard in info["shards"]:
+            file = path / shard["name"]
+            if not file.exists() or file.stat().st_size != shard["bytes"]:
+                state = "missing" if not file.exists() else "cut off or changed"
+                raise ValueError(f"{file} is {state}: copy it again, or delete {path} and prepare the set again")
+        extras = {str(name): labels["extras"][:, i] for i, name in enumerate(labels["extra_names"])}
+        prepared = int(info["size"])
+        size = size or prepared
+        if prepared % size:
+            raise ValueError(
+                f"{path} holds {prepared}-pixel faces, which do not reduce to {size} evenly; prepare the set with --size {size}"
+            )
+        arrays = {name: labels[name] for name in _ROW_ARRAYS}
+        arrays["crop_from_image"] = reduced_crop(arrays["crop_from_image"], prepared // size)
+        return cls(path=path, info=info, size=size, au_names=names, keys=labels["key"], extras=extras, **arrays)
+
+    def rows(self, split: str) -> np.ndarray:
+        """int64 [m]: the rows of "train", "validation" or "test", or all of them for "all"."""
+        if split == "all":
+            return np.arange(len(self), dtype=np.int64)
+        if split not in SPLITS:
+            raise ValueError(f"no split {split!r}: use {', '.join(SPLITS)} or all")
+        return np.flatnonzero(self.split == split).astype(np.int64)
+
+    def labels(self, name: str = "labels") -> np.ndarray:
+        """float32 [n, K]: the AUs of `labels.npz`, or those of `labels-NAME.npz` in the columns of `au_names`."""
+        if name == "labels":
+            return self.aus
+        path = self.path / f"labels-{name}.npz"
+        if not path.exists():
+            known = sorted(p.stem.removeprefix("labels-") for p in self.path.glob("labels-*.npz"))
+            raise FileNotFoundError(f"{path} does not exist; label sets here: {', '.join(['labels', *known])}")
+        other = _read_npz(path)
+        row = {key: i for i, key in enumerate(other["key"].tolist())}
+        column = {au: i for i, au in enumerate(other["au_names"].tolist())}
+        absent = [au for au in self.au_names if au not in column]
+        if absent or any(key not in row for key in self.keys.tolist()):
+            what = f"lacks {', '.join(absent)}" if absent else "lacks some faces of this set"
+            raise ValueError(f"{path} {what}: make the labels again")
+        order = [row[key] for key in self.keys.tolist()]
+        return np.ascontiguousarray(other["aus"][order][:, [column[au] for au in self.au_names]], np.float32)
+
+    def write_labels(self, name: str, aus: np.ndarray, note: str = "", overwrite: bool = False) -> Path:
+        """Save other AUs [n, K] (columns of `au_names`, in [0, 1]) of these faces as `labels-NAME.npz`."""
+        if aus.shape != self.aus.shape:
+            raise ValueError(f"expected AUs {list(self.aus.shape)}, got {list(aus.shape)}")
+        if not np.isfinite(aus).all() or aus.min() < 0 or aus.max() > 1:
+            raise ValueError("AU labels must be numbers in [0, 1]: clip them first")
+        if not name.replace("-", "").replace("_", "").isalnum() or name == "labels":
+            raise ValueError(f"{name!r} cannot name a label set: use letters, digits, - and _")
+        path = self.path / f"labels-{name}.npz"
+        arrays = {"key": self.keys, "aus": aus.astype(np.float32), "au_names": np.array(self.au_names)}
+        write_npz(path, {**arrays, "note": np.array(note)}, overwrite)
+        return path
+
+    def read(self, row: int) -> np.ndarray:
+        """One face, uint8 [S, S, 3], from its shard (slow: for many faces use `images`)."""
+        cache = self._cache()
+        if self._cache_is_current(cache):
+            return np.array(np.load(cache, mmap_mode="r")[row])
+        shard = self.path / self.info["shards"][int(self.shard[row])]["name"]
+        for name, data in read_tar(shard):
+            if split_key(name)[0] == self.keys[row]:
+                return self._decode(name, data)
+        raise ValueError(f"{shard} does not hold {self.keys[row]}: prepare the set again")
+
+    def verify(self) -> None:
+        """Compares the sha256 of every shard; raises ValueError naming the first that differs."""
+        for shard in self.info["shards"]:
+            self._compare(self.path / shard["name"], shard["sha256"])
+
+    def _compare(self, path: Path, expected: str) -> None:
+        if file_sha256(path) != expected:
+            raise ValueError(f"{path} is damaged (sha256 differs): copy it again, or prepare the set again")
+
+    def images(self, progress: bool = True) -> np.ndarray:
+        """uint8 [n, S, S, 3], memory-mapped: all faces, decoded once into PATH/cache/images.npy.
+
+        Later calls reuse that file. Shards are compared with their sha256 while decoding. Raises ValueError for
+        a damaged shard, OSError where the disk is full (the cache needs n * S * S * 3 bytes).
+        """
+        cache = self._cache()
+        if not self._cache_is_current(cache):
+            self._decode_into(cache, progress)
+        return np.load(cache, mmap_mode="r")
+
+    def _cache(self) -> Path:
+        reduced = self.size != self.info["size"]
+        return self.path / "cache" / (f"images-{self.size}.npy" if reduced else "images.npy")
+
+    def _decode(self, name: str, data: bytes) -> np.ndarray:
+        image, prepared = decode_image(data, name), self.info["size"]
+        if image.shape != (prepared, prepared, 3):
+            raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]}, not {prepared}: prepare again")
+        if self.size == prepared:
+            return image
+        return cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA)
+
+    def _fingerprint(self) -> str:
+        shards = [shard["sha256"] for shard in self.info["shards"]]
+        return hashlib.sha256(json.dumps([self.size, shards]).encode()).hexdigest()
+
+    def _cache_is_current(self, cache: Path) -> bool:
+        stamp = cache.with_suffix(".sha256")
+        expected = 128 + len(self) * self.size * self.size * 3
+        return (
+            cache.exists() and stamp.exists() and cache.stat().st_size >= expected
+            and stamp.read_text().strip() == self._fingerprint()
+        )  # fmt: skip
+
+    def _decode_into(self, cache: Path, progress: bool) -> None:
+        shape = (len(self), self.size, self.size, 3)
+        need = int(np.prod(shape))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        stats = os.statvfs(cache.parent) if hasattr(os, "statvfs") else None
+        if stats is not None and stats.f_bavail * stats.f_frsize < need * 1.02:
+            raise OSError(28, f"decoding {self.path} needs {need / 1e9:.1f} GB in {cache.parent}: free some space")
+        with atomic_path(cache, overwrite=True) as temporary, open(temporary, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in self._decoded_blocks(progress):
+                file.write(block.tobytes())
+            file.flush()
+        with atomic_path(cache.with_suffix(".sha256"), overwrite=True) as temporary:
+            temporary.write_text(self._fingerprint() + "\n")
+
+    def _decoded_blocks(self, progress: bool) -> Iterator[np.ndarray]:
+        """uint8 [m, S, S, 3] blocks in the order of the rows, checked against the labels' keys."""
+        from rich.progress import track
+
+        blocks = track(self._member_blocks(), "decoding faces", total=-(-len(self) // _BATCH), disable=not progress)
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            for block in blocks:
+                yield np.stack(list(pool.map(lambda item: self._decode(*item), block)))
+
+    def _member_blocks(self) -> Iterator[list[tuple[str, bytes]]]:
+        row, block = 0, []
+        for shard in self.info["shards"]:
+            self._compare(self.path / shard["name"], shard["sha256"])
+            for name, data in read_tar(self.path / shard["name"]):
+                if row >= len(self) or split_key(name)[0] != self.keys[row]:
+                    raise ValueError(f"{shard['name']} and labels.npz name different faces: prepare the set again")
+                block.append((name, data))
+                row += 1
+                if len(block) == _BATCH:
+                    yield block
+                    block = []
+        if row != len(self):
+            raise ValueError(f"the shards hold {row} faces, labels.npz {len(self)}: prepare the set again")
+        if block:
+            yield block
+
+
+def reduced_crop(matrix: np.ndarray, factor: int) -> np.ndarray:
+    """Affine [..., 2, 3] into a crop → into the crop reduced by `factor`; pixel centres are at integers."""
+    reduced = matrix / factor
+    reduced[..., 2] += 0.5 / factor - 0.5
+    return reduced
+
+
+_ROW_ARRAYS = ("shard", "aus", "subject", "split", "source", "emotion", "landmarks", "crop_from_image")
+
+
+def write_dataset(path: Path, info: dict, rows: dict[str, np.ndarray], extras: dict[str, np.ndarray]) -> None:
+    """Write labels.npz, then dataset.json: a directory with dataset.json is a complete set."""
+    n = len(rows["key"])
+    if n == 0:
+        raise ValueError("no face is left to write: see report.csv for the reasons")
+    if len(set(rows["key"].tolist())) != n:
+        raise ValueError("two faces have the same key")
+    unknown = [au for au in info["au_names"] if au not in AU_NAMES]
+    if unknown:
+        raise ValueError(f"unknown AUs {', '.join(unknown)}: known are {', '.join(AU_NAMES)}")
+    table = np.stack([extras[k] for k in extras], 1) if extras else np.zeros((n, 0))
+    arrays = {name: rows[name] for name in ("key", *_ROW_ARRAYS)}
+    arrays["extras"] = table.astype(np.float32)
+    arrays["extra_names"] = np.array(list(extras), dtype=np.str_)
+    write_npz(path / "labels.npz", arrays, overwrite=True)
+    with atomic_path(path / "dataset.json", overwrite=True) as temporary:
+        temporary.write_text(json.dumps({"format": FORMAT, **info}, indent=2) + "\n", encoding="utf-8")
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray], overwrite: bool = False) -> None:
+    """A compressed .npz without pickles, whole or not at all."""
+    for name, array in arrays.items():
+        if array.dtype == object:
+            raise ValueError(f"array {name} holds Python objects")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    with atomic_path(path, overwrite) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing: copy it again, or prepare the set again") from None
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
+    except Exception as error:  # zipfile.BadZipFile and zlib.error have no common base
+        raise ValueError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
+
+
+def _read_info(path: Path) -> dict:
+    file = path / "dataset.json"
+    if not path.exists():
+        raise FileNotFoundError(f"no dataset at {path}: make one with `dftnet prepare PHOTOS -o {path}`")
+    if not file.exists():
+        unfinished = (path / "work").exists()
+        remedy = "run the same prepare command again to finish it" if unfinished else "is this the right folder?"
+        raise ValueError(f"{path} has no dataset.json: {remedy}")
+    try:
+        info = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}): copy it again, or prepare the set again") from None
+    if info.get("format") != FORMAT:
+        raise ValueError(f"{file} has format {info.get('format')!r}, this version reads {FORMAT!r}")
+    return info

@@ -1,0 +1,156 @@
+"""What there is to prepare: photos in a folder tree, in tar shards, frames of videos; listed, named, cut into chunks.
+
+The list is sorted, so that the same input gives the same list on every run; nothing is decoded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dftnet.media.image import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+CHUNK = 128
+"""Photos of one unit of work: what an interruption can cost."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo, or one whole video, by where its bytes are."""
+
+    path: str
+    """Path relative to the input folder; inside a tar, the member's name."""
+    file: str
+    """The file on disk: the photo, the video, or the tar that holds it."""
+    offset: int = -1
+    """First byte in `file`, or -1 for the whole file."""
+    size: int = 0
+    """Number of bytes."""
+    number: int = 0
+    """Position (from 1) among the photos of its folder: the frame number OpenFace gives an image sequence."""
+    video: bool = False
+
+    def read(self) -> bytes:
+        """The encoded bytes."""
+        with open(self.file, "rb") as file:
+            if self.offset >= 0:
+                file.seek(self.offset)
+            return file.read(self.size if self.offset >= 0 else -1)
+
+    def names(self, frame: int | None = None) -> tuple[str, ...]:
+        """How a label file may call it (frame `frame`, from 0, of a video), the most exact name first."""
+        stem = re.sub(r"\.[^./]+$", "", self.path)
+        base, short = self.path.rsplit("/", 1)[-1], stem.rsplit("/", 1)[-1]
+        if frame is not None:
+            return tuple(dict.fromkeys(f"{name}#{frame + 1}" for name in (self.path, stem, base, short)))
+        folder = self.path.rpartition("/")[0] or Path(self.file).parent.name
+        sequence = (f"{folder}#{self.number}", f"{folder.rsplit('/', 1)[-1]}#{self.number}")
+        return tuple(dict.fromkeys((self.path, stem, base, short, *sequence)))
+
+
+@dataclass
+class Collection:
+    """Everything found at an input."""
+
+    photos: list[Photo] = field(default_factory=list)
+    ignored: int = 0
+    """Files that are neither images, videos nor tars."""
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    """(name, reason) of tars that cannot be listed."""
+
+    def fingerprint(self) -> str:
+        """sha256 over names and sizes: changes when photos are added, removed or replaced."""
+        rows = [[p.path, p.offset, p.size, p.video] for p in self.photos]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def collect(source: str | Path) -> Collection:
+    """List the photos and videos of a folder tree, a tar, or a single file.
+
+    Raises FileNotFoundError where there is nothing, ValueError where no photo is inside.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise FileNotFoundError(f"no such folder or file: {source}")
+    found = Collection()
+    root = source if source.is_dir() else source.parent
+    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    numbers: dict[str, int] = {}
+    for file in files:
+        relative = file.relative_to(root)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        suffix = file.suffix.lower()
+        if suffix in IMAGE_SUFFIXES or (source.is_file() and suffix not in (*VIDEO_SUFFIXES, ".tar")):
+            folder = relative.parent.as_posix()
+            numbers[folder] = numbers.get(folder, 0) + 1
+            found.photos.append(Photo(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder]))
+        elif suffix in VIDEO_SUFFIXES:
+            found.photos.append(Photo(relative.as_posix(), str(file), size=file.stat().st_size, video=True))
+        elif suffix == ".tar":
+            _list_tar(file, found)
+        elif file.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
+            found.unreadable.append((relative.as_posix(), "compressed archive: unpack it first"))
+        else:
+            found.ignored += 1
+    if not found.photos:
+        what = f"; {found.unreadable[0][0]}: {found.unreadable[0][1]}" if found.unreadable else ""
+        raise ValueError(f"{source} holds no photo, video or tar of photos{what}: point to the folder with the photos")
+    return found
+
+
+def _list_tar(file: Path, found: Collection) -> None:
+    try:
+        with tarfile.open(file, "r:") as tar:
+            number = 0
+            for member in tar:
+                if not member.isfile() or Path(member.name).name.startswith("."):
+                    continue
+                if Path(member.name).suffix.lower() not in IMAGE_SUFFIXES:
+                    found.ignored += 1
+                    continue
+                number += 1
+                name = member.name.removeprefix("./")
+                found.photos.append(Photo(name, str(file), member.offset_data, member.size, number))
+    except (tarfile.TarError, EOFError) as error:
+        found.unreadable.append((file.name, f"damaged tar ({error}): copy it again"))
+
+
+def chunks(photos: Iterable[Photo]) -> list[list[int]]:
+    """Positions of the photos by unit of work: up to `CHUNK` photos of one tar or tree, each video alone."""
+    units: list[list[int]] = []
+    current: list[int] = []
+    for i, photo in enumerate(photos):
+        if photo.video:
+            units.append([i])
+        else:
+            current.append(i)
+            if len(current) == CHUNK:
+                units.append(current)
+                current = []
+    if current:
+        units.append(current)
+    return units
+
+
+def unique_keys(photos: list[Photo]) -> list[str]:
+    """A key for each photo: its path without suffix, only letters, digits, - _ and /; made unique by a number."""
+    taken: set[str] = set()
+    keys = []
+    for photo in photos:
+        stem = re.sub(r"\.[^./]+$", "", photo.path)
+        key = re.sub(r"[^A-Za-z0-9_/-]+", "_", stem).strip("/") or "photo"
+        parts = [part[:48] for part in key.split("/")]
+        key = "/".join(parts)[-80:].lstrip("/")
+        number, candidate = 2, key
+        while candidate.lower() in taken:
+            candidate = f"{key}_{number}"
+            number += 1
+        taken.add(candidate.lower())
+        keys.append(candidate)
+    return keys

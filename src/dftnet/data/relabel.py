@@ -1,0 +1,88 @@
+"""Label a dataset directory anew with the estimator: what the pixels show, without what a judge adds of its own.
+
+Each face is read several times, mirrored and slightly moved, and the readings are averaged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dftnet.data.dataset import FaceData
+from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
+
+SHIFT = 1.5 / 128
+"""Displacement of a moved view, share of the side."""
+VIEWS = ((0, 0, False), (0, 0, True), (1, 1, False), (-1, -1, True), (-1, 1, False), (1, -1, True))
+"""(x, y, mirrored): displacements in SHIFTs; the first `views` of them are read."""
+
+
+def view(crops: np.ndarray, x: float, y: float, mirrored: bool) -> np.ndarray:
+    """Crops uint8 [n, S, S, 3] displaced by (x, y) pixels, border replicated, then mirrored if asked."""
+    if x or y:
+        size = crops.shape[1]
+        matrix = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
+        moved = [
+            cv2.warpAffine(c, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for c in crops
+        ]
+        crops = np.stack(moved).astype(np.uint8)
+    return np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
+
+
+def steady_aus(read: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, views: int = len(VIEWS)) -> np.ndarray:
+    """The mean over the first `views` VIEWS of read(crops) [n, K], for crops uint8 [n, S, S, 3]."""
+    step = SHIFT * crops.shape[1]
+    total = sum(
+        np.asarray(read(view(crops, x * step, y * step, mirrored)), np.float64) for x, y, mirrored in VIEWS[:views]
+    )
+    return np.asarray(total / views, np.float32)
+
+
+def relabel(
+    data: str | Path,
+    name: str = "estimated",
+    model: str | Path | None = None,
+    views: int = len(VIEWS),
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Write DATA/labels-NAME.npz: the estimator's AUs of every face. Returns the file.
+
+    Raises ValueError where the set's size or AUs are not the estimator's, FileExistsError where the labels exist.
+    """
+    from rich.progress import track
+
+    if not 1 <= views <= len(VIEWS):
+        raise ValueError(f"views is {views}; give 1 to {len(VIEWS)}")
+    faces = FaceData.open(data)
+    path = faces.path / f"labels-{name}.npz"
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name (--name), or allow overwriting (--overwrite)")
+    workers = threads or os.cpu_count() or 1
+    estimator = EstimatorSession(model, threads=1)
+    if estimator.size != faces.size:
+        raise ValueError(
+            f"{faces.path} holds {faces.size}-pixel faces, the estimator reads {estimator.size}; prepare the set with "
+            f"--size {estimator.size}, or train an estimator on it (dftnet train-aus)"
+        )
+    absent = [au for au in faces.au_names if au not in estimator.au_names]
+    if absent:
+        raise ValueError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")
+    columns = [estimator.au_names.index(au) for au in faces.au_names]
+    images = faces.images(progress)
+
+    def block(start: int) -> np.ndarray:
+        return steady_aus(estimator, np.asarray(images[start : start + MAX_BATCH]), views)
+
+    starts = range(0, len(faces), MAX_BATCH)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(track(pool.map(block, starts), "reading AUs", total=len(starts), disable=not progress))
+    note = f"{estimator.directory.name}, mean of {views} views"
+    return faces.write_labels(name, np.concatenate(found)[:, columns], note, overwrite)

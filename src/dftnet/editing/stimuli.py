@@ -1,0 +1,194 @@
+"""Pictures for experiments: each face with each Action Unit at each level, and a table of what was asked and measured.
+
+    make_stimuli(editor, ["faces/"], ["AU04", "AU12"], [0, 0.25, 0.5, 0.75, 1], "stimuli")
+
+`manifest.csv` has one row a picture: file, identity, photo, unit, level, model, who measured, and for every Action Unit
+its value in the photo, the value requested and the value measured in the picture written.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dftnet.aus import Request, check_values
+from dftnet.editing.editor import EditableFace, Editor
+from dftnet.editing.photo import describe_request, version_text
+from dftnet.faces.track import overlap
+from dftnet.media.image import IMAGE_SUFFIXES, atomic_path
+from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
+
+MANIFEST = "manifest.csv"
+SUFFIXES = (".png", ".jpg", ".webp", ".tif")
+
+
+@dataclass
+class Stimuli:
+    """What `make_stimuli` did."""
+
+    manifest: Path
+    written: int = 0
+    kept: int = 0
+    """Made by an earlier run."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """photo → why it was left out."""
+
+
+def make_stimuli(
+    editor: Editor,
+    faces: Iterable[str | Path],
+    units: Sequence[str],
+    levels: Sequence[float],
+    output: str | Path,
+    *,
+    neutral: bool = False,
+    suffix: str = ".png",
+    overwrite: bool = False,
+    quality: int = 95,
+    mark: bool = True,
+    on_picture: Callable[[int, int], None] = lambda done, count: None,
+) -> Stimuli:
+    """One picture for each face x unit x level below `output`, and manifest.csv; the same call again goes on.
+
+    faces     photos, or folders of them; the largest face of each, named by its file
+    units     AUs or plain words ("smile")
+    neutral   relax the rest of the face first, instead of leaving it as it is
+    Raises ValueError for a bad request, or where `output` holds stimuli of another model or request.
+    """
+    output = Path(output)
+    if suffix not in SUFFIXES:
+        raise ValueError(f"stimuli cannot be written as {suffix!r}; choose {', '.join(SUFFIXES)}")
+    requests = {
+        (unit, level): Request(set=check_values({unit: level}), neutral=neutral)
+        for unit in dict.fromkeys(units)
+        for level in dict.fromkeys(levels)
+    }
+    if not requests:
+        raise ValueError("name at least one Action Unit and one level: --au AU04,AU12 --levels 0,0.5,1")
+    photos = _photos(faces)
+    identities = _identities(photos)
+    done = Stimuli(output / MANIFEST)
+    header = _header(editor)
+    rows = {} if overwrite else _known_rows(done.manifest, header, model_name(editor), neutral)
+    finished = 0
+    for photo, identity in identities.items():
+        wanted = {key: _file_name(identity, *key, suffix) for key in requests}
+        todo = {key: name for key, name in wanted.items() if name not in rows or not (output / name).is_file()}
+        done.kept += len(wanted) - len(todo)
+        finished += len(wanted)
+        if todo:
+            try:
+                picture = read_photo(photo)
+                face = editor.read(picture.pixels)
+                for key, name in todo.items():
+                    made = _make(editor, picture, face, requests[key], output / name, quality, mark)
+                    rows[name] = {
+                        "file": name, "identity": identity, "photo": str(photo), "au": key[0], "level": f"{key[1]:g}",
+                        "rest": "neutral" if neutral else "own", "model": model_name(editor), **made,
+                    }  # fmt: skip
+                    done.written += 1
+                    on_picture(finished - len(todo) + list(todo).index(key) + 1, len(identities) * len(requests))
+            except (ValueError, OSError, MemoryError) as error:
+                done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
+            finally:  # also on Ctrl-C: what is written is told
+                if rows:
+                    _write_manifest(done.manifest, header, rows)
+    return done
+
+
+def model_name(editor: Editor) -> str:
+    """The generator's folder and the start of its SHA-256."""
+    path = editor.generator.directory / editor.generator.graph
+    return f"{path.parent.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def measurer(editor: Editor) -> str:
+    """Who measures: the estimator's folder, "a source of your own", or "nobody"."""
+    if editor.read_aus is not None:
+        return "a source of your own"
+    return f"dftnet {editor.estimator.directory.name}" if editor.estimator is not None else "nobody"
+
+
+def _make(
+    editor: Editor, picture: Photo, face: EditableFace, request: Request, path: Path, quality: int, mark: bool
+) -> dict[str, str]:
+    """Writes one picture; its columns of AUs."""
+    pixels = editor.render(face, request)
+    photo = replace(picture, pixels=pixels)
+    goal = editor.target(face, request)
+    if mark:
+        mark_edited(photo, f"dftnet {version_text()}", f"expression edited: {describe_request(request)}")
+    write_photo(path, photo, True, quality)
+    measured: dict[str, float] = {}
+    if editor.reads_aus:
+        found = editor.faces(read_photo(path).pixels)  # what is in the file, found anew
+        again = max(found, key=lambda one: overlap(one.box, face.box), default=None)
+        measured = again.aus if again is not None and not again.trouble else {}
+    columns = {"measured_by": measurer(editor)}
+    for name in editor.au_names:
+        columns[f"photo_{name}"] = f"{face.aus[name]:.4f}" if editor.reads_aus else ""
+        columns[f"requested_{name}"] = f"{goal[name]:.4f}"
+        columns[f"measured_{name}"] = f"{measured[name]:.4f}" if measured else ""
+    return columns
+
+
+def _header(editor: Editor) -> list[str]:
+    kinds = ("photo", "requested", "measured")
+    values = [f"{kind}_{name}" for kind in kinds for name in editor.au_names]
+    return ["file", "identity", "photo", "au", "level", "rest", "model", "measured_by", *values]
+
+
+def _known_rows(path: Path, header: list[str], model: str, neutral: bool) -> dict[str, dict[str, str]]:
+    """The rows of an earlier run by file; ValueError where they are of another kind."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = {row["file"]: row for row in reader if row.get("file")}
+        same = list(reader.fieldnames or []) == header
+    rest = "neutral" if neutral else "own"
+    if not same or any(row["model"] != model or row["rest"] != rest for row in rows.values()):
+        raise ValueError(f"{path} tells of stimuli made with another model or request: name another -o, or --overwrite")
+    return rows
+
+
+def _write_manifest(path: Path, header: list[str], rows: dict[str, dict[str, str]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows[name] for name in sorted(rows))
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_text(buffer.getvalue(), "utf-8")
+
+
+def _photos(faces: Iterable[str | Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in map(Path, faces):
+        if not path.exists():
+            raise FileNotFoundError(f"no such photo or folder: {path}")
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        found += [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES] if path.is_dir() else [path]
+    if not found:
+        raise ValueError("no photo found there: name photos, or folders that hold some")
+    return list(dict.fromkeys(found))
+
+
+def _identities(photos: list[Path]) -> dict[Path, str]:
+    """photo → a name of its own: the file's, with the folder's in front or a number behind where two are the same."""
+    names: dict[Path, str] = {}
+    for photo in photos:
+        twice = sum(other.stem == photo.stem for other in photos) > 1
+        name = f"{photo.parent.name}-{photo.stem}" if twice and photo.parent.name else photo.stem
+        number, plain = 2, name
+        while name in names.values():
+            name, number = f"{plain}-{number}", number + 1
+        names[photo] = name
+    return names
+
+
+def _file_name(identity: str, unit: str, level: float, suffix: str) -> str:
+    return f"{identity}_{unit.strip().replace(' ', '-')}_{level:.2f}{suffix}"

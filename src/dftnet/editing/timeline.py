@@ -1,0 +1,180 @@
+"""What a face shall show over time: constant, as keyframes, or copied from somebody else's frames.
+
+    Course(Request(set={"AU12": 0.6}))
+    Course(keys={"AU12": [(0, 0), (1.5, 1)]})              # 0 at the start, 1 after 1.5 s
+    Course(drive=read_drive("actor.csv"), request=Request(strength=0.8))
+
+On the command line keyframes are `AU12=0@0s,1@1.5s`. Between keyframes values ease in and out, before the first and
+after the last they stay.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from dftnet.aus import AU_NAMES, Request, check_values, parse_values
+
+Keys = Sequence[tuple[float, float]]
+KEY = re.compile(r"^\s*([+-]?[0-9.eE+-]+)\s*@\s*([0-9.]+)\s*(ms|s|)\s*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """The AUs of a face over time, to be copied."""
+
+    times: np.ndarray
+    """float64 [n], seconds from 0, rising."""
+    aus: np.ndarray
+    """float32 [n, K] in [0, 1]."""
+    names: tuple[str, ...] = AU_NAMES
+    """The K units; those not named stay as they are."""
+
+    def at(self, time: float) -> dict[str, float]:
+        """The AUs at a time, between frames in proportion, after the end as at the end."""
+        return {name: float(np.interp(time, self.times, self.aus[:, i])) for i, name in enumerate(self.names)}
+
+
+@dataclass(frozen=True)
+class Course:
+    """A request for each moment. `keys` and `add_keys`: AU or plain word → (time in seconds, value), times rising."""
+
+    request: Request = field(default_factory=Request)
+    keys: Mapping[str, Keys] = field(default_factory=dict)
+    add_keys: Mapping[str, Keys] = field(default_factory=dict)
+    drive: Drive | None = None
+
+    def __post_init__(self) -> None:
+        for keys, low in ((self.keys, 0.0), (self.add_keys, -1.0)):
+            for name, points in keys.items():
+                _check_keys(name, points, low)
+        if self.drive is not None and self.request.like is not None:
+            raise ValueError("a face can be like one photo or follow one clip, not both: leave out --like or --drive")
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is asked for."""
+        return self.request.empty and not self.keys and not self.add_keys and self.drive is None
+
+    @property
+    def constant(self) -> bool:
+        """The same at all times."""
+        return not self.keys and not self.add_keys and self.drive is None
+
+    @property
+    def seconds(self) -> float:
+        """When the last change is over; 0 for a constant course."""
+        ends = [points[-1][0] for points in (*self.keys.values(), *self.add_keys.values())]
+        return max([*ends, float(self.drive.times[-1]) if self.drive else 0.0])
+
+    def at(self, time: float, own: Mapping[str, float]) -> Request:
+        """The request at a time in seconds, of a face with its `own` AUs: units that the drive lacks stay."""
+        if self.constant:
+            return self.request
+        values, changes = dict(self.request.set), dict(self.request.add)
+        for name, points in self.keys.items():
+            values.update(check_values({name: _between(points, time)}))
+        for name, points in self.add_keys.items():
+            changes.update(check_values({name: _between(points, time)}, -1.0))
+        like = {**own, **self.drive.at(time)} if self.drive is not None else self.request.like
+        return replace(self.request, set=values, add=changes, like=like)
+
+
+def as_course(asked: Course | Request | Mapping[str, float]) -> Course:
+    """A mapping is short for Request(set=mapping), a request for a constant course."""
+    if isinstance(asked, Course):
+        return asked
+    return Course(asked if isinstance(asked, Request) else Request(set=asked))
+
+
+def parse_course_values(items: Iterable[str], low: float = 0.0) -> tuple[dict[str, float], dict[str, Keys]]:
+    """Texts such as "AU12=0.8" and "AU12=0@0s,1@1.5s" → (constant values, keyframes), checked."""
+    items = list(items)
+    keyed = [item for item in items if "@" in item]
+    values = parse_values([item for item in items if "@" not in item], low)
+    keys: dict[str, Keys] = {}
+    for item in keyed:
+        name, sign, text = item.partition("=")
+        found = [KEY.match(part) for part in text.split(",")]
+        if not sign or not all(found):
+            raise ValueError(f"{item!r} is no list of keyframes; write it like AU12=0@0s,1@1.5s (value@time)")
+        points = [(_number(m[2], item) * (0.001 if m[3] == "ms" else 1), _number(m[1], item)) for m in found if m]
+        _check_keys(name, points, low)
+        keys[name.strip()] = points
+    return values, keys
+
+
+def _number(text: str, item: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{item!r}: {text!r} is not a number") from None
+
+
+def _check_keys(name: str, points: Keys, low: float) -> None:
+    if not points:
+        raise ValueError(f"{name} has no keyframe; write it like {name}=0@0s,1@1.5s")
+    times = [time for time, _ in points]
+    if not all(math.isfinite(time) and time >= 0 for time in times) or any(
+        b <= a for a, b in itertools.pairwise(times)
+    ):
+        raise ValueError(f"{name}: the times of keyframes must rise from 0, not {', '.join(f'{t:g}' for t in times)}")
+    for _, value in points:
+        check_values({name: value}, low)
+
+
+def _between(points: Keys, time: float) -> float:
+    times = [t for t, _ in points]
+    place = int(np.searchsorted(times, time, "right"))
+    if place == 0 or place == len(points):
+        return float(points[min(place, len(points) - 1)][1])
+    (t0, v0), (t1, v1) = points[place - 1], points[place]
+    share = (time - t0) / (t1 - t0)
+    return float(v0 + (v1 - v0) * share * share * (3 - 2 * share))
+
+
+def read_drive_csv(path: str | Path) -> Drive:
+    """AUs over time from a CSV: OpenFace's columns (frame, timestamp, success, AU01_r …, 0 to 5), or any table that
+    `dftnet prepare --labels` reads. Rows without success are bridged; of several faces the first is taken.
+
+    Without a timestamp column rows are 1/25 s apart. Raises ValueError or FileNotFoundError with the remedy.
+    """
+    from dftnet.au_sources.table_formats import guess_format, open_labels
+    from dftnet.au_sources.tables import AU_COLUMN, read_table
+
+    path = Path(path)
+    table = read_table(path)
+    found = open_labels(path) if guess_format(path) != "openface" else None
+    if found is not None:
+        names, aus, good = list(found.names), found.aus, ~found.bad_rows
+    else:
+        columns = {f"AU{int(m[1]):02d}": name for name in table if (m := AU_COLUMN.match(name.removesuffix("_r")))}
+        columns = {au: name for au, name in columns.items() if au in AU_NAMES and name.endswith("_r")}
+        names = [au for au in AU_NAMES if au in columns]
+        if any(table[columns[au]].dtype.kind != "f" for au in names):
+            raise ValueError(f"{path} has an AU column that holds text: export it again")
+        raw = np.stack([table[columns[au]] for au in names], 1)
+        if np.nanmax(raw, initial=0) > 5.5 or np.nanmin(raw, initial=0) < -0.5:
+            raise ValueError(f"{path}: OpenFace's intensities (AU12_r) lie in 0 to 5, these do not: export them again")
+        aus, good = np.clip(raw / 5, 0, 1).astype(np.float32), np.isfinite(raw).all(1)
+    rows = len(aus)
+    if "success" in table and table["success"].dtype.kind == "f":
+        good &= table["success"] > 0
+    if "face_id" in table and table["face_id"].dtype.kind == "f":
+        good &= table["face_id"] == np.nanmin(table["face_id"])
+    times = np.arange(rows) / 25
+    if "timestamp" in table and table["timestamp"].dtype.kind == "f" and rows > 1:
+        times = table["timestamp"]
+    good &= np.isfinite(times)
+    if not good.any():
+        raise ValueError(f"{path} has no row with a face found (success 1) and all AUs: run the AU tool again")
+    order = np.argsort(times[good], kind="stable")
+    times, aus = times[good][order], aus[good][order]
+    keep = np.concatenate([[True], np.diff(times) > 0])
+    return Drive(times=times[keep] - min(0.0, times[0]), aus=aus[keep], names=tuple(names))

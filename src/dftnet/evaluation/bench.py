@@ -1,0 +1,198 @@
+"""What contenders are measured on: which faces, which requests, which pairs; chosen once from a seed and written down.
+
+Faces come from one split of a dataset directory. Whoever repeats an evaluation gives the manifest's seed and counts, or
+compares the keys that the result lists.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dftnet.data.dataset import FaceData
+from dftnet.faces.align import align
+from dftnet.faces.detect import FaceDetector
+from dftnet.media.image import read_image
+
+POSE = 6.0
+"""Frames of a pair differ by no more degrees of yaw, pitch and roll."""
+EXPRESSIONS = (
+    *("Neutral", "Happy", "Sad", "Angry", "Surprised", "Disgusted", "Scared", "Confused"),
+    *("Smug", "Flirty", "Thoughtful", "Pensive", "Exhausted", "Shocked", "Playful", "Determined"),
+)
+"""The cells of openpeople's sheets, row by row."""
+HIDDEN = ("Thoughtful", "Playful")
+"""A hand before the chin, a tongue: no Action Unit of the vocabulary makes them."""
+
+
+class Counts(NamedTuple):
+    """How much is measured."""
+
+    faces: int
+    dose: int
+    pairs: int
+    real: int
+    photos: int
+    rounds: int
+    """Of timing."""
+
+
+STANDARD = Counts(faces=160, dose=16, pairs=160, real=300, photos=10, rounds=20)
+QUICK = Counts(faces=24, dose=3, pairs=24, real=60, photos=2, rounds=5)
+
+
+@dataclass
+class Bench:
+    """Rows of `images` and what is asked of them."""
+
+    images: np.ndarray
+    """uint8 [n, S, S, 3]."""
+    keys: np.ndarray
+    """str [n]."""
+    people: np.ndarray
+    """str [n]: whose face it is; a photo without a subject of its own is a person of its own."""
+    faces: np.ndarray
+    """int [m]: edited for landing, identity, the null edit, the cycle, realism, flow and eyelids."""
+    donors: np.ndarray
+    """int [m]: the face whose AUs are asked of faces[i]."""
+    dose: np.ndarray
+    """int: edited unit by unit, level by level."""
+    pairs: np.ndarray
+    """int [p, 2]: two frames of one person, near in pose and far apart in expression."""
+    real: np.ndarray
+    """int: real faces of other rows than `faces`, for realism."""
+    sheets: np.ndarray
+    """int [q, 2]: the same as pairs, from openpeople's labelled expressions (neutral → expression)."""
+
+    def manifest(self) -> dict:
+        """Everything chosen, by key."""
+        name = lambda rows: self.keys[rows].tolist()  # noqa: E731
+        return {
+            "faces": name(self.faces), "donors": name(self.donors), "dose": name(self.dose), "pairs": name(self.pairs),
+            "real": name(self.real), "sheets": name(self.sheets),
+        }  # fmt: skip
+
+
+def build(data: FaceData, split: str, counts: Counts, seed: int, with_sheets: bool = True) -> Bench:
+    """Choose faces, donors and pairs of a split; half of the faces are photos, half video frames, spread over people."""
+    rows = data.rows(split)
+    if len(rows) < 4:
+        raise ValueError(f"{data.path} has {len(rows)} faces in its {split} split: evaluation needs 4 or more")
+    rng = np.random.default_rng(seed)
+    people = person_of(data)
+    _, whose, many = np.unique(people[rows], return_inverse=True, return_counts=True)
+    alone, together = rows[many[whose] == 1], rows[many[whose] > 1]
+    half = counts.faces // 2
+    singles = rng.permutation(alone)
+    spread = spread_over(together, people, rng)
+    take = max(half, counts.faces - len(spread))
+    faces = np.concatenate([singles[:take], spread[: counts.faces - min(take, len(singles))]])
+    donors = rng.permutation(rows)[np.arange(len(faces)) % len(rows)]
+    same = donors == faces
+    donors[same] = rows[(np.searchsorted(rows, donors[same]) + 1) % len(rows)]
+    left = np.setdiff1d(rows, faces)
+    dose = spread_over(faces, people, rng)[: counts.dose]
+    pairs = choose_pairs(data, together, counts.pairs, rng)
+    wanted = np.concatenate([faces, donors, dose, pairs.ravel(), real := rng.permutation(left)[: counts.real]])
+    kept, place = np.unique(wanted, return_inverse=True)
+    cuts = np.cumsum([len(faces), len(donors), len(dose), pairs.size, len(real)])[:-1]
+    faces, donors, dose, flat, real = np.split(place, cuts)
+    images, keys, whose_keys = data.images()[kept], data.keys[kept], people[kept]
+    sheets = np.zeros((0, 2), np.int64)
+    if with_sheets and (cells := list(expression_cells(data.size))):
+        crops, names, persons, sheets = _as_pairs(cells, len(images))
+        images, keys = np.concatenate([images, crops]), np.concatenate([keys, names])
+        whose_keys = np.concatenate([whose_keys, persons])
+    return Bench(images, keys, whose_keys, faces, donors, dose, flat.reshape(-1, 2), real, sheets)
+
+
+def person_of(data: FaceData) -> np.ndarray:
+    """str [n]: the subject; where a subject is the collection's own name (or empty) each face is its own person."""
+    nobody = (data.subject == data.source) | (data.subject == "")
+    return np.where(nobody, np.char.add("photo:", data.keys.astype(str)), data.subject.astype(str))
+
+
+def spread_over(rows: np.ndarray, people: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The rows in an order that takes one face of each person, then a second of each, and so on."""
+    mixed = rng.permutation(rows)
+    seen: dict[str, int] = {}
+    turn = np.zeros(len(mixed))
+    for i, person in enumerate(people[mixed]):
+        turn[i] = seen[person] = seen.get(person, -1) + 1
+    return mixed[np.argsort(turn, kind="stable")]
+
+
+def choose_pairs(data: FaceData, rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """int [p, 2]: frames of one person within POSE, the same number a person; of eight candidates the one that is
+    farthest in one unit, each unit in turn."""
+    people = person_of(data)
+    nothing = np.zeros(len(data), np.float32)
+    pose = np.nan_to_num(np.stack([data.extras.get(name, nothing) for name in ("yaw", "pitch", "roll")], 1))
+    aus = data.aus
+    groups = [rows[people[rows] == person] for person in np.unique(people[rows])]
+    groups = [group for group in groups if len(group) > 1]
+    found: list[tuple[int, int]] = []
+    for turn in range(4 * count):
+        if len(found) >= count or not groups:
+            break
+        group = groups[turn % len(groups)]
+        a = int(rng.choice(group))
+        near = group[(np.abs(pose[group] - pose[a]) <= POSE).all(1) & (group != a)]
+        if not len(near):
+            continue
+        b = rng.choice(near, min(8, len(near)), replace=False)
+        unit = int(rng.integers(aus.shape[1]))
+        change = np.abs(aus[b] - aus[a])
+        pair = (a, int(b[np.argmax(change[:, unit] + change.mean(1))]))
+        if pair not in found:
+            found.append(pair)
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def openpeople_pictures(name: str) -> list[Path]:
+    """assets/NAME.jpg of every person of the package openpeople, [] where it is not installed."""
+    package = importlib.util.find_spec("openpeople")
+    folders = package.submodule_search_locations or [] if package else []
+    return sorted(p for f in folders for p in (Path(f) / "data" / "curated").glob(f"*/assets/{name}.jpg"))
+
+
+def sheet_cell(sheet: np.ndarray, expression: str) -> np.ndarray:
+    """One of EXPRESSIONS of a person's sheet, uint8 [H, W, 3]."""
+    height, width = sheet.shape[:2]
+    row, column = divmod(EXPRESSIONS.index(expression), 4)
+    top, left = round(height * (0.045 + 0.2355 * row)), round(width * column / 4)
+    return np.ascontiguousarray(sheet[top : top + round(0.2355 * height), left : left + width // 4])
+
+
+def expression_cells(size: int) -> Iterator[tuple[str, str, np.ndarray, float]]:
+    """(person, expression, crop [S, S, 3], how far the nose is from the middle of the eyes) of each cell with a face."""
+    detector = FaceDetector()
+    for path in openpeople_pictures("emotions_sheet"):
+        sheet = read_image(path)
+        for expression in EXPRESSIONS:
+            part = sheet_cell(sheet, expression)
+            if expression in HIDDEN or not (faces := detector(part)):
+                continue
+            points = faces[0].landmarks.astype(np.float64)
+            eyes = points[1] - points[0]
+            side = float((points[2] - points[:2].mean(0)) @ eyes / (eyes @ eyes))
+            yield path.parts[-3], expression, align(part, faces[0].landmarks, size)[0], side
+
+
+def _as_pairs(cells: list, start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Crops, keys, people, and the pairs neutral → expression that look the same way, as rows counted from `start`."""
+    crops = np.stack([cell[2] for cell in cells])
+    keys = np.array([f"openpeople-{person}-{expression}" for person, expression, _, _ in cells])
+    people = np.array([f"openpeople-{cell[0]}" for cell in cells])
+    neutral = {cell[0]: i for i, cell in enumerate(cells) if cell[1] == "Neutral"}
+    pairs = [
+        (start + neutral[person], start + i)
+        for i, (person, expression, _, side) in enumerate(cells)
+        if expression != "Neutral" and person in neutral and abs(side - cells[neutral[person]][3]) < 0.12
+    ]
+    return crops, keys, people, np.array(pairs, np.int64).reshape(-1, 2)

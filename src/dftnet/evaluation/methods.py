@@ -1,0 +1,85 @@
+"""Who is measured: models, single paths of a model, and the copy of the input, which is always there."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dftnet.data.dataset import file_sha256
+from dftnet.inference.sessions import GeneratorSession, Maps
+from dftnet.media.image import to_float, to_uint8
+
+COPY = "copy-input"
+PARTS = {"aligned": "warp only", "texture": "texture only"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Crops and AUs in, edited crops out."""
+
+    name: str
+    session: GeneratorSession | None
+    """None returns the input."""
+    part: str = "image"
+    """Which map counts as the result: "image" (Eq. 5), "aligned" (A = 1) or "texture" (A = 0)."""
+
+    def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+        """crops uint8 [n, S, S, 3], AUs [n, K] twice → the edits, uint8 as they would be saved, and the maps."""
+        if self.session is None:
+            maps = _still(crops)
+            return crops, maps
+        maps = self.session(crops, source, target)
+        return to_uint8(getattr(maps, self.part)), maps
+
+
+def _still(crops: np.ndarray) -> Maps:
+    n, size = crops.shape[:2]
+    picture = to_float(crops)
+    flow, attention = np.zeros((n, 2, size, size), np.float32), np.ones((n, 1, size, size), np.float32)
+    return Maps(flow, attention, picture, picture, picture)
+
+
+def contenders(models: Sequence[str | Path], parts: bool = False, threads: int | None = None) -> list[Contender]:
+    """Copy-input, then every model (a directory or a shipped name); `parts` adds each one's single paths."""
+    found = [Contender(COPY, None)]
+    for model in models:
+        session = GeneratorSession(model, threads=threads)
+        directory = session.directory
+        name = directory.parent.name if directory.name == "model" else directory.name
+        taken = {contender.name for contender in found}
+        name = name if name not in taken else f"{name} ({sum(t.startswith(name) for t in taken) + 1})"
+        found.append(Contender(name, session))
+        if parts:
+            found += [Contender(f"{name}, {text}", session, part) for part, text in PARTS.items()]
+    return found
+
+
+def describe(contender: Contender) -> dict:
+    """Name, sha256 of the graph, parameters and bytes of a contender's files, for the result."""
+    if contender.session is None:
+        return {"name": contender.name}
+    directory = contender.session.directory
+    graph, weights = directory / "generator.onnx", directory / "generator.safetensors"
+    about = {
+        "name": contender.name,
+        "directory": str(directory),
+        "sha256": file_sha256(graph),
+        "graph_bytes": graph.stat().st_size,
+        "images_seen": contender.session.config.get("provenance", {}).get("images_seen"),
+    }
+    if weights.exists():
+        about |= {"weights_bytes": weights.stat().st_size, "parameters": parameter_count(weights)}
+    return about
+
+
+def parameter_count(path: str | Path) -> int:
+    """Numbers in a .safetensors file, from its header."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    return sum(int(np.prod(entry["shape"])) for name, entry in header.items() if name != "__metadata__")

@@ -1,0 +1,218 @@
+"""From a dataset directory to training batches: pairs of one person, targets for the rest, flips and jitter.
+
+Nothing here keeps random state: the batch at `images_seen` follows from (seed, images_seen) alone, and every process draws the
+whole batch and takes its share of it. So a resumed run repeats exactly, and two processes equal one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dftnet.data.dataset import FaceData
+from dftnet.training.config import TrainConfig
+from dftnet.training.losses import Batch
+
+CANDIDATES = 16
+"""Pairs of frames looked at for each pair drawn; the one farthest apart is the likeliest"""
+STRONG = 0.4
+"""An AU at least this strong makes a face an example of it"""
+
+
+class Pairs:
+    """Frames (a, b) of one subject in close pose."""
+
+    def __init__(
+        self,
+        data: FaceData,
+        rows: NDArray[np.int64],
+        aus: NDArray[np.float32],
+        pose: float,
+        chances: NDArray[np.float64] | None = None,
+    ) -> None:
+        """chances [K]: how often each unit is drawn, sum 1; None is equally."""
+        self.chances = chances
+        _, inverse, counts = np.unique(data.subject[rows], return_inverse=True, return_counts=True)
+        order = np.argsort(inverse, kind="stable")
+        groups = np.split(rows[order], np.cumsum(counts)[:-1])
+        groups = [g for g in groups if len(g) > 1]
+        self.sizes = np.array([len(g) for g in groups], np.int64)
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.rows = np.concatenate(groups) if groups else np.empty(0, np.int64)
+        # how much of a unit a subject has to show: the spread of its frames, times the root of their number
+        spread = np.array([aus[g].std(0) * np.sqrt(len(g)) + 1e-3 for g in groups]).reshape(-1, aus.shape[1])
+        self.share = np.cumsum(spread, 0) / np.maximum(spread.sum(0), 1e-9)
+        self.aus = aus
+        self.scale = aus[rows].std(0) + 0.05
+        nothing = np.zeros(len(aus), np.float32)
+        self.angles = np.nan_to_num(np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1))
+        self.pose = pose
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows (a [count], b [count]), near in pose and far apart in one unit, whose chances do not depend on the set: a blink
+        is rare in a video, and is what the eyelids are learnt from."""
+        unit = rng.choice(self.aus.shape[1], count, p=self.chances)
+        group = (rng.random(count)[None] > self.share[:, unit]).sum(0)
+        frame = (rng.random((2, count, CANDIDATES)) * self.sizes[group, None]).astype(np.int64)
+        a, b = self.rows[self.starts[group, None] + frame]
+        near = np.all(np.abs(self.angles[b] - self.angles[a]) <= self.pose, -1)
+        apart = np.abs(self.aus[b] - self.aus[a]) / self.scale
+        score = np.take_along_axis(apart, unit[:, None, None], 2)[..., 0] + 0.2 * apart.mean(-1)
+        weight = np.cumsum(near * score**2 + 1e-6 * (b == a) + 1e-9, 1)
+        chosen = (rng.random(count)[:, None] * weight[:, -1:] > weight).sum(1)
+        pick = np.arange(count)
+        return a[pick, chosen], b[pick, chosen]
+
+
+class Targets:
+    """y_t for a face without a partner."""
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        aus: NDArray[np.float32],
+        config: TrainConfig,
+        chances: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.rows, self.aus, self.config, self.chances = rows, aus, config, chances
+        examples = [rows[aus[rows, k] >= STRONG] for k in range(aus.shape[1])]
+        top = max(20, len(rows) // 200)
+        self.examples = [e if len(e) >= top else rows[np.argsort(-aus[rows, k])[:top]] for k, e in enumerate(examples)]
+
+    def other_faces(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """The AUs of other training faces plus noise, clamped to [0, 1]: [count, K]."""
+        if self.config.balance_aus:
+            units = rng.choice(len(self.examples), count, p=self.chances)
+            rows = np.array([rng.choice(self.examples[k]) for k in units], np.int64)
+        else:
+            rows = rng.choice(self.rows, count)
+        noise = rng.uniform(-1, 1, (count, self.aus.shape[1])) * self.config.target_noise
+        return np.clip(self.aus[rows] + noise, 0, 1).astype(np.float32)
+
+    def few_units(self, rng: np.random.Generator, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The source's AUs [n, K] with one to three of them set anew: half the time to a strong value, else uniformly."""
+        target = source.copy()
+        for row in target:
+            units = rng.choice(len(row), rng.integers(1, 4), replace=False, p=self.chances)
+            low = 0.7 if rng.random() < 0.5 else 0.0
+            row[units] = rng.uniform(low, 1, len(units))
+        return target
+
+    def draw(self, rng: np.random.Generator, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[n, K] for sources [n, K]."""
+        target = self.other_faces(rng, len(source))
+        few = rng.random(len(source)) < self.config.single_share
+        return np.where(few[:, None], self.few_units(rng, source), target)
+
+
+class BatchSource:
+    """The batches of one split. Images stay where they are fast: on the GPU if they fit in a third of it, else memory-mapped."""
+
+    def __init__(
+        self,
+        data: FaceData,
+        config: TrainConfig,
+        device: torch.device,
+        *,
+        split: str = "train",
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if data.size != config.size:
+            raise ValueError(
+                f"{data.path} holds {data.size}-pixel faces but the configuration trains at {config.size}; "
+                f"open it with FaceData.open(path, {config.size}), or prepare it with --size {config.size}"
+            )
+        if len(data.au_names) != config.generator.au_count:
+            raise ValueError(
+                f"{data.path} has {len(data.au_names)} Action Units but the configuration {config.generator.au_count}; "
+                f"train with --set generator.au_count={len(data.au_names)} --set critic.au_count={len(data.au_names)}"
+            )
+        if config.batch % world:
+            raise ValueError(
+                f"batch is {config.batch}, which {world} processes cannot share; give a multiple of {world}"
+            )
+        self.config, self.device, self.rank, self.world = config, device, rank, world
+        self.rows = data.rows(split)
+        if not len(self.rows):
+            raise ValueError(f"{data.path} has no faces in its {split} split; prepare more faces")
+        self.aus = data.labels(config.labels)
+        self.images = data.images()
+        self.resident: Tensor | None = None
+        if device.type == "cuda" and self.images.nbytes < torch.cuda.get_device_properties(device).total_memory / 3:
+            self.resident = torch.from_numpy(np.ascontiguousarray(self.images)).to(device)
+        wanted = np.array([config.focus.get(name, 1.0) for name in data.au_names])
+        chances = wanted / wanted.sum()
+        self.pairs = Pairs(data, self.rows, self.aus, config.pair_pose, chances)
+        self.targets = Targets(self.rows, self.aus, config, chances)
+        if config.pair_share and not len(self.pairs):
+            raise ValueError(
+                f"{data.path} has no subject with two faces, so there are no pairs; train with --set pair_share=0 "
+                "--set warp_images=0, or prepare with a subject column"
+            )
+
+    def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
+        """This process's share of the batch that starts at `images_seen`."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, images_seen])
+        n = config.batch
+        paired = n if all_pairs else round(n * config.pair_share)
+        a, b = self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
+        b = np.where(rng.random(paired) < config.null_share, a, b)
+        alone = rng.choice(self.rows, n - paired)
+        source, true = np.concatenate([a, alone]), np.concatenate([b, alone])
+        target = np.concatenate([self.aus[b], self.targets.draw(rng, self.aus[alone])])
+        flip = rng.random(n) < 0.5
+        moved = rng.random(n) < 0.5
+        motion = rng.uniform(-1, 1, (n, 4)).astype(np.float32) * config.jitter * moved[:, None]
+        mine = slice(self.rank, None, self.world)
+        parts = [self.pick(r[mine]) for r in (source, true)]
+        image, true_image = (self._move(p, flip[mine], motion[mine]) for p in parts)
+        return Batch(
+            image=image,
+            aus=self._tensor(self.aus[source][mine]),
+            target=self._tensor(target[mine]),
+            true=true_image,
+            paired=self._tensor((np.arange(n) < paired).astype(np.float32)[mine]),
+        )
+
+    def uniform(self, images_seen: int) -> Tensor:
+        """[b] in [0, 1]: the mixing shares of the gradient penalty at this step."""
+        rng = np.random.default_rng([self.config.seed, images_seen, 1])
+        share = rng.random(self.config.batch, dtype=np.float32)
+        return self._tensor(share[self.rank :: self.world])
+
+    def _tensor(self, values: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device, non_blocking=True)
+
+    def pick(self, rows: NDArray[np.int64]) -> Tensor:
+        """The images of these rows, [n, 3, h, w] in [-1, 1] on the device."""
+        if self.resident is not None:
+            images = self.resident[torch.from_numpy(rows).to(self.device)]
+        else:
+            images = torch.from_numpy(self.images[rows]).to(self.device)
+        # the tensor form of media.to_float
+        x = images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _move(self, images: Tensor, flip: NDArray[np.bool_], motion: NDArray[np.float32]) -> Tensor:
+        """Mirror, and move by motion [n, 4] = (shift x, shift y, ln scale, radians), shifts as shares of the size."""
+        flips = torch.from_numpy(np.ascontiguousarray(flip)).to(self.device)
+        images = torch.where(flips[:, None, None, None], images.flip(3), images)
+        if not motion.any():
+            return images
+        m = self._tensor(motion)
+        scale, angle = torch.exp(m[:, 2]), m[:, 3]
+        cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
+        theta = torch.stack([torch.stack([cos, -sin, 2 * m[:, 0]], 1), torch.stack([sin, cos, 2 * m[:, 1]], 1)], 1)
+        grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+        moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
+        still = torch.from_numpy(~motion.any(1)).to(self.device)
+        moved = torch.where(still[:, None, None, None], images, moved)
+        return moved.contiguous(memory_format=torch.channels_last)

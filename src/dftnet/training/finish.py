@@ -1,0 +1,155 @@
+"""From a training run to a model directory: `dftnet export`, and what may be done to trained weights on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dftnet.aus import AU_NAMES, au_name
+from dftnet.data.dataset import FaceData
+from dftnet.faces.align import TEMPLATE
+from dftnet.networks import Generator, build_generator
+from dftnet.networks.layers import scale_output
+from dftnet.training.checkpoint import load_state, read_config
+from dftnet.training.config import TrainConfig, from_dict, to_dict
+from dftnet.training.export import export_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """What is done to trained weights before they are exported; no training. The defaults do nothing."""
+
+    mixed: dict[str, float] = field(default_factory=dict)
+    """Other runs of the same architecture and their shares: the weights are averaged, the exported run has the rest."""
+    attention: tuple[float, float] = (1.0, 0.0)
+    """(gain, offset) of the logit of A. A gain above 1 decides between warp and paint, a negative offset paints more: a lid that
+    is mixed with the eye below it becomes a lid."""
+    condition: dict[str, float] = field(default_factory=dict)
+    """AU → factor of what the network is told of it: above 1 for an AU that lands short."""
+
+    def __post_init__(self) -> None:
+        if any(not 0 < share < 1 for share in self.mixed.values()) or sum(self.mixed.values()) >= 1:
+            raise ValueError(f"the shares of other runs are {self.mixed}; give numbers above 0 with a sum below 1")
+
+
+def parse_numbers(items: Sequence[str], option: str) -> dict[str, float]:
+    """["NAME=0.35"] → {"NAME": 0.35}; ValueError for anything that does not read so."""
+    values = {}
+    for item in items:
+        name, _, number = item.rpartition("=")
+        try:
+            values[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise ValueError(f"{option} is {item!r}; write a name and a number like NAME=0.5")
+    return values
+
+
+def export_run(
+    run: str | Path, output: str | Path | None = None, data: str | Path | None = None, finish: Finish | None = None
+) -> Path:
+    """Write the model directory of a run's newest training state; returns its path, OUTPUT or RUN/model.
+
+    data: the run's dataset directory; without it the provenance says nothing of the faces. Raises ValueError for what is no
+    run, a run without a state, or a run to mix with that has another architecture.
+    """
+    run, finish = Path(run), finish or Finish()
+    config, generator, images_seen = _newest(run)
+    states = [(1 - sum(finish.mixed.values()), generator.state_dict())]
+    mixed = []
+    for other, share in finish.mixed.items():
+        other_config, other_generator, other_seen = _newest(Path(other))
+        if other_config.generator != config.generator:
+            raise ValueError(f"{other} has another architecture than {run}; only runs of one architecture can be mixed")
+        states.append((share, other_generator.state_dict()))
+        mixed.append({"run": Path(other).name, "images_seen": other_seen, "share": share})
+    generator.load_state_dict(_average(states))
+    faces = FaceData.open(data) if data else None
+    return write_model(Path(output or run / "model"), run, faces, config, generator, images_seen, finish, mixed)
+
+
+def write_model(
+    directory: Path,
+    run: Path,
+    faces: FaceData | None,
+    config: TrainConfig,
+    trained: Generator,
+    images_seen: int,
+    finish: Finish | None = None,
+    mixed: Sequence[dict[str, Any]] = (),
+) -> Path:
+    """Export a run's averaged generator, finished, with where it comes from and what was done to it."""
+    finish = finish or Finish()
+    generator = deepcopy(trained).cpu().float()
+    names = list(faces.au_names if faces else AU_NAMES)
+    gain, offset = finish.attention
+    scale_output(generator.attention_head, 0, gain, offset)
+    for au, factor in finish.condition.items():
+        if au_name(au) not in names:
+            raise ValueError(f"the run knows no {au}; known are {', '.join(names)}")
+        scale_condition(generator, names.index(au_name(au)), factor)
+    document = {
+        "size": config.size,
+        "au_names": names,
+        "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
+        "provenance": {
+            "images_seen": images_seen,
+            "faces": len(faces.rows("train")) if faces else None,
+            "labels": config.labels,
+            "training": to_dict(config),
+            "init": _provenance(config.init),
+            "attention": {"gain": gain, "offset": offset},
+            "condition_gain": finish.condition,
+            "mixed": list(mixed),
+        },
+        "results": _last_validation(run, images_seen),
+    }
+    return export_model(directory, generator, document)
+
+
+@torch.no_grad()
+def scale_condition(generator: Generator, au: int, factor: float) -> None:
+    """Multiply the au-th entry of the condition by `factor`, folded into the convolutions that see it."""
+    for block, first in generator.condition_inputs():
+        convolution = block[0]
+        assert isinstance(convolution, nn.Conv2d)
+        convolution.weight[:, first + au] *= factor
+
+
+def _newest(run: Path) -> tuple[TrainConfig, Generator, int]:
+    """Configuration, averaged generator and images seen of a run's newest training state."""
+    if not (run / "config.json").is_file():
+        raise ValueError(f"{run} is no training run: it has no config.json; give the --output of dftnet train")
+    config = from_dict(json.loads((run / "config.json").read_text()))
+    state = load_state(run)
+    if state is None:
+        raise ValueError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
+    generator = build_generator(config.generator)
+    generator.load_state_dict(state["players"]["average"])
+    return config, generator.eval(), state["images_seen"]
+
+
+def _average(states: Sequence[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:
+    return {name: torch.stack([share * state[name] for share, state in states]).sum(0) for name in states[0][1]}
+
+
+def _provenance(init: str) -> dict[str, Any] | None:
+    """Where the model that a run started from comes from, as far as it is still there."""
+    if not init or not (Path(init) / "config.json").is_file():
+        return None
+    return read_config(init)["provenance"]
+
+
+def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
+    path = run / "log.jsonl"
+    lines = [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
+    found = [line for line in lines if line["kind"] == "validation" and line["images"] <= images_seen]
+    return {k: v for k, v in found[-1].items() if k != "kind"} if found else {}

@@ -1,0 +1,164 @@
+"""`dftnet aus`: tables, JSON, OpenFace's CSV; photos, folders, videos, and files that are none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from dftnet.au_sources.reading import (
+    AUReader,
+    Reading,
+    brief,
+    csv_table,
+    describe,
+    json_text,
+    list_media,
+    print_readings,
+    read_aus,
+)
+from dftnet.aus import AU_NAMES
+from dftnet.inference.sessions import WEIGHTS
+from dftnet.media.image import write_image
+
+pytestmark = pytest.mark.skipif(
+    not (WEIGHTS / "au-estimator" / "config.json").exists(), reason="no estimator weights in this checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[:320, 60:380])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photo):
+    path = tmp_path_factory.mktemp("photos")
+    write_image(path / "a.jpg", photo)
+    write_image(path / "b.png", np.full((80, 80, 3), 120, np.uint8))
+    (path / "c.jpg").write_bytes(b"no picture")
+    (path / "notes.txt").write_text("not looked at")
+    return path
+
+
+def test_reads_a_photo(folder):
+    (reading,) = read_aus([folder / "a.jpg"], threads=1)
+    assert reading.face == 0
+    assert tuple(reading.aus) == AU_NAMES
+    assert reading.aus["AU12"] > 0.6
+    x, y, width, height = reading.box
+    assert 0 < x < 320
+    assert 0 < y < 320
+    assert 40 < width < 300
+    assert height > 40
+
+
+def test_folder_goes_on_past_what_is_no_picture(folder):
+    skipped: list[str] = []
+    readings = list(read_aus([folder], threads=1, skipped=skipped))
+    assert [reading.face for reading in readings] == [0, -1]
+    assert len(skipped) == 1
+    assert "c.jpg" in skipped[0]
+    with pytest.raises(ValueError, match=r"c\.jpg"):
+        list(read_aus([folder / "c.jpg"], threads=1))
+
+
+def test_csv_has_the_columns_and_range_of_openface(folder):
+    readings = list(read_aus([folder], threads=1, skipped=[]))
+    rows = list(csv.DictReader(io.StringIO(csv_table(readings))))
+    assert list(rows[0])[:6] == ["file", "frame", "face_id", "timestamp", "confidence", "success"]
+    assert list(rows[0])[6:] == [f"{name}_r" for name in AU_NAMES]
+    assert float(rows[0]["AU12_r"]) == pytest.approx(5 * readings[0].aus["AU12"], abs=1e-3)
+    assert [row["success"] for row in rows] == ["1", "0"]
+    assert rows[0]["frame"] == "1"
+
+
+def test_csv_can_be_imported_again(folder, tmp_path):
+    formats = pytest.importorskip("dftnet.au_sources.table_formats")
+    path = tmp_path / "labels.csv"
+    readings = list(read_aus([folder], threads=1, skipped=[]))
+    path.write_text(csv_table(readings))
+    assert formats.guess_format(path) == "openface"
+    from dftnet.au_sources.source import FaceInput
+
+    source = formats.open_labels(path)
+    values = source([FaceInput(names=(readings[0].file, "a.jpg", "a"))])
+    np.testing.assert_allclose(values[0], list(readings[0].aus.values()), atol=1e-3)
+
+
+def test_json(folder):
+    rows = json.loads(json_text(read_aus([folder], threads=1, skipped=[])))
+    assert rows[0]["aus"]["AU12"] > 0.6
+    assert rows[1]["face"] is None
+    assert rows[1]["aus"] == {}
+
+
+def test_video_has_a_row_a_frame(photo, tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = photo.shape[1], photo.shape[0], "yuv420p"
+        stream.bit_rate = 4_000_000
+        for _ in range(4):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(photo, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    readings = list(read_aus([path], threads=1))
+    assert [reading.frame for reading in readings] == [0, 1, 2, 3]
+    assert readings[2].time == pytest.approx(0.2, abs=0.01)
+    assert all(reading.aus["AU12"] > 0.6 for reading in readings)
+    assert [reading.frame for reading in read_aus([path], every_frames=2, threads=1)] == [0, 2]
+
+
+def test_words():
+    line = next(line for line in describe({"AU12": 0.83, "AU45": 0.0}) if "AU12" in line)
+    assert line.startswith("AU12 lip corner puller")
+    assert "0.83" in line
+    assert "█" * 16 in line
+    assert brief({"AU12": 0.83, "AU45": 0.0}) == "AU12 lip corner puller 0.83"
+    assert brief({"AU12": 0.1}) == "neutral"
+
+
+def test_printing(capsys):
+    aus = dict.fromkeys(AU_NAMES, 0.5)
+    print_readings([Reading("x.jpg", 0, 0.0, i, 0.9, (0, 0, 9, 9), aus) for i in range(2)], full=1)
+    print_readings([Reading("y.jpg", 0, 0.0, -1, 0.0, (0, 0, 0, 0), aus)])
+    out = capsys.readouterr().out
+    assert "x.jpg, face 2: AU01" in out
+    assert "y.jpg: no face" in out
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(ValueError, match="nothing to read"):
+        list_media([tmp_path])
+    with pytest.raises(FileNotFoundError):
+        list_media([tmp_path / "missing.jpg"])
+    with pytest.raises(ValueError, match="model directory"):
+        AUReader(tmp_path)
+
+
+def test_command_line(folder, tmp_path):
+    from typer.testing import CliRunner
+
+    from dftnet.cli.app import app
+
+    run = CliRunner()
+    plain = run.invoke(app, ["aus", str(folder), "--threads", "1"])
+    assert plain.exit_code == 0
+    assert "AU12 lip corner puller" in plain.output
+    assert "b.png: no face" in plain.output.replace("\n", "")
+    out = tmp_path / "aus.csv"
+    assert run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)]).exit_code == 0
+    assert out.read_text().startswith("file,frame,face_id")
+    again = run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)])
+    assert isinstance(again.exception, FileExistsError)
+    as_json = run.invoke(app, ["aus", str(folder / "a.jpg"), "--json"])
+    assert json.loads(as_json.stdout)[0]["aus"]["AU12"] > 0.6
+    assert isinstance(run.invoke(app, ["train-aus", str(tmp_path), "-o", str(tmp_path / "r")]).exception, ValueError)
+    wrong = run.invoke(app, ["train-aus", str(tmp_path), "-o", "r", "--calibrate", "AU45=x"])
+    assert "GAIN,OFFSET" in str(wrong.exception)

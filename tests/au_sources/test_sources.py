@@ -1,0 +1,86 @@
+"""Sources that look at pixels: the shipped estimator, and MediaPipe's blendshapes where they are installed."""
+
+from __future__ import annotations
+
+import builtins
+import os
+
+import numpy as np
+import pytest
+
+from dftnet.au_sources import mediapipe as mediapipe_source
+from dftnet.au_sources.source import BLENDSHAPE_ABSENT, FaceInput, make_source
+from dftnet.aus import AU_NAMES
+from dftnet.faces.align import align
+from dftnet.faces.detect import FaceDetector
+from dftnet.inference.sessions import WEIGHTS, EstimatorSession
+
+
+@pytest.fixture(scope="module")
+def crops():
+    photo = np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut())
+    landmarks = FaceDetector()(photo)[0].landmarks
+    return {size: align(photo, landmarks, size)[0] for size in (128, 256)}
+
+
+@pytest.mark.skipif(not (WEIGHTS / "au-estimator" / "config.json").exists(), reason="no weights in this checkout")
+def test_estimator_reads_crops_of_any_size(crops):
+    source = make_source("estimator")
+    assert source.names == AU_NAMES
+    assert source.needs_pixels
+    found = source([FaceInput(crop=crops[128]), FaceInput(), FaceInput(crop=crops[256])])
+    np.testing.assert_allclose(found[0], EstimatorSession(threads=1)(crops[128][None])[0], atol=1e-6)
+    assert np.isnan(found[1]).all()
+    assert np.abs(found[2] - found[0]).mean() < 0.03
+
+
+def test_tables_of_mediapipe_are_whole():
+    assert len(mediapipe_source.POINTS) == 146
+    assert len(set(mediapipe_source.POINTS.tolist())) == 146
+    assert len(set(mediapipe_source.BLENDSHAPES)) == 52
+    assert mediapipe_source.BLENDSHAPES[25] == "jawOpen"
+    assert mediapipe_source.BLENDSHAPES[9] == "eyeBlinkLeft"
+    assert mediapipe_source.BLENDSHAPES[44] == "mouthSmileLeft"
+
+
+def test_what_is_missing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(mediapipe_source.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv(mediapipe_source.VARIABLE, raising=False)
+    with pytest.raises(ValueError, match=r"face_landmarker\.task"):
+        mediapipe_source.find_bundle()
+    monkeypatch.setenv(mediapipe_source.VARIABLE, str(tmp_path / "none.task"))
+    with pytest.raises(ValueError, match="is not a file"):
+        mediapipe_source.find_bundle()
+
+    real = builtins.__import__
+
+    def without(name, *args, **options):
+        if name.startswith("ai_edge_litert"):
+            raise ImportError(name)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ValueError, match=r"dftnet\[mediapipe\]"):
+        make_source("mediapipe")
+
+
+def test_damaged_bundle(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path / "face_landmarker.task"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"no face_landmarker\.task"):
+        make_source("mediapipe", path)
+
+
+def test_mediapipe_sees_the_astronaut_smile(crops):
+    pytest.importorskip("ai_edge_litert")
+    try:
+        mediapipe_source.find_bundle()
+    except ValueError:
+        pytest.skip(f"no face_landmarker.task; {mediapipe_source.VARIABLE}={os.environ.get(mediapipe_source.VARIABLE)}")
+    source = make_source("mediapipe")
+    assert set(source.absent) == set(BLENDSHAPE_ABSENT)
+    found = dict(zip(source.names, source([FaceInput(crop=crops[128]), FaceInput()])[0], strict=True))
+    assert found["AU12"] > 0.5
+    assert found["AU45"] < 0.3
+    assert np.isnan(source([FaceInput()])).all()

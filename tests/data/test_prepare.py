@@ -1,0 +1,465 @@
+"""`dftnet prepare` on real photos of one face: what comes out, what is skipped and why, going on after interruptions."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import dftnet.data.inputs
+import dftnet.data.prepare
+import dftnet.data.prepare_plan
+from dftnet.data.dataset import FaceData, file_sha256
+from dftnet.data.inputs import collect, unique_keys
+from dftnet.data.prepare import prepare
+from dftnet.faces.align import crop_from_image
+from dftnet.media.image import read_image, write_image
+
+LANDMARKS = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])
+BOX = (120, 20, 330, 230)
+
+
+@pytest.fixture(scope="module")
+def face() -> np.ndarray:
+    """uint8 [210, 210, 3], a photo with one face."""
+    x0, y0, x1, y1 = BOX
+    return np.ascontiguousarray(skimage.data.astronaut()[y0:y1, x0:x1])
+
+
+def variant(face: np.ndarray, i: int) -> np.ndarray:
+    """The face, turned, scaled and lit a little differently for each i."""
+    matrix = cv2.getRotationMatrix2D((102, 104), (i % 5 - 2) * 3.0, 1.0 + 0.03 * (i % 4))
+    turned = cv2.warpAffine(face, matrix, (210, 210), borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(turned * (0.8 + 0.05 * (i % 7)), 0, 255).astype(np.uint8)
+
+
+def photos(folder: Path, face: np.ndarray, n: int) -> Path:
+    for i in range(n):
+        write_image(folder / f"p{i:03d}.png", variant(face, i))
+    return folder
+
+
+def labels(path: Path, keys: list[str], **more) -> Path:
+    """A generic CSV; `more`: column → function of i."""
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["key", "AU12", "AU45", *more])
+        for i, key in enumerate(keys):
+            writer.writerow([key, round(i / max(1, len(keys) - 1), 4), 0.5, *(f(i) for f in more.values())])
+    return path
+
+
+def report(output: Path) -> dict[str, str]:
+    with open(output / "report.csv", newline="") as file:
+        return {row["photo"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def fingerprint(output: Path) -> dict[str, str]:
+    """sha256 of everything a set consists of."""
+    return {p.name: file_sha256(p) for p in sorted(output.iterdir()) if p.is_file()}
+
+
+def test_a_set_from_a_folder(tmp_path: Path, face):
+    photos(tmp_path / "in" / "deep", face, 6)
+    table = labels(
+        tmp_path / "l.csv", [f"p{i:03d}" for i in range(6)], subject=lambda i: f"s{i // 2}",
+        split=lambda i: ["train", "val", "test"][i // 2], set=lambda i: "web", emotion=lambda i: "happy" if i else "",
+        yaw=lambda i: i,
+    )  # fmt: skip
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, workers=1, quiet=True)
+    data = result.data
+    assert (result.faces, result.photos, result.skipped, result.warnings) == (6, 6, {}, [])
+    assert data.keys.tolist() == [f"deep/p{i:03d}" for i in range(6)]
+    assert data.au_names == ("AU12", "AU45")
+    assert np.allclose(data.aus[:, 0], np.linspace(0, 1, 6), atol=1e-4)
+    assert data.split.tolist() == ["train", "train", "validation", "validation", "test", "test"]
+    assert data.subject.tolist() == ["s0", "s0", "s1", "s1", "s2", "s2"]
+    assert data.source.tolist() == ["web"] * 6
+    assert data.emotion.tolist() == [""] + ["happy"] * 5
+    assert data.extras["yaw"].tolist() == list(range(6))
+    assert data.extras["face_pixels"].min() > 80
+    assert not (data.path / "work").exists()
+    images = data.images(progress=False)
+    assert images.shape == (6, 64, 64, 3)
+    expected = crop_from_image(LANDMARKS - BOX[:2], 64)
+    assert np.abs(data.crop_from_image[2] - expected)[:, 2].max() < 12
+    assert np.abs(images[2].astype(int) - images[3]).mean() < 40, "faces lie on each other"
+
+
+def test_the_same_command_again_does_nothing(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 2)
+    table = labels(tmp_path / "l.csv", ["p000", "p001"])
+    prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
+    again = prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    assert again.faces == 2
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()} == before
+
+
+def test_another_set_is_never_destroyed(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 2)
+    table = labels(tmp_path / "l.csv", ["p000", "p001"])
+    prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    before = fingerprint(tmp_path / "out")
+    with pytest.raises(ValueError, match=r"holds a set of other photos, labels or options"):
+        prepare(tmp_path / "in", tmp_path / "out", table, size=48, workers=1, quiet=True)
+    write_image(tmp_path / "in" / "p002.png", face)
+    with pytest.raises(ValueError, match=r"other photos"):
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    assert fingerprint(tmp_path / "out") == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"not empty"):
+        prepare(tmp_path / "in", tmp_path / "mine", table, size=32, workers=1, quiet=True)
+    with pytest.raises(ValueError, match=r"inside the input"):
+        prepare(tmp_path / "in", tmp_path / "in" / "out", table, size=32, workers=1, quiet=True)
+    with pytest.raises(ValueError, match=r"is a file"):
+        prepare(tmp_path / "in", table, table, size=32, workers=1, quiet=True)
+
+
+def bad_photos(folder: Path, face: np.ndarray) -> dict[str, str]:
+    """Photos of every bad kind; name → the reason expected in the report."""
+    folder.mkdir(parents=True)
+    write_image(folder / "good.png", face)
+    whole = (folder / "good.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "page.jpg").write_bytes(b"<html>not found</html>")
+    write_image(folder / "tiny.png", face[:1, :1])
+    write_image(folder / "small.png", cv2.resize(face, (40, 40), interpolation=cv2.INTER_AREA))
+    Image.fromarray(face).convert("L").save(folder / "grey.png")
+    write_image(folder / "wall.png", np.full((200, 300, 3), 120, np.uint8))
+    write_image(folder / "nolabel.png", face)
+    (folder / "notes.txt").write_text("x")
+    (folder / "old.tar.gz").write_bytes(b"x")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(face))).save(folder / "sideways.jpg", exif=exif, quality=95)
+    Image.fromarray(cv2.resize(face, (6000, 6000))).save(folder / "huge.jpg", quality=60)
+    Image.fromarray(face).convert("CMYK").save(folder / "cmyk.jpg", quality=95)
+    return {
+        "cut.png": "corrupt", "empty.jpg": "corrupt", "page.jpg": "corrupt", "tiny.png": "tiny",
+        "small.png": "face too small", "grey.png": "grey", "wall.png": "no face", "nolabel.png": "no label",
+        "old.tar.gz": "unreadable archive",
+    }  # fmt: skip
+
+
+def test_bad_photos_are_listed_and_never_stop_it(tmp_path: Path, face):
+    expected = bad_photos(tmp_path / "in", face)
+    names = [p.name for p in (tmp_path / "in").iterdir() if p.name != "nolabel.png"]
+    table = labels(tmp_path / "l.csv", names)
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, min_face=40, workers=1, quiet=True)
+    assert report(tmp_path / "out") == expected
+    assert result.skipped == {
+        "corrupt": 3, "face too small": 1, "grey": 1, "no face": 1, "no label": 1, "tiny": 1, "unreadable archive": 1,
+    }  # fmt: skip
+    data = result.data
+    assert sorted(data.keys.tolist()) == ["cmyk", "good", "huge", "sideways"]
+    images = dict(zip(data.keys.tolist(), data.images(progress=False).astype(int), strict=True))
+    for name in ("sideways", "huge", "cmyk"):
+        assert np.abs(images[name] - images["good"]).mean() < 16, name
+    huge = data.crop_from_image[data.keys.tolist().index("huge")]
+    good = data.crop_from_image[data.keys.tolist().index("good")]
+    assert np.isclose(good[0, 0] / huge[0, 0], 6000 / 210, rtol=0.08), "matrices count in pixels of the photo as stored"
+
+
+def test_grey_can_be_kept_and_blur_refused(tmp_path: Path, face):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(face).convert("L").save(tmp_path / "in" / "grey.png")
+    write_image(tmp_path / "in" / "soft.png", cv2.GaussianBlur(face, (0, 0), 4))
+    table = labels(tmp_path / "l.csv", ["grey", "soft"])
+    result = prepare(
+        tmp_path / "in", tmp_path / "out", table, size=64, grey="keep", min_sharpness=100, workers=1, quiet=True
+    )
+    assert result.data.keys.tolist() == ["grey"]
+    assert result.skipped == {"blurred": 1}
+
+
+def test_tars_and_all_faces(tmp_path: Path, face):
+    pair = np.full((210, 460, 3), 128, np.uint8)
+    pair[:, :210] = face
+    pair[30:180, 300:450] = cv2.resize(face, (150, 150), interpolation=cv2.INTER_AREA)
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "in" / "set.tar", "w") as tar:
+        for name, image in (("x/pair.png", pair), ("x/pair.txt", None), ("one.png", face)):
+            buffer = io.BytesIO(b"text")
+            if image is not None:
+                buffer = io.BytesIO()
+                Image.fromarray(image).save(buffer, "PNG")
+            member = tarfile.TarInfo(name)
+            member.size = len(buffer.getvalue())
+            tar.addfile(member, io.BytesIO(buffer.getvalue()))
+    (tmp_path / "in" / "cut.tar").write_bytes((tmp_path / "in" / "set.tar").read_bytes()[:100])
+    boxes = tmp_path / "fex.csv"
+    with open(boxes, "w") as file:
+        file.write("input,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,FaceScore,AU12\n")
+        file.write("pair.png,60,40,80,110,1,0.2\npair.png,340,60,60,80,1,0.8\none.png,60,40,80,110,1,0.5\n")
+    result = prepare(tmp_path / "in", tmp_path / "out", boxes, size=48, faces="all", workers=1, quiet=True)
+    data = result.data
+    assert data.keys.tolist() == ["x/pair-f0", "x/pair-f1", "one-f0"]
+    assert np.allclose(data.aus[:, 0], [0.2, 0.8, 0.5]), "each face has the label of its own box"
+    assert report(tmp_path / "out") == {"cut.tar": "unreadable archive"}
+
+
+def test_video_frames(tmp_path: Path, face):
+    av = pytest.importorskip("av")
+    (tmp_path / "in").mkdir()
+    with av.open(str(tmp_path / "in" / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 210, 210, "yuv420p", 4_000_000
+        for i in range(12):
+            frame = av.VideoFrame.from_ndarray(variant(face, i // 4), format="rgb24")
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    rows = [f"{frame},{int(frame != 6)},{frame / 3:.4f}" for frame in range(1, 13)]
+    (tmp_path / "clip.csv").write_text("frame, success, AU12_r\n" + "\n".join(rows) + "\n")
+    result = prepare(
+        tmp_path / "in", tmp_path / "out", tmp_path / "clip.csv", size=48, every_seconds=0.5, workers=1, quiet=True
+    )
+    data = result.data
+    assert data.keys.tolist() == ["clip_000000", "clip_000010"]
+    assert report(tmp_path / "out") == {"clip.mp4": "no label"}, "OpenFace lost frame 6, which is number 5 from 0"
+    assert np.allclose(data.aus[:, 0], [1 / 15, 11 / 15], atol=1e-3)
+    assert set(data.subject.tolist()) == {"clip.mp4"}, "a video is one person until told otherwise"
+
+
+def test_landmarks_from_the_label_file(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 1)
+    points = LANDMARKS - BOX[:2]
+    names = [f"{p}_{c}" for p in ("eye_r", "eye_l", "nose", "mouth_r", "mouth_l") for c in "xy"]
+    table = labels(
+        tmp_path / "l.csv", ["p000"], **{name: lambda i, v=v: v for name, v in zip(names, points.ravel(), strict=True)}
+    )
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, landmarks="csv", workers=1, quiet=True)
+    assert np.allclose(result.data.crop_from_image[0], crop_from_image(points, 64), atol=1e-6)
+    assert result.data.info["alignment"]["landmarks"] == "csv"
+    with pytest.raises(ValueError, match=r"no landmark columns"):
+        prepare(tmp_path / "in", tmp_path / "o2", labels(tmp_path / "m.csv", ["p000"]), landmarks="csv", quiet=True)
+
+
+def test_splits_never_share_a_person(tmp_path: Path, face, monkeypatch):
+    n = 30
+    (tmp_path / "in").mkdir()
+    for i in range(n):
+        os.symlink(write_image(tmp_path / "a.png", face, overwrite=True), tmp_path / "in" / f"p{i:03d}.png")
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(n)], subject=lambda i: f"person {i // 3}")
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=32, validation=0.4, test=0.3, workers=1, quiet=True)
+    data = result.data
+    people = [set(data.subject[data.rows(split)].tolist()) for split in ("train", "validation", "test")]
+    assert all(people)
+    assert sum(map(len, people)) == 10
+    assert 1 <= len(people[0]) < 8
+    torn = labels(
+        tmp_path / "t.csv", [f"p{i:03d}" for i in range(n)], subject=lambda i: f"person {i // 3}",
+        split=lambda i: ["train", "test", "holdout"][i % 3],
+    )  # fmt: skip
+    warnings = prepare(tmp_path / "in", tmp_path / "torn", torn, size=32, workers=1, quiet=True).warnings
+    assert any("10 people are in more than one split" in warning for warning in warnings)
+    assert any("10 rows have an unknown split (holdout)" in warning for warning in warnings)
+
+
+def test_labels_and_photos_that_do_not_meet(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 2)
+    with pytest.raises(
+        ValueError, match=r"no row of .* names a photo: it has 'nobody', the photos are called 'p000.png'"
+    ):
+        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["nobody"]), workers=1, quiet=True)
+    assert not (tmp_path / "out").exists()
+    some = labels(tmp_path / "m.csv", ["p000", "ghost", "spook"])
+    result = prepare(tmp_path / "in", tmp_path / "out", some, size=32, workers=1, quiet=True)
+    assert result.skipped == {"no label": 1}
+    assert any("2 of 3 labelled names match no photo (such as 'ghost')" in warning for warning in result.warnings)
+    write_image(tmp_path / "in" / "b" / "p000.png", face)
+    with pytest.raises(ValueError, match=r"the label 'p000' fits both"):
+        prepare(tmp_path / "in", tmp_path / "o2", some, size=32, workers=1, quiet=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"size": 5}, {"faces": "both"}, {"encoding": "gif"}, {"validation": 0.6, "test": 0.5}, {"every_seconds": 0},
+     {"grey": "no"}, {"quality": 0}, {"au_source": "crystal ball"}],
+)  # fmt: skip
+def test_options_are_checked_before_work(tmp_path: Path, face, options):
+    photos(tmp_path / "in", face, 1)
+    table = None if "au_source" in options else labels(tmp_path / "l.csv", ["p000"])
+    with pytest.raises(ValueError, match=r"must be|one of|shares|unknown AU source"):
+        prepare(tmp_path / "in", tmp_path / "out", table, quiet=True, **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_to_prepare(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"no such folder"):
+        collect(tmp_path / "none")
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"holds no photo"):
+        collect(tmp_path)
+
+
+def test_nothing_left(tmp_path: Path):
+    write_image(tmp_path / "in" / "wall.png", np.full((100, 100, 3), 9, np.uint8))
+    with pytest.raises(ValueError, match=r"report.csv"):
+        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["wall"]), workers=1, quiet=True)
+    assert report(tmp_path / "out") == {"wall.png": "no face"}
+
+
+def test_keys_are_safe_and_unique(tmp_path: Path):
+    for name in ("a b.png", "a_b.png", "A_b.jpg", "ü.png", "x.y.png"):
+        (tmp_path / name).write_bytes(b"")
+    keys = unique_keys(collect(tmp_path).photos)
+    assert len({key.lower() for key in keys}) == 5
+    assert all(key.replace("_", "").replace("/", "").replace("-", "").isascii() for key in keys)
+    assert not any("." in key for key in keys), "WebDataset takes everything after the first dot as suffix"
+
+
+# ---- interruptions -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 2 photos, shards of 5 faces."""
+    monkeypatch.setattr(dftnet.data.inputs, "CHUNK", 2)
+    monkeypatch.setattr(dftnet.data.prepare_plan, "SHARD", 5)
+    monkeypatch.setattr("dftnet.data.assemble.SHARD", 5)
+
+
+def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face, small_chunks, monkeypatch):
+    photos(tmp_path / "in", face, 12)
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(12)])
+
+    def run(output: str):
+        return prepare(tmp_path / "in", tmp_path / output, table, size=32, workers=1, quiet=True)
+
+    whole = run("whole")
+    assert [shard["faces"] for shard in whole.data.info["shards"]] == [5, 5, 2]
+    out = tmp_path / "out"
+
+    calls = {"n": 0}
+    cut, encode = dftnet.data.prepare.Cutter.__call__, dftnet.data.assemble.read_chunk
+
+    def stop_at(limit: int, function, error: BaseException):
+        def stopping(*args):
+            calls["n"] += 1
+            if calls["n"] > limit:
+                raise error
+            return function(*args)
+
+        calls["n"] = 0
+        return stopping
+
+    # Ctrl-C while cutting, a full disk while cutting, then again while the shards are put together
+    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", stop_at(2, cut, KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run("out")
+    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", stop_at(2, cut, OSError(28, "disk full")))
+    with pytest.raises(OSError, match=r"disk full"):
+        run("out")
+    assert len(list((out / "work").glob("chunk-*.tar"))) == 4
+    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", cut)
+    monkeypatch.setattr("dftnet.data.assemble.read_chunk", stop_at(4, encode, KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run("out")
+    assert not (out / "dataset.json").exists()
+    with pytest.raises(ValueError, match=r"run the same prepare command again"):
+        FaceData.open(out)
+    # and litter of a killed process: half a chunk and half a shard under temporary names
+    (out / "work" / ".chunk-00005.tar.abc.tmp.tar").write_bytes(b"half")
+    monkeypatch.setattr("dftnet.data.assemble.read_chunk", encode)
+    run("out")
+    assert fingerprint(out) == fingerprint(tmp_path / "whole")
+    assert not (out / "work").exists()
+
+
+def test_unfinished_work_of_another_command_is_kept(tmp_path: Path, face, small_chunks, monkeypatch):
+    photos(tmp_path / "in", face, 4)
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(4)])
+    monkeypatch.setattr("dftnet.data.prepare.assemble", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    with pytest.raises(ValueError, match=r"unfinished set of other"):
+        prepare(tmp_path / "in", tmp_path / "out", table, size=48, workers=1, quiet=True)
+    assert len(list((tmp_path / "out" / "work").glob("chunk-*.tar"))) == 2
+
+
+def test_a_damaged_chunk_is_told(tmp_path: Path, face, small_chunks, monkeypatch):
+    photos(tmp_path / "in", face, 4)
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(4)])
+    with monkeypatch.context() as patch:
+        patch.setattr("dftnet.data.prepare.assemble", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    chunk = tmp_path / "out" / "work" / "chunk-00001.tar"
+    chunk.write_bytes(chunk.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"chunk-00001.tar"):
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "dftnet", *map(str, arguments)]
+
+
+def test_kill_minus_nine_with_two_workers(tmp_path: Path, face):
+    """The command is killed while two workers run; they go too, and the command run again ends like one never killed."""
+    (tmp_path / "in").mkdir()
+    for i in range(6):
+        write_image(tmp_path / f"v{i}.jpg", variant(face, i))
+    for i in range(640):
+        os.symlink(tmp_path / f"v{i % 6}.jpg", tmp_path / "in" / f"p{i:03d}.jpg")
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(640)])
+    line = command("prepare", tmp_path / "in", "--labels", table, "--size", 32, "--workers", 2, "-o", tmp_path / "out")
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = tmp_path / "out" / "work"
+    deadline = time.time() + 120
+    while not list(work.glob("chunk-*.tar")) and time.time() < deadline:
+        time.sleep(0.02)
+    second = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert second.returncode == 2
+    assert "another run is writing" in second.stderr
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list(work.glob("chunk-*.tar"))
+    assert not (tmp_path / "out" / "dataset.json").exists(), "killed too late to test anything"
+    again = subprocess.run(line, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "going on after" in again.stderr
+    data = FaceData.open(tmp_path / "out")
+    data.verify()
+    assert len(data) == 640
+    images = data.images(progress=False)
+    digests = {hashlib.sha256(image.tobytes()).hexdigest() for image in images}
+    assert len(digests) == 6
+    assert np.array_equal(images[0], images[6])
+
+
+def test_help_and_errors_of_the_command(tmp_path: Path):
+    shown = subprocess.run(command("prepare", "--help"), capture_output=True, text=True, timeout=120)
+    assert "--labels-format" in shown.stdout
+    wrong = subprocess.run(
+        command("prepare", tmp_path / "none", "-o", tmp_path / "out"), capture_output=True, text=True, timeout=120
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: ")
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_single_file(tmp_path: Path, face):
+    path = write_image(tmp_path / "one.png", face)
+    result = prepare(path, tmp_path / "out", labels(tmp_path / "l.csv", ["one.png"]), size=48, workers=1, quiet=True)
+    assert (
+        np.abs(result.data.images(progress=False)[0].astype(int) - read_image(path)[40:150, 40:150].mean()).mean() > 0
+    )
+    assert result.data.keys.tolist() == ["one"]

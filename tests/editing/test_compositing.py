@@ -1,0 +1,199 @@
+"""Compositing against numbers: what is outside stays, what moves moves exactly, nothing blurs, no seam."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from dftnet.editing.compositing import OVERHANG, composite, face_mask
+
+SIZE = 64
+
+
+def portrait(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A photo with detail at every scale, uint8 [h, w, 3]."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((height, width, 3), np.float32)
+    for sigma, strength in ((1, 12), (4, 25), (30, 60)):
+        noise = cv2.GaussianBlur(rng.standard_normal((height, width, 3)).astype(np.float32), (0, 0), sigma)
+        image += strength * noise / noise.std()
+    return np.clip(image + 128, 0, 255).astype(np.uint8)
+
+
+def placed(angle: float, scale: float, centre: tuple[float, float]) -> np.ndarray:
+    """crop_from_image for a face turned by `angle` degrees, `scale` crop pixels a photo pixel."""
+    c, s = scale * np.cos(np.radians(angle)), scale * np.sin(np.radians(angle))
+    linear = np.array([[c, s], [-s, c]])
+    return np.hstack([linear, (np.full(2, (SIZE - 1) / 2) - linear @ np.array(centre))[:, None]])
+
+
+def cut(photo: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The crop, without aliasing."""
+    eight = photo if photo.dtype == np.uint8 else (photo >> 8).astype(np.uint8)
+    scale = float(np.hypot(*matrix[0, :2]))
+    soft = cv2.GaussianBlur(eight, (0, 0), 0.5 / scale) if scale < 1 else eight
+    return cv2.warpAffine(soft, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def maps(
+    flow: tuple[float, float] = (0, 0), attention: float = 1, texture: np.ndarray | float = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Constant maps of one crop; `texture` a grey in [-1, 1] or a crop uint8."""
+    if isinstance(texture, np.ndarray):
+        painted = texture.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
+    else:
+        painted = np.full((3, SIZE, SIZE), texture, np.float32)
+    moved = np.broadcast_to(np.array(flow, np.float32)[:, None, None], (2, SIZE, SIZE)).copy()
+    return moved, np.full((1, SIZE, SIZE), attention, np.float32), painted
+
+
+def mask_on(photo: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The face's mask on the photo's pixels, float [H, W]."""
+    pad = round(OVERHANG * SIZE)
+    shifted = matrix + np.array([[0, 0, pad], [0, 0, pad]])
+    height, width = photo.shape[:2]
+    inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(face_mask(SIZE, pad), shifted, (width, height), flags=inverse)
+
+
+PLACES = [(0, 0.2, (250, 200)), (40, 0.25, (250, 190)), (-45, 0.5, (60, 40)), (0, 1.7, (200, 200)), (10, 0.1, (60, 0))]
+
+
+@pytest.mark.parametrize(("angle", "scale", "centre"), PLACES)
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_nothing_asked_returns_the_input(angle: float, scale: float, centre: tuple[float, float], depth: type) -> None:
+    photo = portrait(400, 500).astype(depth) * (257 if depth == np.uint16 else 1)
+    matrix = placed(angle, scale, centre)
+    before = photo.copy()
+    result = composite(photo, matrix, cut(photo, matrix), *maps(texture=0.3))
+    assert result.dtype == depth
+    assert np.array_equal(result, photo)
+    assert np.array_equal(photo, before)
+
+
+@pytest.mark.parametrize(("angle", "scale", "centre"), PLACES)
+def test_outside_the_mask_is_untouched(angle: float, scale: float, centre: tuple[float, float]) -> None:
+    photo = portrait(400, 500)
+    matrix = placed(angle, scale, centre)
+    result = composite(photo, matrix, cut(photo, matrix), *maps((3, -2), 0.3, -0.5))
+    reach = max(2 / scale, 6)  # the cubic kernel's two crop pixels
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(reach) + 1,) * 2)
+    outside = cv2.dilate(mask_on(photo, matrix), disc) == 0
+    assert outside.any()
+    assert np.array_equal(result[outside], photo[outside])
+    assert not np.array_equal(result, photo)
+
+
+@pytest.mark.parametrize(("angle", "scale", "flow"), [(0, 0.25, (2, 0)), (0, 0.2, (0, -1.1)), (30, 0.25, (1, 2))])
+def test_a_shift_moves_the_photos_own_pixels(angle: float, scale: float, flow: tuple[float, float]) -> None:
+    photo = portrait(400, 500)
+    matrix = placed(angle, scale, (250, 200))
+    result = composite(photo, matrix, cut(photo, matrix), *maps(flow))
+    dx, dy = np.linalg.inv(matrix[:, :2]) @ np.array(flow)
+    y, x = np.mgrid[:400, :500].astype(np.float32)
+    shifted = cv2.remap(photo.astype(np.float32), x + np.float32(dx), y + np.float32(dy), cv2.INTER_LANCZOS4)
+    inside = mask_on(photo, matrix) >= 0.9999
+    assert inside.sum() > 5000
+    difference = np.abs(np.clip(shifted, 0, 255) - result)[inside]
+    assert difference.mean() < 0.5
+    assert np.quantile(difference, 0.99) < 1
+
+
+def test_the_flow_fades_without_a_seam() -> None:
+    """On a ramp, whose warp is the ramp plus the displacement, no step anywhere beats the mask's own slope."""
+    ramp = np.broadcast_to(np.linspace(0, 65535, 500)[None, :, None], (400, 500, 3)).astype(np.uint16)
+    matrix = placed(0, 0.25, (250, 200))
+    result = composite(ramp, matrix, cut(ramp, matrix), *maps((2, 0))).astype(np.float64)
+    moved = result - ramp
+    one_pixel = 65535 / 499
+    assert moved.max() == pytest.approx(8 * one_pixel, rel=0.02)
+    assert np.abs(np.diff(moved, axis=1)).max() < 0.5 * one_pixel
+    assert np.abs(np.diff(moved, axis=0)).max() < 0.5 * one_pixel
+
+
+def test_paint_fades_without_a_seam() -> None:
+    grey = np.full((400, 400, 3), 128, np.uint8)
+    matrix = placed(20, 0.2, (200, 200))
+    result = composite(grey, matrix, cut(grey, matrix), *maps(attention=0, texture=0.6)).astype(int)
+    change = np.abs(result - 128)
+    assert change.max() > 60
+    assert max(np.abs(np.diff(change, axis=0)).max(), np.abs(np.diff(change, axis=1)).max()) <= 11
+
+
+def sharpness(image: np.ndarray, where: np.ndarray) -> float:
+    """Mean absolute Laplacian of the grey image."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[where].mean())
+
+
+@pytest.mark.parametrize("attention", [1.0, 0.7, 0.2])
+def test_detail_survives_the_edit(attention: float) -> None:
+    """Where the texture shows what the photo shows, sharpness stays; pasting the enlarged crop loses it."""
+    photo = portrait(600, 600)
+    matrix = placed(12, 0.125, (300, 300))
+    crop = cut(photo, matrix)
+    flow, weights, texture = maps((1.3, 0.4), attention)
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    moved = cv2.remap(crop, x + 1.3, y + 0.4, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    texture = moved.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
+    result = composite(photo, matrix, crop, flow, weights, texture)
+    where = mask_on(photo, matrix) > 0.999
+    enlarge = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    naive = cv2.warpAffine(moved, matrix, (600, 600), flags=enlarge)
+    assert sharpness(result, where) / sharpness(photo, where) >= 0.95
+    assert sharpness(naive, where) / sharpness(photo, where) < 0.5
+
+
+def test_a_colour_cast_of_the_texture_is_removed() -> None:
+    photo = portrait(400, 400)
+    matrix = placed(0, 0.2, (200, 200))
+    crop = cut(photo, matrix)
+    cast = np.clip(crop.astype(int) + np.array([9, -6, 4]), 0, 255).astype(np.uint8)
+    result = composite(photo, matrix, crop, *maps(attention=0.5, texture=cast))
+    inside = mask_on(photo, matrix) > 0.999
+    assert np.abs((result.astype(float) - photo)[inside].mean(0)).max() < 1
+
+
+def test_new_content_is_painted() -> None:
+    """A texture that differs from the photo shows, at its own colour, without the photo's detail on it."""
+    photo = portrait(400, 400)
+    matrix = placed(0, 0.2, (200, 200))
+    result = composite(photo, matrix, cut(photo, matrix), *maps(attention=0, texture=-1.0))
+    middle = result[180:220, 180:220]
+    assert middle.mean() < 8
+    assert middle.std() < 6
+
+
+def test_sixteen_bits_stay_sixteen_bits() -> None:
+    eight = portrait(300, 300)
+    eight = np.minimum(eight, 250)
+    fine = eight.astype(np.uint16) * 257 + np.random.default_rng(1).integers(0, 200, eight.shape, np.uint16)
+    matrix = placed(5, 0.3, (150, 150))
+    arguments = maps((2, 1), 0.8, cut(eight, matrix))
+    coarse = composite(eight, matrix, cut(eight, matrix), *arguments)
+    deep = composite(fine, matrix, cut(fine, matrix), *arguments)
+    assert np.abs(deep / 257.0 - coarse).max() < 2.5
+    assert len(np.unique(deep % 257)) > 100
+
+
+def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = portrait(300, 300)
+    matrix = placed(25, 0.3, (150, 150))
+    arguments = (photo, matrix, cut(photo, matrix), *maps((2, 1), 0.5, 0.2))
+    whole = composite(*arguments)
+    monkeypatch.setattr("dftnet.editing.compositing.TILE_PIXELS", 2000)
+    assert np.array_equal(composite(*arguments), whole)
+
+
+def test_face_outside_the_photo_changes_nothing() -> None:
+    photo = portrait(100, 100)
+    matrix = placed(0, 0.5, (500, 500))
+    result = composite(photo, matrix, cut(photo, matrix), *maps((2, 1), 0.5, 0.2))
+    assert np.array_equal(result, photo)
+
+
+def test_wrong_photo_is_refused() -> None:
+    grey = np.zeros((50, 50), np.uint8)
+    with pytest.raises(ValueError, match="RGB"):
+        composite(grey, placed(0, 1, (25, 25)), np.zeros((SIZE, SIZE, 3), np.uint8), *maps())

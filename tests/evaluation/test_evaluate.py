@@ -1,0 +1,293 @@
+"""The harness: known answers for known contenders, a fixed manifest, and what happens without the optional judges."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dftnet.aus import AU_NAMES
+from dftnet.data.dataset import FaceData
+from dftnet.evaluation import bench as testbench
+from dftnet.evaluation import evaluate as evaluation
+from dftnet.evaluation import responses
+from dftnet.evaluation.bench import Bench, Counts
+from dftnet.evaluation.judges import (
+    CLOSED,
+    EYES,
+    JUDGED,
+    AuJudge,
+    Judges,
+    LandmarkReading,
+    enlarged,
+    geometry,
+    iris_discs,
+)
+from dftnet.evaluation.methods import COPY, Contender, contenders, parameter_count
+from dftnet.evaluation.report import as_json, score_table, text
+from dftnet.evaluation.scores import Measured, Score
+from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
+from dftnet.metrics import Interval
+from tests.synthetic_model import write_estimator, write_generator
+from tests.toy_faces import write_toy_faces
+
+COUNTS = Counts(faces=6, dose=2, pairs=6, real=8, photos=1, rounds=2)
+K = len(AU_NAMES)
+
+
+class Bright:
+    """Stands in for the landmark judge: everything it reads is the picture's mean brightness."""
+
+    name = "brightness"
+    aus = AU_NAMES[:3]
+    expressive = np.ones(52, bool)
+
+    def __call__(self, crops: np.ndarray) -> LandmarkReading:
+        level = crops.astype(np.float64).mean((1, 2, 3)) / 255
+        points = np.zeros((len(crops), 478, 2)) + level[:, None, None] + np.arange(478)[None, :, None]
+        shapes = np.repeat(level[:, None], 52, 1).astype(np.float32)
+        return LandmarkReading(points, shapes, shapes[:, :3], {n: level for n in geometry(points)})
+
+
+class Vectors:
+    """Stands in for the embedding: the picture itself, small."""
+
+    name = "pixels"
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        return crops[:, ::16, ::16].reshape(len(crops), -1).astype(np.float32) + 1
+
+
+class Paster(Contender):
+    """Knows the true target of every request on the bench and pastes it."""
+
+    def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+        _, maps = super().__call__(crops, source, target)
+        bench, own = KNOWN["bench"], KNOWN["own"]
+        rows = [int(np.argmin(np.abs(own - t).sum(1))) for t in target]
+        return bench.images[rows], maps
+
+
+KNOWN: dict = {}
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Measured:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (10, 1, 1, 3)).astype(np.uint8) + np.zeros((10, 64, 64, 3), np.uint8)
+    people = np.array([f"p{i // 2}" for i in range(10)])
+    rows = np.arange(6)
+    pairs = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])
+    bench = Bench(images, people.copy(), people, rows, rows[::-1].copy(), rows[:2], pairs, np.arange(6, 10), pairs[:0])
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
+    judges = Judges(AuJudge(estimator), Bright(), Vectors())  # type: ignore[arg-type]
+    m = evaluation.read_bench(bench, judges, COUNTS)
+    m.own = rng.random((10, K)).astype(np.float32)
+    KNOWN.update(bench=bench, own=m.own)
+    return m
+
+
+def values(scores: list[Score]) -> dict[str, float]:
+    return {f"{s.section}: {s.name}": s.interval.value for s in scores}
+
+
+def test_copy_scores_gap_0_and_identity_1(measured: Measured) -> None:
+    found = values([*evaluation.gaps(measured, c := Contender(COPY, None)), *_landing(measured, c)])
+    for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
+        assert found[f"gap closed, video pairs: {name}"] == pytest.approx(0, abs=1e-6)
+    assert found["identity: cosine to the source"] == pytest.approx(1)
+    assert found["identity: cosine, null edit"] == pytest.approx(1)
+    assert found["null edit: PSNR, dB"] == np.inf
+    assert found["cycle: SSIM"] == pytest.approx(1)
+    assert found["flow: folding"] == 0
+    assert found["flow: mean attention"] == 1
+
+
+def test_perfect_paste_scores_gap_1(measured: Measured) -> None:
+    found = values(evaluation.gaps(measured, Paster("paste", None)))
+    for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
+        assert found[f"gap closed, video pairs: {name}"] == pytest.approx(1)
+    assert found["identity, video pairs: cosine to the true picture"] == pytest.approx(1)
+    landed = values(_landing(measured, Paster("paste", None)))
+    assert landed["landing: r"] == pytest.approx(1)
+
+
+def test_small_crops_are_enlarged_for_the_judges() -> None:
+    crops = np.arange(2 * 64 * 64 * 3, dtype=np.uint8).reshape(2, 64, 64, 3)
+    assert enlarged(crops).shape == (2, JUDGED, JUDGED, 3)
+    large = np.zeros((1, 256, 256, 3), np.uint8)
+    assert enlarged(large) is large
+
+
+def _landing(m: Measured, rival: Contender) -> list[Score]:
+    m.details.setdefault(rival.name, {})
+    return evaluation.landing(m, rival)
+
+
+def test_dose_response_of_a_copy_is_flat(measured: Measured) -> None:
+    measured.details[COPY] = {}
+    found = values(responses.dose_response(measured, Contender(COPY, None)))
+    assert found["dose-response: slope"] == 0
+    assert found["dose-response: share monotone"] == 0
+    assert np.isnan(found["leakage: others over asked"])
+
+
+def test_torn_edits_are_counted(measured: Measured) -> None:
+    class Smearer(Contender):
+        def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+            strong = (target[:, AU_NAMES.index("AU15")] > 0.2)[:, None, None, None]
+            return np.where(strong, crops // 2, crops), super().__call__(crops, source, target)[1]
+
+    measured.details["s"] = measured.details[COPY] = {}
+    found = values(responses.emotions(measured, Smearer("s", None)))
+    assert found["torn: emotions: share of edits painted over"] == pytest.approx(2 / 7)  # sadness, disgust
+    assert (
+        values(responses.emotions(measured, Contender(COPY, None)))["torn: emotions: share of edits painted over"] == 0
+    )
+    alone = values(responses.dose_response(measured, Smearer("s", None)))
+    assert alone["torn: one unit at 1: share of edits painted over"] >= 1 / K
+
+
+def test_responses_of_a_known_curve(measured: Measured) -> None:
+    units = AU_NAMES[:3]
+    read = np.zeros((3, 2, 5, 3))
+    for k in range(3):
+        read[k, :, :, k] = 0.8 * responses.LEVELS
+        read[k, :, :, (k + 1) % 3] = 0.2 * responses.LEVELS
+    measured.details["x"] = {}
+    scores = responses._responses(measured, Contender("x", None), "j", units, read, np.array(["a", "b"]))
+    found = values(scores)
+    assert found["dose-response: slope"] == pytest.approx(0.8)
+    assert found["dose-response: r"] == pytest.approx(1)
+    assert found["dose-response: share monotone"] == 1
+    assert found["leakage: others over asked"] == pytest.approx(0.1 / 0.8)
+
+
+def test_geometry_of_a_drawn_face() -> None:
+    points = np.zeros((1, 478, 2))
+    for eye, x in zip(EYES, (30.0, 70.0), strict=True):
+        for corner, at in zip(eye["corners"], (x - 10, x + 10), strict=True):
+            points[0, corner] = at, 50
+        for upper, lower in eye["lids"]:
+            points[0, upper], points[0, lower] = (x, 47), (x, 53)
+    points[0, [105, 66, 107, 334, 296, 336]] = 50, 30
+    points[0, 2] = 50, 70
+    points[0, [61, 291]] = [[40, 82], [60, 82]]
+    points[0, [13, 14]] = [[50, 80], [50, 88]]
+    found = {name: float(value[0]) for name, value in geometry(points).items()}
+    assert found == pytest.approx({"eye_aspect_ratio": 0.3, "lip_corners": -0.3, "brow_height": 0.5, "lip_gap": 0.2})
+    turn = np.array([[0.0, -1], [1, 0]])
+    assert geometry(points @ turn.T * 2)["lip_corners"][0] == pytest.approx(-0.3)
+    assert found["eye_aspect_ratio"] > CLOSED
+
+
+def test_iris_discs_lie_between_the_lids() -> None:
+    image = np.full((64, 64, 3), 200, np.uint8)
+    points = np.full((478, 2), 40.0)
+    for eye, x in zip(EYES, (20, 44), strict=True):
+        centre, *ring = eye["iris"]
+        points[centre] = x, 30
+        points[ring] = [[x + 5, 30], [x - 5, 30], [x, 35], [x, 25]]
+        points[[upper for upper, _ in eye["lids"]]] = x, 26
+        points[list(eye["skin"])] = x, 18
+    y, x = np.mgrid[:64, :64]
+    image[np.hypot(x - 20, y - 30) <= 5] = 40
+    disc, iris, skin = iris_discs(image, points)[0]
+    assert iris.tolist() == [40, 40, 40]
+    assert skin.tolist() == [200, 200, 200]
+    rows = np.nonzero(disc.any(1))[0]
+    assert (rows.min(), rows.max()) == (27, 31)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_faces(tmp_path_factory.mktemp("toy") / "set")
+
+
+def test_bench_is_fixed_and_keeps_to_its_split(toy: Path) -> None:
+    data = FaceData.open(toy)
+    one, two = (testbench.build(data, "all", COUNTS, 3, with_sheets=False) for _ in range(2))
+    assert one.manifest() == two.manifest()
+    assert one.manifest() != testbench.build(data, "all", COUNTS, 4, with_sheets=False).manifest()
+    assert not set(one.keys[one.real]) & set(one.keys[one.faces])
+    assert (one.faces != one.donors).all()
+    assert np.array_equal(one.people[one.pairs[:, 0]], one.people[one.pairs[:, 1]])
+    row = {key: i for i, key in enumerate(data.keys.tolist())}
+    images = data.images()
+    for i, key in enumerate(one.keys):
+        assert np.array_equal(one.images[i], images[row[key]])
+
+
+def test_spread_takes_everyone_once_first() -> None:
+    people = np.array(["a"] * 5 + ["b"] * 2 + ["c"])
+    order = testbench.spread_over(np.arange(8), people, np.random.default_rng(0))
+    assert set(people[order[:3]]) == {"a", "b", "c"}
+    assert sorted(order) == list(range(8))
+
+
+def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = FaceData.open(toy).size
+    model = write_generator(tmp_path / "synthetic", size=size)
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=size), threads=1)
+    missing = {"MediaPipe (independent)": "not judged: pip install 'dftnet[eval]'"}
+    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(estimator, missing=missing))
+    monkeypatch.setattr(testbench, "openpeople_pictures", lambda name: [])
+    monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
+    evaluation.evaluate(
+        [model],
+        toy,
+        tmp_path / "out",
+        quick=True,
+        split="all",
+        parts=True,
+        threads=1,
+        command="dftnet …",
+        counts=COUNTS,
+    )
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(result["scores"]) == [COPY, "synthetic", "synthetic, warp only", "synthetic, texture only"]
+    assert len(result["contenders"][1]["sha256"]) == 64
+    assert result["not_judged"] == missing
+    assert "not judged" in (tmp_path / "out" / "results.md").read_text()
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["seed"] == 0
+    speeds = [s for s in result["scores"]["synthetic"] if s["section"] == "speed"]
+    assert all(s["interval"]["value"] > 0 for s in speeds)
+
+
+def test_models_of_another_size_are_refused(toy: Path, tmp_path: Path) -> None:
+    other = write_generator(tmp_path / "other", size=FaceData.open(toy).size + 16)
+    with pytest.raises(ValueError, match="--size"):
+        evaluation.evaluate([other], toy, tmp_path / "out", quick=True, split="all")
+
+
+def test_contender_parts(tmp_path: Path) -> None:
+    model = write_generator(tmp_path / "m", offset=-0.5)
+    names = [c.name for c in contenders([model, model], parts=False, threads=1)]
+    assert names == [COPY, "m", "m (2)"]
+    session = GeneratorSession(model, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    aus = np.zeros((2, K), np.float32)
+    assert np.array_equal(Contender("a", session, "aligned")(crops, aus, aus)[0], crops)
+    painted = Contender("t", session, "texture")(crops, aus, aus)[0]
+    assert painted.mean() < crops.mean() - 30
+
+
+def test_parameters_are_counted(tmp_path: Path) -> None:
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({"a": np.zeros((3, 4), np.float16), "b": np.zeros(5, np.float32)}, tmp_path / "x.safetensors")
+    assert parameter_count(tmp_path / "x.safetensors") == 17
+
+
+def test_table_writes_numbers_people_can_read() -> None:
+    nan = float("nan")
+    exact, none = Interval(float("inf"), float("inf"), float("inf"), 3, 3), Interval(nan, nan, nan, 0, 0)
+    assert [text(exact), text(none)] == ["exact", "–"]
+    assert text(Interval(0.5, 0.4, 0.6, 9, 9)) == "0.500 [0.400, 0.600]"
+    assert as_json({"a": [exact]}) == {
+        "a": [{"value": "exact", "low": "exact", "high": "exact", "faces": 3, "identities": 3}]
+    }
+    score = Score("identity", "cosine", "SFace", "higher", Interval(0.5, 0.4, 0.6, 9, 9))
+    lines = score_table({"copy": [], "model": [score]})
+    assert lines[2] == "| identity | cosine ↑ | SFace | – | 0.500 [0.400, 0.600] | 9 / 9 |"

@@ -1,0 +1,75 @@
+"""The weights that ship: they are what their golden example says, they edit, and they are small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dftnet.editing.editor import Editor
+from dftnet.inference.sessions import WEIGHTS, GeneratorSession
+
+GENERATOR = WEIGHTS / "dftnet-128"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_golden_example_replays_in_onnx_runtime():
+    safetensors = pytest.importorskip("safetensors.numpy")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    golden = safetensors.load_file(GENERATOR / "example.safetensors")
+    session = onnxruntime.InferenceSession(str(GENERATOR / "generator.onnx"), providers=["CPUExecutionProvider"])
+    inputs = {k.removeprefix("input."): v.astype(np.float32) for k, v in golden.items() if k.startswith("input.")}
+    names = [o.name for o in session.get_outputs()]
+    for name, got in zip(names, session.run(names, inputs), strict=True):
+        wanted = golden[f"output.{name}"].astype(np.float32)
+        assert np.abs(got - wanted).max() < (0.05 if name == "flow" else 0.02), name
+
+
+def test_the_golden_example_replays_in_pytorch():
+    torch = pytest.importorskip("torch")
+    safetensors = pytest.importorskip("safetensors.torch")
+    from dftnet.training.checkpoint import load_generator
+
+    golden = safetensors.load_file(GENERATOR / "example.safetensors")
+    with torch.no_grad():
+        edit = load_generator(GENERATOR)(golden["input.image"].float(), golden["input.aus"].float())
+    assert (edit.image - golden["output.edited"].float()).abs().max() < 0.02
+    assert (edit.parts["flow"] - golden["output.flow"].float()).abs().max() < 0.05
+
+
+def test_the_weights_are_small_and_say_where_they_come_from():
+    assert sum(p.stat().st_size for p in GENERATOR.iterdir()) < 20e6
+    config = json.loads((GENERATOR / "config.json").read_text())
+    assert config["provenance"]["images_seen"] > 0
+    assert config["provenance"]["training"]["seed"] is not None
+    assert (config["size"], config["conditioning"], len(config["au_names"])) == (128, "difference", 17)
+
+
+@pytest.fixture(scope="module")
+def face():
+    data = pytest.importorskip("skimage.data")
+    editor = Editor.from_pretrained()
+    return editor, editor.read(data.astronaut())
+
+
+def test_asked_for_nothing_the_network_changes_nearly_nothing(face):
+    editor, portrait = face
+    own = np.array([list(portrait.aus.values())], np.float32)
+    maps = GeneratorSession(GENERATOR)(portrait.crop[None], own, own)
+    source = portrait.crop.transpose(2, 0, 1) / 127.5 - 1
+    error = np.square((maps.image[0] - source) / 2).mean()
+    assert -10 * np.log10(error) > 30
+    assert np.array_equal(editor.render(portrait, {}), portrait.image)
+
+
+def test_each_edit_moves_what_it_names_and_nothing_outside_the_face(face):
+    """Judged by the estimator, which also guided training: this is a test that the parts fit, not a result."""
+    editor, portrait = face
+    for name, value, least in (("AU45", 1.0, 0.3), ("AU26", 1.0, 0.15), ("AU12", 0.0, 0.3)):
+        edited = editor.render(portrait, {name: value})
+        change = abs(editor.read(edited).aus[name] - portrait.aus[name])
+        assert change > least, name
+        outside = np.ones(edited.shape[:2], bool)
+        x, y, w, h = portrait.box
+        outside[int(max(0, y - h)) : int(y + 2 * h), int(max(0, x - w)) : int(x + 2 * w)] = False
+        assert np.array_equal(edited[outside], portrait.image[outside])

@@ -1,0 +1,234 @@
+"""Photo files: what comes with a picture is there after writing and reading it again."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, IptcImagePlugin
+
+from dftnet.media.photo import Photo, decode_photo, encode_photo, mark_edited, read_photo, write_photo
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (20, 30, 3), np.uint8)
+ALPHA = RNG.integers(0, 256, (20, 30), np.uint8)
+DEEP = RNG.integers(0, 65536, (20, 30, 3), np.uint16)
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_lossless_round_trip(suffix: str, dtype: type, grey: bool, alpha: bool) -> None:
+    pixels = PIXELS if dtype == np.uint8 else DEEP
+    pixels = np.repeat(pixels[..., :1], 3, 2) if grey else pixels
+    see_through = None if not alpha else ALPHA if dtype == np.uint8 else DEEP[..., 0]
+    photo = Photo(pixels=pixels, alpha=see_through, grey=grey, profile=PROFILE)
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.pixels.dtype == dtype
+    assert np.array_equal(again.pixels, pixels)
+    assert again.profile == PROFILE
+    if alpha:
+        assert again.alpha is not None
+        assert np.array_equal(again.alpha, see_through)
+    else:
+        assert again.alpha is None
+    if suffix == ".png" or not alpha:
+        assert again.grey == grey
+
+
+def test_other_programs_read_the_16_bit_files() -> None:
+    for suffix in (".png", ".tif"):
+        data = encode_photo(Photo(pixels=DEEP, alpha=DEEP[..., 1], profile=PROFILE), suffix)
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(values[..., 2::-1], DEEP)
+        assert np.array_equal(values[..., 3], DEEP[..., 1])
+    Image.open(io.BytesIO(encode_photo(Photo(pixels=DEEP, profile=PROFILE), ".png"))).verify()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_lossy_formats_keep_profile_and_exif(suffix: str) -> None:
+    smooth = cv2.GaussianBlur(cv2.resize(PIXELS, (64, 64)), (0, 0), 4)
+    photo = Photo(pixels=smooth, profile=PROFILE)
+    mark_edited(photo, "dftnet", "AU12=0.8")
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.profile == PROFILE
+    exif = Image.Exif()
+    exif.load(again.exif)
+    assert (exif[0x0131], exif[0x010E]) == ("dftnet", "AU12=0.8")
+    assert np.abs(again.pixels.astype(int) - smooth).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".png", ".tif"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_edits_are_marked_in_xmp(suffix: str, deep: bool) -> None:
+    photo = Photo(pixels=DEEP if deep else PIXELS)
+    mark_edited(photo, "dftnet", "smile")
+    again = decode_photo(encode_photo(photo, suffix))
+    assert again.xmp is not None
+    assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+    mark_edited(again, "dftnet", "smile")
+    assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+    assert again.xmp.count(b"xmlns:Iptc4xmpExt") == 1
+
+
+def test_marking_keeps_the_rest_of_xmp() -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:Iptc4xmpExt="x" '
+        b'Iptc4xmpExt:DigitalSourceType="digitalCapture" dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta>'
+    )
+    photo = Photo(pixels=PIXELS, xmp=packet)
+    mark_edited(photo, "dftnet", "smile")
+    assert b"digitalCapture" not in photo.xmp
+    assert b'dc:format="image/jpeg"' in photo.xmp
+    ElementTree.fromstring(photo.xmp)
+
+
+def test_caption_and_resolution_are_kept() -> None:
+    """An IPTC record as press agencies write it, beside a Photoshop preview that would show the unedited face."""
+    record = b"\x1c\x02\x78\x00\x0bA caption..\x1c\x02\x50\x00\x04Anna!"[:-1]
+    preview = b"8BIM\x04\x0c\0\0\0\0\0\x04old!"
+    body = b"Photoshop 3.0\0" + preview + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record
+    body += b"\0" * (len(record) % 2)
+    buffer = io.BytesIO()
+    extra = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
+    Image.fromarray(PIXELS).save(buffer, "JPEG", dpi=(300, 300), extra=extra)
+    photo = decode_photo(buffer.getvalue())
+    mark_edited(photo, "dftnet", "smile")
+    written = encode_photo(photo, ".jpg")
+    with Image.open(io.BytesIO(written)) as image:
+        assert IptcImagePlugin.getiptcinfo(image) == {(2, 120): b"A caption..", (2, 80): b"Anna"}
+        assert image.info["dpi"] == (300, 300)
+    assert b"old!" not in written
+    for suffix in (".png", ".tif"):
+        for pixels in (PIXELS, DEEP):
+            again = decode_photo(encode_photo(Photo(pixels=pixels, dpi=(300, 300)), suffix))
+            assert again.dpi == pytest.approx((300, 300), abs=0.02)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_what_a_camera_tells_is_kept(form: str) -> None:
+    """Directories Exif (exposure, maker's notes) and GPS; the turn is undone in EXIF and XMP alike."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 6
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x927C: b"maker" * 40})
+    exif.load(exif.tobytes())
+    buffer = io.BytesIO()
+    packet = (
+        b'<rdf:Description rdf:about="" tiff:Orientation="6"><tiff:Orientation>6</tiff:Orientation></rdf:Description>'
+    )
+    more = {"xmp": packet} if form != "PNG" else {}
+    if form == "TIFF":
+        exif[700] = packet
+    Image.fromarray(PIXELS).save(buffer, form, exif=exif, **more)
+    photo = decode_photo(buffer.getvalue())
+    assert photo.pixels.shape[:2] == (30, 20)
+    mark_edited(photo, "dftnet", "smile")
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        for pixels in (photo.pixels, photo.pixels.astype(np.uint16) * 257):
+            again = decode_photo(encode_photo(replace(photo, pixels=pixels), suffix))
+            assert again.pixels.shape[:2] == (30, 20)
+            kept = Image.Exif()
+            kept.load(again.exif or b"")
+            assert (kept[0x010F], kept[0x0131], kept[0x010E]) == ("Camera", "dftnet", "smile")
+            assert 0x0112 not in kept
+            assert kept.get_ifd(0x8825)[1] == "N"
+            assert float(kept.get_ifd(0x8769)[0x829A]) == 0.01
+            assert b"Orientation" not in (again.xmp or b"")
+
+
+def test_planes_one_after_another_are_refused() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    with pytest.raises(ValueError, match="chunky"):
+        decode_photo(buffer.getvalue())
+
+
+def test_xmp_that_a_jpeg_cannot_hold() -> None:
+    """Editing programs write megabytes of masks there: the mark of the edit stays."""
+    photo = Photo(pixels=PIXELS, xmp=b'<rdf:Description rdf:about="" x="' + b"y" * 70000 + b'"/>')
+    mark_edited(photo, "dftnet", "smile")
+    assert b"yyy" in (decode_photo(encode_photo(photo, ".png")).xmp or b"")
+    again = decode_photo(encode_photo(photo, ".jpg")).xmp
+    assert again is not None
+    assert b"compositeWithTrainedAlgorithmicMedia" in again
+
+
+def test_alpha_on_white_where_the_format_has_none() -> None:
+    photo = Photo(pixels=np.zeros((16, 16, 3), np.uint8), alpha=np.zeros((16, 16), np.uint8))
+    for suffix in (".jpg", ".bmp"):
+        assert decode_photo(encode_photo(photo, suffix)).pixels.min() > 250
+    webp = decode_photo(encode_photo(photo, ".webp"))
+    assert webp.alpha is not None
+    assert not webp.alpha.any()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("deep", [False, True])
+def test_exif_orientation(orientation: int, deep: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Camera"
+    image = Image.fromarray(PIXELS)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", exif=exif)
+    upright = np.asarray(Image.open(buffer).convert("RGB"))
+    from PIL import ImageOps
+
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(buffer)))
+    assert upright.shape == (20, 30, 3)
+    if deep:
+        raw = encode_photo(Photo(pixels=PIXELS.astype(np.uint16) * 257, exif=exif.tobytes()), ".png")
+        photo = decode_photo(raw)
+        assert np.array_equal(photo.pixels, wanted.astype(np.uint16) * 257)
+    else:
+        photo = decode_photo(buffer.getvalue())
+        assert np.array_equal(photo.pixels, wanted)
+    kept = Image.Exif()
+    kept.load(photo.exif)
+    assert kept.get(0x0112) is None
+    assert kept[0x010F] == "Camera"
+
+
+def test_palettes_bitmaps_and_cmyk() -> None:
+    for mode, form in (("P", "PNG"), ("P", "GIF"), ("1", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("I;16", "PNG")):
+        source = Image.fromarray(DEEP[..., 0]) if mode == "I;16" else Image.fromarray(PIXELS).convert(mode)
+        buffer = io.BytesIO()
+        source.save(buffer, form)
+        photo = decode_photo(buffer.getvalue())
+        assert photo.pixels.shape == (20, 30, 3)
+        if mode == "I;16":
+            assert np.array_equal(photo.pixels[..., 0], DEEP[..., 0])
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such"):
+        read_photo(tmp_path / "none.jpg")
+    with pytest.raises(ValueError, match="folder"):
+        read_photo(tmp_path)
+    whole = encode_photo(Photo(pixels=PIXELS), ".png")
+    deep = encode_photo(Photo(pixels=DEEP), ".png")
+    tiff = encode_photo(Photo(pixels=DEEP), ".tif")
+    for data in (b"", b"no picture", whole[:100], deep[:200], deep[:30], tiff[:300], tiff[:9], b"II*\0"):
+        with pytest.raises(ValueError, match=r"copy|convert"):
+            decode_photo(data)
+
+
+def test_writing_is_atomic_and_careful(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / "a.png", Photo(pixels=PIXELS))
+    with pytest.raises(FileExistsError, match="overwrite"):
+        write_photo(path, Photo(pixels=PIXELS))
+    write_photo(path, Photo(pixels=PIXELS[::-1].copy()), overwrite=True)
+    assert np.array_equal(read_photo(path).pixels, PIXELS[::-1])
+    with pytest.raises(ValueError, match="cannot write"):
+        write_photo(tmp_path / "a.xyz", Photo(pixels=PIXELS))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]

@@ -1,0 +1,199 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from dftnet.networks import Critic, CriticConfig, DFTNetConfig, GANimationConfig, build_generator, generator_config  # noqa: E402
+from dftnet.training.checkpoint import load_generator, read_config, save_model  # noqa: E402
+from dftnet.training.config import PRESETS, preset  # noqa: E402
+from dftnet.training.export import OUTPUTS, TOLERANCE, compare, export_model, write_generator_onnx  # noqa: E402
+
+SMALL = dict(channels=(8, 16, 16), residual_blocks=1)
+CONFIGS = {
+    "paper": DFTNetConfig(**SMALL),
+    "stable": DFTNetConfig(
+        **SMALL, stem="unshuffle", norm="group", upsample="resize", align_skips=True, condition_at_code=True,
+        conditioning="difference", attention_bias=2.0, max_flow=0.15,
+    ),
+    "no skips": DFTNetConfig(**SMALL, skips=False),
+    "no norm": DFTNetConfig(**SMALL, norm="none"),
+    "warp only": DFTNetConfig(**SMALL, paths="warp"),
+    "texture only": DFTNetConfig(**SMALL, paths="texture"),
+    "ganimation": GANimationConfig(width=8, residual_blocks=1),
+}  # fmt: skip
+DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignment": {}, "provenance": {}, "results": {}}
+
+
+@pytest.fixture(params=CONFIGS, ids=str)
+def generator(request):
+    torch.manual_seed(0)
+    return build_generator(CONFIGS[request.param])
+
+
+def test_shapes_and_ranges(generator):
+    edit = generator(torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17))
+    assert edit.image.shape == edit.parts["aligned"].shape == edit.parts["texture"].shape == (2, 3, 32, 32)
+    attention = edit.parts["attention"]
+    assert attention.shape == (2, 1, 32, 32)
+    assert attention.min() >= 0
+    assert attention.max() <= 1
+    assert edit.image.abs().max() <= 1
+    if "flow" in edit.parts:
+        assert edit.parts["flow"].shape == (2, 2, 32, 32)
+
+
+def test_the_edit_is_equation_5(generator):
+    edit = generator(torch.rand(1, 3, 32, 32) * 2 - 1, torch.rand(1, 17))
+    a, b, x = (edit.parts[k] for k in ("attention", "texture", "aligned"))
+    assert torch.allclose(edit.image, (1 - a) * b + a * x, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["paper", "stable", "ganimation"])
+def test_no_flow_and_full_attention_is_the_identity(name):
+    generator = build_generator(CONFIGS[name])
+    with torch.no_grad():
+        if name == "ganimation":
+            generator.attention_head.weight.zero_()
+            generator.attention_head.bias = torch.nn.Parameter(torch.full((1,), 50.0))
+        else:
+            generator.flow_head.weight.zero_()
+            generator.flow_head.bias.zero_()
+            generator.attention_head.weight.zero_()
+            generator.attention_head.bias.fill_(50.0)
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    assert torch.allclose(generator(image, torch.rand(1, 17)).image, image, atol=2e-5)  # float32 sampling
+
+
+def test_every_parameter_gets_a_gradient(generator):
+    config = generator.config
+    if getattr(config, "paths", "both") != "both":
+        pytest.skip("an ablation leaves one path unused")
+    edit = generator(torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17))
+    (edit.image.square().mean() + edit.parts["attention"].mean()).backward()
+    without = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+def test_the_condition_changes_the_edit(generator):
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        zero, one = (generator(image, torch.full((1, 17), v)).parts["texture"] for v in (0.0, 1.0))
+        flows = [generator(image, torch.full((1, 17), v)).parts.get("flow") for v in (0.0, 1.0)]
+    changed = not torch.equal(zero, one) or (flows[0] is not None and not torch.equal(flows[0], flows[1]))
+    assert changed
+
+
+def test_saved_is_loaded_equal(generator, tmp_path):
+    save_model(tmp_path / "m", generator, DOCUMENT)
+    loaded = load_generator(tmp_path / "m")
+    assert loaded.config == generator.config
+    for (name, a), (_, b) in zip(generator.state_dict().items(), loaded.state_dict().items(), strict=True):
+        assert torch.equal(a.half(), b.half()), name
+
+
+def test_onnx_equals_pytorch(generator, tmp_path):
+    save_model(tmp_path / "m", generator, DOCUMENT)
+    assert write_generator_onnx(tmp_path / "m") <= TOLERANCE
+    loaded = load_generator(tmp_path / "m")
+    image, aus = torch.rand(3, 3, 32, 32) * 2 - 1, torch.rand(3, 17)
+    with torch.no_grad():
+        edit = loaded(image, aus)
+    expected = {"edited": edit.image, **edit.parts}
+    expected.setdefault("flow", torch.zeros(3, 2, 32, 32))
+    assert compare(tmp_path / "m" / "generator.onnx", image, aus, {k: expected[k] for k in OUTPUTS}) < 1e-4
+
+
+def test_export_replaces_a_model_directory_whole(tmp_path):
+    target = tmp_path / "m"
+    for name in ("paper", "stable"):
+        export_model(target, build_generator(CONFIGS[name]), DOCUMENT)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m"]
+    assert sorted(p.name for p in target.iterdir()) == [
+        "config.json", "example.safetensors", "generator.onnx", "generator.safetensors",
+    ]  # fmt: skip
+    assert read_config(target)["conditioning"] == "difference"
+
+
+def test_ganimation_has_the_published_number_of_parameters():
+    assert sum(p.numel() for p in build_generator(GANimationConfig()).parameters()) == 8_471_296
+
+
+def test_critic_map_is_the_size_over_two_to_the_six():
+    critic = Critic(CriticConfig(width=4, max_channels=16))
+    realness, aus = critic(torch.rand(2, 3, 128, 128))
+    assert realness.shape == (2, 1, 2, 2)
+    assert aus.shape == (2, 17)
+    with pytest.raises(ValueError, match="multiple of 64"):
+        CriticConfig(size=100)
+
+
+def test_the_papers_critic_has_44_9_million_parameters():
+    assert sum(p.numel() for p in Critic(CriticConfig()).parameters()) == pytest.approx(44.9e6, rel=0.01)
+
+
+def test_critic_judges_smaller_patches_where_told():
+    realness, aus = Critic(CriticConfig(width=4, max_channels=16, patch_layer=4))(torch.rand(1, 3, 128, 128))
+    assert realness.shape == (1, 1, 8, 8)
+    assert aus.shape == (1, 17)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds(name):
+    config = preset(name)
+    generator, critic = build_generator(config.generator), Critic(config.critic)
+    image = torch.zeros(1, 3, config.size, config.size)
+    with torch.no_grad():
+        assert generator(image, torch.zeros(1, 17)).image.shape == image.shape
+        assert critic(image)[1].shape == (1, 17)
+
+
+def test_stable_starts_at_the_identity_warp_and_mostly_trusts_it():
+    generator = build_generator(preset("stable").generator)
+    with torch.no_grad():
+        parts = generator(torch.rand(1, 3, 128, 128) * 2 - 1, torch.rand(1, 17)).parts
+    assert parts["flow"].abs().max() == 0
+    assert 0.8 < float(parts["attention"].mean()) < 0.95
+
+
+def test_flow_stays_within_its_bound():
+    config = replace(CONFIGS["stable"], max_flow=0.05)
+    generator = build_generator(config)
+    with torch.no_grad():
+        generator.flow_head.bias.fill_(1e4)
+        flow = generator(torch.rand(1, 3, 32, 32), torch.rand(1, 17)).parts["flow"]
+    assert float(flow.max()) == pytest.approx(0.05 * 32, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("stem", "conv9"), ("norm", "batch"), ("paths", "none"), ("channels", (8,))]
+)
+def test_a_wrong_field_is_named(field, value):
+    with pytest.raises(ValueError, match=field):
+        DFTNetConfig(**{field: value})
+    with pytest.raises(ValueError, match="dftnet, ganimation"):
+        generator_config({"kind": "stylegan"})
+
+
+def test_a_size_that_does_not_fit_is_told():
+    with pytest.raises(ValueError, match="multiples of 4"):
+        build_generator(CONFIGS["paper"])(torch.zeros(1, 3, 30, 30), torch.zeros(1, 17))
+
+
+def test_foreign_model_directories_are_told(tmp_path):
+    with pytest.raises(ValueError, match=r"no config\.json"):
+        load_generator(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        load_generator(tmp_path)
+    (tmp_path / "config.json").write_text('{"format": "other"}')
+    with pytest.raises(ValueError, match="format"):
+        load_generator(tmp_path)
+
+
+def test_conditioning_by_difference_subtracts_the_source():
+    source, target = np.full((1, 17), 0.25, np.float32), np.full((1, 17), 1.0, np.float32)
+    s, t = torch.from_numpy(source), torch.from_numpy(target)
+    assert torch.equal(build_generator(CONFIGS["stable"]).condition(s, t), t - s)
+    assert torch.equal(build_generator(CONFIGS["paper"]).condition(s, t), t)

@@ -1,0 +1,273 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from dftnet.training import checkpoint  # noqa: E402
+from dftnet.training.checkpoint import load_generator, load_state, save_state, states  # noqa: E402
+from dftnet.training.config import preset, to_dict  # noqa: E402
+from dftnet.training.finish import Finish, export_run  # noqa: E402
+from dftnet.training.loop import learning_rate, train  # noqa: E402
+from dftnet.training.progress import collapse  # noqa: E402
+from tests.toy_faces import write_toy_faces  # noqa: E402
+
+TINY = preset("tiny")
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    return write_toy_faces(tmp_path_factory.mktemp("toy") / "set")
+
+
+@pytest.fixture(scope="module")
+def finished(faces, tmp_path_factory):
+    run = tmp_path_factory.mktemp("run") / "whole"
+    train(faces, run, TINY, quiet=False)
+    return run
+
+
+def weights(run: Path) -> dict:
+    return {k: v for k, v in load_state(run)["players"]["generator"].items()}
+
+
+def test_a_run_leaves_a_model_logs_and_sheets(finished):
+    lines = [json.loads(line) for line in (finished / "log.jsonl").read_text().splitlines()]
+    kinds = {line["kind"] for line in lines}
+    assert kinds == {"train", "validation"}
+    last = [line for line in lines if line["kind"] == "train"][-1]
+    assert {"mean_attention", "mean_flow", "folding", "images_per_second", "pair", "critic_adversarial"} <= last.keys()
+    validation = [line for line in lines if line["kind"] == "validation"][-1]
+    assert {"au_error", "au_error_copy", "pair_gap", "null_psnr"} <= validation.keys()
+    assert list((finished / "samples").glob("*.png"))
+    assert list((finished / "tensorboard").iterdir())
+    model = finished / "model"
+    assert {p.name for p in model.iterdir()} == {
+        "config.json", "generator.safetensors", "generator.onnx", "example.safetensors",
+    }  # fmt: skip
+    config = json.loads((model / "config.json").read_text())
+    assert config["provenance"]["images_seen"] == TINY.images
+    assert config["results"]["au_error"] == validation["au_error"]
+    assert load_generator(model).config == TINY.generator
+    assert json.loads((finished / "config.json").read_text()) == to_dict(TINY)
+
+
+def test_the_model_directory_is_one_that_editing_opens(finished):
+    from dftnet.inference.sessions import GeneratorSession
+
+    session = GeneratorSession(finished / "model")
+    crops = np.zeros((2, 32, 32, 3), np.uint8)
+    maps = session(crops, np.zeros((2, 17), np.float32), np.ones((2, 17), np.float32))
+    assert maps.flow.shape == (2, 2, 32, 32)
+
+
+@pytest.mark.parametrize("stop", [32, 64])
+def test_resuming_repeats_the_run_bit_for_bit(faces, finished, tmp_path, stop):
+    train(faces, tmp_path / "run", TINY, quiet=True, stop_after=stop)
+    train(faces, tmp_path / "run", TINY, quiet=True)
+    a, b = weights(finished), weights(tmp_path / "run")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    whole, resumed = (json.loads((r / "model/config.json").read_text()) for r in (finished, tmp_path / "run"))
+    assert whole["provenance"] == resumed["provenance"]
+
+
+def test_killed_in_the_middle_costs_one_interval(faces, finished, tmp_path):
+    run = tmp_path / "run"
+    code = (
+        "from tests.training.test_loop import TINY; from dftnet.training.loop import train; "
+        f"train({str(faces)!r}, {str(run)!r}, TINY)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (run.exists() and states(run)) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert states(run)
+    train(faces, run, TINY, quiet=False)
+    a, b = weights(finished), weights(run)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    seen = [(line["images"], line["kind"]) for line in map(json.loads, (run / "log.jsonl").read_text().splitlines())]
+    assert len(seen) == len(set(seen))
+
+
+def test_a_half_written_state_is_passed_over(faces, finished, tmp_path):
+    run = tmp_path / "run"
+    train(faces, run, TINY, quiet=True, stop_after=64)
+    newest = states(run)[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    train(faces, run, TINY, quiet=True)
+    a, b = weights(finished), weights(run)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_full_disk_keeps_the_old_states(tmp_path, monkeypatch):
+    assert save_state(tmp_path, 10, {"x": torch.zeros(3)})
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.torch, "save", full)
+    assert not save_state(tmp_path, 20, {"x": torch.ones(3)})
+    assert [p.name for p in tmp_path.iterdir()] == ["state-0000000010.pt"]
+    assert torch.equal(load_state(tmp_path)["x"], torch.zeros(3))
+
+
+def test_only_the_newest_states_are_kept(tmp_path):
+    for images in (1, 2, 3, 4):
+        save_state(tmp_path, images, {"x": torch.tensor(images)})
+    assert [p.name for p in states(tmp_path)] == ["state-0000000003.pt", "state-0000000004.pt"]
+
+
+def test_two_processes_equal_one(faces, tmp_path):
+    config = replace(TINY, images=64, decay_images=16)
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
+    train(faces, tmp_path / "one", config, quiet=True)
+    code = (
+        "import sys; from dftnet.training.config import load; from dftnet.training.loop import train;"
+        f"train({str(faces)!r}, {str(tmp_path / 'two')!r}, load({str(tmp_path / 'config.json')!r}), quiet=True)"
+    )
+    script = tmp_path / "two.py"
+    script.write_text(code)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    start = _initial()
+    moved = sum(float((one[k] - v).abs().sum()) for k, v in start.items())
+    apart = sum(float((one[k] - two[k]).abs().sum()) for k in one)
+    assert apart < 0.01 * moved  # the order of summation differs, and Adam makes the most of the smallest gradients
+
+
+def _initial() -> dict:
+    from dftnet.training.loop import Players
+
+    return Players.build(TINY, torch.device("cpu")).generator.state_dict()
+
+
+def test_another_configuration_is_refused(faces, finished):
+    with pytest.raises(ValueError, match="another configuration"):
+        train(faces, finished, replace(TINY, seed=1), quiet=True)
+
+
+def test_learning_rate_is_constant_then_linear_to_zero():
+    config = replace(TINY, images=100, decay_images=40, learning_rate=1.0)
+    assert [learning_rate(config, n) for n in (0, 60, 80, 100)] == [1, 1, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"mean_attention": 0.99, "mean_flow": 0.1}, "copies"),
+        ({"mean_attention": 0.05, "mean_flow": 1.0}, "unused"),
+        ({"mean_attention": 0.9, "mean_flow": 3.0, "folding": 0.02}, "folds"),
+    ],
+)
+def test_collapse_is_named_with_a_remedy(values, word):
+    assert word in (collapse(values) or "")
+    assert collapse({"mean_attention": 0.9, "mean_flow": 0.5, "folding": 0.0}) is None
+
+
+@pytest.mark.parametrize("name", ["paper", "ganimation"])
+def test_the_papers_losses_train_too(faces, tmp_path, name):
+    """The losses and schedule of the preset on toy networks: five critic steps, then one of the generator."""
+    full = preset(name)
+    generator = TINY.generator if name == "paper" else type(full.generator)(width=8, residual_blocks=1)
+    config = replace(
+        full, generator=generator, critic=TINY.critic, images=80, decay_images=16, batch=8,
+        log_images=40, sample_images=80, validate_images=80, checkpoint_images=80,
+    )  # fmt: skip
+    train(faces, tmp_path / "run", config)
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert {"critic_gradient_penalty", "reconstruction", "attention", "adversarial"} <= lines[0].keys()
+
+
+def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp_path):
+    run = tmp_path / "run"
+    train(faces, run, TINY, quiet=True, stop_after=32)
+    model = export_run(run, tmp_path / "model", faces)
+    assert json.loads((model / "config.json").read_text())["provenance"]["images_seen"] == 32
+    decided = load_generator(export_run(run, tmp_path / "decided", faces, Finish(attention=(2.0, -1.0))))
+    x, y = torch.zeros(1, 3, 32, 32), torch.ones(1, 17)
+    with torch.no_grad():
+        logits = [torch.logit(g(x, y).parts["attention"]) for g in (load_generator(model), decided)]
+    assert torch.allclose(logits[1], 2 * logits[0] - 1, atol=0.02)
+    louder = load_generator(export_run(run, tmp_path / "louder", faces, Finish(condition={"AU45": 1.5})))
+    more = torch.cat([y[:, :-1], 1.5 * y[:, -1:]], 1)
+    with torch.no_grad():
+        assert torch.allclose(louder(x, y).image, load_generator(model)(x, more).image, atol=0.02)
+    other = replace(TINY, init=str(model), images=8, decay_images=0, learning_rate=0.0)
+    train(faces, tmp_path / "next", other, quiet=True)
+    a, b = load_generator(model).state_dict(), load_generator(tmp_path / "next" / "model").state_dict()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    with pytest.raises(ValueError, match="no training run"):
+        export_run(tmp_path)
+    wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)), init=str(model))
+    with pytest.raises(ValueError, match="another architecture"):
+        train(faces, tmp_path / "wide", wide, quiet=True)
+
+
+def test_the_warp_phase_has_its_own_weights(faces, tmp_path):
+    config = replace(TINY, images=32, warp_images=16, paint_images=16, decay_images=0, warp_weights={"identity": 1.0})
+    train(faces, tmp_path / "run", replace(config, log_images=16))
+    warp, paint = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()][:2]
+    assert "identity" in warp
+    assert "pair" in paint
+    assert "identity" not in paint
+
+
+def test_runs_are_mixed_by_their_shares(faces, tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for seed, run in enumerate(runs):
+        train(faces, run, replace(TINY, seed=seed), quiet=True, stop_after=16)
+    a, b = (load_generator(export_run(run)).state_dict() for run in runs)
+    finish = Finish(mixed={str(runs[1]): 0.25})
+    model = export_run(runs[0], tmp_path / "mixed", finish=finish)
+    mixed = load_generator(model).state_dict()
+    assert all(torch.allclose(mixed[k], 0.75 * a[k] + 0.25 * b[k], atol=1e-3) for k in a)
+    shares = json.loads((model / "config.json").read_text())["provenance"]["mixed"]
+    assert shares == [{"run": "b", "images_seen": 16, "share": 0.25}]
+    with pytest.raises(ValueError, match="sum below 1"):
+        Finish(mixed={"b": 0.5, "c": 0.6})
+    wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)))
+    train(faces, tmp_path / "wide", wide, quiet=True, stop_after=16)
+    with pytest.raises(ValueError, match="another architecture"):
+        export_run(runs[0], tmp_path / "no", finish=Finish(mixed={str(tmp_path / "wide"): 0.5}))
+
+
+def test_a_guide_of_another_size_sees_the_edit_enlarged(faces, tmp_path):
+    weights = replace(TINY.weights, guide=1.0, guide_aligned=1.0)
+    config = replace(TINY, images=16, decay_images=0, warp_images=8, guide="shipped", weights=weights, log_images=8)
+    train(faces, tmp_path / "run", config, quiet=False)
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert {"guide", "guide_aligned"} <= lines[1].keys()
+
+
+def test_the_verb_trains_and_reports_mistakes_in_one_line(faces, tmp_path):
+    def run(*words: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "dftnet", "train", str(faces), "-o", str(tmp_path / "run"), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+    done = run("--preset", "tiny", "--images", "16", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("model")
+    for words, said in (
+        (["--preset", "huge"], "stable"),
+        (["--preset", "tiny", "--set", "weights.pear=1"], "weights.pair"),
+    ):
+        done = run(*words)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert said in done.stderr
