@@ -1,1 +1,71 @@
-"""DFT-Net: edit the expression of a face photo by Action Units."""
+"""DFT-Net: edit the expression of a face photo by Action Units. What is named here is the public face, the rest is private.
+
+    import dftnet
+    editor = dftnet.Editor.from_pretrained()              # the shipped weights
+    face = editor.read(dftnet.read_image("photo.jpg"))    # once: detect, align, read the Action Units
+    picture = editor.render(face, {"smile": 0.5})         # often: the photo's own size
+
+`import dftnet` costs nothing: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dftnet.aus import AU_NAMES as AU_NAMES
+    from dftnet.aus import EMOTIONS as EMOTIONS
+    from dftnet.aus import Request as Request
+    from dftnet.editing.editor import EditableFace as EditableFace
+    from dftnet.editing.editor import Editor as Editor
+    from dftnet.errors import DatasetError as DatasetError
+    from dftnet.errors import DftnetError as DftnetError
+    from dftnet.errors import MediaError as MediaError
+    from dftnet.errors import ModelError as ModelError
+    from dftnet.errors import NoFaceError as NoFaceError
+    from dftnet.errors import RequestError as RequestError
+    from dftnet.errors import UnfitFaceError as UnfitFaceError
+    from dftnet.media.image import read_image as read_image
+    from dftnet.media.image import write_image as write_image
+
+    __version__: str
+
+_HOME = {
+    "Editor": "editing.editor",
+    "EditableFace": "editing.editor",
+    "Request": "aus",
+    "AU_NAMES": "aus",
+    "EMOTIONS": "aus",
+    "read_image": "media.image",
+    "write_image": "media.image",
+    "DftnetError": "errors",
+    "NoFaceError": "errors",
+    "UnfitFaceError": "errors",
+    "RequestError": "errors",
+    "MediaError": "errors",
+    "ModelError": "errors",
+    "DatasetError": "errors",
+}
+"""Public name → the module that it is loaded from."""
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("dftnet")
+        except PackageNotFoundError:
+            return "0+unknown"
+    if name not in _HOME:
+        raise AttributeError(f"module 'dftnet' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"dftnet.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

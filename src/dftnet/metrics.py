@@ -295,10 +295,8 @@ def flicker(frames: Sequence[np.ndarray], crop_from_frame: Sequence[np.ndarray])
     if len(frames) < 3 or len(frames) != len(crop_from_frame):
         raise ValueError(f"flicker needs 3 or more frames, each with its matrix, not {len(frames)}")
     grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in frames]
+    size = (FLICKER_SIDE, FLICKER_SIDE)
     held = np.stack(
-        [
-            cv2.warpAffine(g, m, (FLICKER_SIDE, FLICKER_SIDE), flags=cv2.INTER_LINEAR)
-            for g, m in zip(grey, crop_from_frame, strict=True)
-        ]
+        [cv2.warpAffine(g, m, size, flags=cv2.INTER_LINEAR) for g, m in zip(grey, crop_from_frame, strict=True)]
     )
     return float(np.abs(held[:-2] - 2 * held[1:-1] + held[2:]).mean())
