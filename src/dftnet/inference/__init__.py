@@ -1,0 +1,1 @@
+"""Model directories run by ONNX Runtime, without PyTorch; the shipped weights."""

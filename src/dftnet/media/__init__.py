@@ -1,0 +1,1 @@
+"""Picture and video files in and out, with all that they carry besides pixels."""

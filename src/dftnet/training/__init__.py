@@ -1,0 +1,1 @@
+"""Training a generator on a dataset directory, and the model directory that comes of it (PyTorch)."""
