@@ -22,7 +22,7 @@ import skimage.data
 
 from dftnet.data.prepare import prepare
 from dftnet.faces.align import crop_from_image
-from dftnet.faces.detect import WEIGHTS
+from dftnet.faces.yunet_network import WEIGHTS
 from dftnet.media.image import encode_image, read_image, write_image
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import skimage.data
 
 from dftnet.faces.align import align, crop_from_image, invert, template_points, transform
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.yunet_network import WEIGHTS, YuNet
 
 # right eye, left eye, nose, right and left mouth corner of skimage.data.astronaut(), read off by hand
 TRUTH = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])
@@ -125,11 +127,31 @@ def test_alignment_puts_the_eyes_on_the_template(photo, detect):
     assert np.abs(eyes - TRUTH[:2]).max() < 6
 
 
+@pytest.mark.parametrize(("threshold", "overlap"), [(0.5, 0.3), (0.3, 1.0)])
+@pytest.mark.parametrize("shape", [(512, 512), (160, 160), (203, 331)])
+def test_the_network_gives_what_opencvs_own_wrapper_gives(photo, threshold, overlap, shape):
+    bgr = cv2.resize(photo, shape[::-1], interpolation=cv2.INTER_AREA)[:, :, ::-1].copy()
+    wrapper = cv2.FaceDetectorYN.create(str(WEIGHTS), "", shape[::-1], threshold, overlap, 5000)
+    rows = YuNet(threshold, overlap)(bgr)
+    assert len(rows) > 0
+    np.testing.assert_allclose(rows, wrapper.detect(bgr)[1], atol=1e-4)
+
+
+def test_no_more_networks_than_cores(photo, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    network = YuNet(0.5, 0.3)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(network, [photo] * 24))
+    assert all(np.array_equal(rows, found[0]) for rows in found)
+    assert 1 <= len(network._idle) <= 2
+
+
 def test_many_threads_leave_stderr_as_it_was():
-    """A detector a thread is what folders are edited with; what fails is told on stderr at the end."""
+    """OpenCV 5 warns on stderr, from C++, when it is asked for a target."""
     code = (
         "import sys; from concurrent.futures import ThreadPoolExecutor; from dftnet.faces.detect import FaceDetector\n"
-        "with ThreadPoolExecutor(6) as pool: list(pool.map(lambda _: FaceDetector(), range(12)))\n"
+        "import numpy as np; detect, image = FaceDetector(), np.zeros((90, 90, 3), np.uint8)\n"
+        "with ThreadPoolExecutor(6) as pool: list(pool.map(lambda _: detect(image), range(12)))\n"
         "print('told', file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -169,11 +169,9 @@ class Cutter:
         """Looks at no more pixels than the smallest face wanted needs (20 across its crop); if in vain, at all."""
         full = self.settings.detector_side
         enough = max(320, round(max(image.shape[:2]) * 20 / max(1, self.settings.min_face)))
-        self.detector.max_side = min(full, enough)
-        found = self.detector(image)
+        found = self.detector(image, min(full, enough))
         if not found and enough < min(full, max(image.shape[:2])):
-            self.detector.max_side = full
-            found = self.detector(image)
+            found = self.detector(image, full)
         return found
 
     def _refuse(self, crop: np.ndarray, pixels: float, sharpness: float) -> tuple[str, str] | None:

@@ -72,7 +72,7 @@ class EditableFace:
 
 
 class Editor:
-    """A generator, and what reads a face's own AUs; see the module's first lines for its use.
+    """A generator, and what reads a face's own AUs; see the module's first lines for its use. One serves many threads.
 
     `read_aus` is what reads AUs from crops (S of the generator, K and order of its `au_names`); without it and
     without an `estimator` a face's AUs are taken as 0 unless given.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -54,13 +53,10 @@ def edit_folder(
     if not photos:
         raise ValueError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
     done = FolderEdited()
-    local = threading.local()
 
     def one(photo: Path) -> None:
-        if not hasattr(local, "editor"):  # the detector serves one thread, the networks' sessions all
-            local.editor = Editor(editor.generator, editor.estimator, editor.read_aus)
         edit_photo(
-            local.editor, photo, request, _target(photo, folder, output),
+            editor, photo, request, _target(photo, folder, output),
             face=face, overwrite=overwrite, quality=quality, mark=mark,
         )  # fmt: skip
 

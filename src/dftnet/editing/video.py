@@ -21,7 +21,7 @@ from dftnet.editing.editor import EditableFace, Editor, doubts, face_at
 from dftnet.editing.photo import describe_request, mark_text
 from dftnet.editing.timeline import Course, Drive, as_course, read_drive_csv
 from dftnet.faces.align import align, warp_to_crop
-from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.detect import Face
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
 from dftnet.media.image import VIDEO_SUFFIXES, read_image
 from dftnet.media.video import Clip, ClipFrame, is_animation, open_clip
@@ -200,7 +200,7 @@ def _follow(
         most = max(most, len(faces))
         return choose(faces)
 
-    tracker = Tracker(FaceDetector(), choose_seen)
+    tracker = Tracker(editor.detector, choose_seen)
     readings: list[list[Future[np.ndarray]]] = []
     count = 0
     with ThreadPoolExecutor(1) as pool:

@@ -9,18 +9,12 @@ lying and upside down: YuNet reports turned faces with upright landmarks.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-WEIGHTS = Path(__file__).parent / "yunet" / "face_detection_yunet_2023mar.onnx"
+from dftnet.faces.yunet_network import YuNet
 
 _MIRRORED = [1, 0, 2, 4, 3]
 _WINDOW = 160
@@ -40,7 +34,7 @@ class Face(NamedTuple):
 
 
 class FaceDetector:
-    """`FaceDetector()(image)` → the faces of a uint8 [h, w, 3] RGB image, the largest first. One per thread.
+    """`FaceDetector()(image)` → the faces of a uint8 [h, w, 3] RGB image, the largest first. One serves many threads.
 
     `max_side`: the image's longer side is scaled down to this before looking (a face needs 12 pixels there).
     `score`: threshold of the first look; the looks after a failure use `low_score`.
@@ -50,22 +44,21 @@ class FaceDetector:
     def __init__(self, max_side: int = 640, score: float = 0.7, low_score: float = 0.5, refine: bool = True):
         if max_side < 64:
             raise ValueError(f"max_side must be at least 64 pixels, got {max_side}")
-        if not WEIGHTS.exists():
-            raise FileNotFoundError(f"the face detector's weights are missing ({WEIGHTS}): install dftnet again")
         self.max_side, self.score, self.low_score, self.refine = max_side, score, low_score, refine
-        with _silent_stderr():
-            self._net = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), low_score, 0.3, 5000)
-            # without suppression of overlaps: every anchor's opinion on the landmarks, to be averaged
-            self._opinions = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (_WINDOW, _WINDOW), 0.3, 1.0, 5000)
+        self._boxes = YuNet(low_score, 0.3)
+        self._opinions = YuNet(0.3, 1.0)  # every anchor's opinion on the landmarks, to be averaged
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none."""
+    def __call__(self, image: np.ndarray, max_side: int | None = None) -> list[Face]:
+        """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none.
+
+        `max_side` for this picture alone.
+        """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
         if min(image.shape[:2]) < 8:
             return []
         bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-        faces = self._first_look(bgr)
+        faces = self._first_look(bgr, max_side or self.max_side)
         if self.refine:
             faces = _distinct([self._second_look(bgr, face) for face in faces])
         return sorted(faces, key=lambda face: -float(face.box[2] * face.box[3]))
@@ -89,12 +82,12 @@ class FaceDetector:
         assert seen is not None
         return seen._replace(box=_moved_box(face, seen.landmarks))
 
-    def _first_look(self, bgr: np.ndarray) -> list[Face]:
-        faces = self._scaled(bgr, self.max_side, 0.0, self.score)
+    def _first_look(self, bgr: np.ndarray, side: int) -> list[Face]:
+        faces = self._scaled(bgr, side, 0.0, self.score)
         if not faces:
-            faces = self._scaled(bgr, min(self.max_side, 320), 0.25, self.low_score)
-        if not faces and self.max_side > 320:
-            faces = self._scaled(bgr, self.max_side, 0.1, self.low_score)
+            faces = self._scaled(bgr, min(side, 320), 0.25, self.low_score)
+        if not faces and side > 320:
+            faces = self._scaled(bgr, side, 0.1, self.low_score)
         for turns in (1, 3, 2):
             if faces:
                 break
@@ -117,19 +110,13 @@ class FaceDetector:
             small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
         ratio = np.array([width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32)
         faces = []
-        for face in self._run(small):
-            if face.score < score:
+        for row in self._boxes(small):
+            if row[14] < score:
                 continue
-            landmarks = (face.landmarks - pad + 0.5) * ratio - 0.5
-            box = np.concatenate([(face.box[:2] - pad + 0.5) * ratio - 0.5, face.box[2:] * ratio])
-            faces.append(Face(box.astype(np.float32), landmarks.astype(np.float32), face.score))
+            landmarks = (row[4:14].reshape(5, 2) - pad + 0.5) * ratio - 0.5
+            box = np.concatenate([(row[:2] - pad + 0.5) * ratio - 0.5, row[2:4] * ratio])
+            faces.append(Face(box.astype(np.float32), landmarks.astype(np.float32), float(row[14])))
         return faces
-
-    def _run(self, bgr: np.ndarray) -> list[Face]:
-        self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
-        _, rows = self._net.detect(bgr)
-        found = [] if rows is None else rows
-        return [Face(r[:4].copy(), r[4:14].reshape(5, 2).copy(), float(r[14])) for r in found if np.isfinite(r).all()]
 
     def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
         """The same face with landmarks averaged over a window of fixed size and its mirror image."""
@@ -167,7 +154,7 @@ class FaceDetector:
         found, scores = [], []
         for mirror in (False, True):
             view = cv2.flip(window, 1) if mirror else window
-            seen = _consensus(self._opinions.detect(view)[1])
+            seen = _consensus(self._opinions(view))
             if seen is None:
                 continue
             points = seen.landmarks.astype(np.float64)
@@ -233,11 +220,8 @@ def _shrinking_warp(bgr: np.ndarray, window_from_image: np.ndarray, scale: float
     )
 
 
-def _consensus(rows: np.ndarray | None) -> Face | None:
+def _consensus(rows: np.ndarray) -> Face | None:
     """The face in the middle of the window: the mean, weighted by score, of all anchors that agree on its box."""
-    if rows is None:
-        return None
-    rows = rows[np.isfinite(rows).all(1)]
     off_centre = np.abs(rows[:, :2] + rows[:, 2:4] / 2 - (_WINDOW - 1) / 2).max(1)
     height = rows[:, 3] / _FACE_IN_WINDOW
     rows = rows[(off_centre < 0.35 * _FACE_IN_WINDOW) & (height > 0.5) & (height < 2.0)]
@@ -283,29 +267,3 @@ def _turn_back(face: Face, turns: int, shape: tuple[int, ...]) -> Face:
         back(face.landmarks).astype(np.float32),
         face.score,
     )
-
-
-_ONE_AT_A_TIME = threading.Lock()
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Hides what OpenCV's C++ prints while it loads the network (a warning of OpenCV 5 about targets)."""
-    try:
-        descriptor = sys.__stderr__.fileno() if sys.__stderr__ is not None else -1
-    except (OSError, ValueError):
-        descriptor = -1
-    if descriptor < 0:
-        yield
-        return
-    with _ONE_AT_A_TIME:  # of two threads at once, one would restore the other's silence for good
-        sys.__stderr__.flush()  # type: ignore[union-attr]
-        saved = os.dup(descriptor)
-        null = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(null, descriptor)
-            yield
-        finally:
-            os.dup2(saved, descriptor)
-            os.close(saved)
-            os.close(null)
