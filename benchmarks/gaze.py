@@ -14,7 +14,8 @@ from importlib import resources
 import numpy as np
 
 from dftnet.editing.editor import Editor
-from dftnet.evaluation.judges import LandmarkJudge, gaze
+from dftnet.evaluation.judges import LandmarkJudge
+from dftnet.evaluation.landmarks import gaze
 from dftnet.faces.align import warp_to_crop
 from dftnet.media.image import decode_image
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.data.dataset import ShardWriter, write_dataset
+from dftnet.data.dataset import write_dataset
+from dftnet.data.shards import ShardWriter
 from dftnet.media.image import encode_image
 
 

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from dftnet.data.card import card, show, sparkline, strongest_sheet
-from dftnet.data.dataset import FaceData, ShardWriter, write_dataset
+from dftnet.data.dataset import FaceData, write_dataset
+from dftnet.data.shards import ShardWriter
 from dftnet.media.image import encode_image, read_image
 
 SIZE = 32
@@ -68,7 +69,26 @@ def test_the_pictures(made: FaceData, tmp_path: Path):
     levels = strongest[10, 48::96, 0].astype(int).tolist()
     assert levels == sorted(levels, reverse=True)
     assert levels[0] == 255
-    assert read_image(shown.histograms).std() > 5
+    bars = read_image(shown.histograms)
+    assert bars.shape == (150, 2 * 220, 3)
+    blue = (bars == (70, 110, 170)).all(2)
+    # AU12 runs evenly from 0 to 1: 24 faces in 40 bins, so 24 full bars of 4 columns; AU45 is 0 in all: one bar, at the left
+    assert blue[40:128, :220].any(0).sum() == 24 * 4
+    assert np.flatnonzero(blue[:, 220:].any(0)).tolist() == [10, 11, 12, 13]
+    assert blue[40:128, 220 + 10].sum() == 88
+
+
+def test_earlier_pictures_stay(made: FaceData, tmp_path: Path):
+    quiet = Console(file=io.StringIO())
+    shown = show(made.path, tmp_path / "out", count=13, console=quiet)
+    before = shown.faces.read_bytes()
+    shown.strongest.unlink()
+    with pytest.raises(FileExistsError, match=r"faces.png exists: .*--overwrite"):
+        show(made.path, tmp_path / "out", count=5, console=quiet)
+    assert shown.faces.read_bytes() == before
+    assert not shown.strongest.exists(), "nothing is written where one picture would be replaced"
+    show(made.path, tmp_path / "out", count=5, overwrite=True, console=quiet)
+    assert read_image(shown.faces).shape == (96, 5 * 96, 3)
 
 
 def test_at_most_two_faces_a_person(made: FaceData):

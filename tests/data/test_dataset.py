@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dftnet.data.dataset import FaceData, ShardWriter, file_sha256, read_tar, split_key, write_dataset, write_npz
+from dftnet.data.dataset import FaceData, write_dataset, write_npz
+from dftnet.data.shards import ShardWriter, file_sha256, read_tar, split_key
 from dftnet.media.image import encode_image
 
 SIZE = 16

@@ -22,9 +22,10 @@ from PIL import Image
 import dftnet.data.inputs
 import dftnet.data.prepare
 import dftnet.data.prepare_plan
-from dftnet.data.dataset import FaceData, file_sha256
+from dftnet.data.dataset import FaceData
 from dftnet.data.inputs import collect, unique_keys
 from dftnet.data.prepare import prepare
+from dftnet.data.shards import file_sha256
 from dftnet.faces.align import crop_from_image
 from dftnet.media.image import read_image, write_image
 

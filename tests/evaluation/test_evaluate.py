@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +11,19 @@ import pytest
 
 from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
+from dftnet.errors import DatasetError
 from dftnet.evaluation import bench as testbench
 from dftnet.evaluation import evaluate as evaluation
 from dftnet.evaluation import responses
-from dftnet.evaluation.bench import Bench, Counts
-from dftnet.evaluation.judges import (
-    CLOSED,
-    EYES,
-    JUDGED,
-    AuJudge,
-    Judges,
-    LandmarkReading,
-    enlarged,
-    geometry,
-    iris_discs,
-)
-from dftnet.evaluation.methods import COPY, Contender, contenders, parameter_count
+from dftnet.evaluation.bench import Bench, Measured, Score, Section, read_bench
+from dftnet.evaluation.config import QUICK, STANDARD, Counts, EvaluationConfig
+from dftnet.evaluation.judges import JUDGED, AuJudge, Judges, LandmarkReading, enlarged
+from dftnet.evaluation.landing import gaps, landing
+from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, iris_discs
+from dftnet.evaluation.methods import COPY, Contender, contenders, enlarged_maps, parameter_count
 from dftnet.evaluation.report import as_json, score_table, text
-from dftnet.evaluation.scores import Measured, Score
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
+from dftnet.media.image import to_float, to_uint8
 from dftnet.metrics import Interval
 from tests.synthetic_model import write_estimator, write_generator
 from tests.toy_faces import write_toy_faces
@@ -83,18 +78,17 @@ def measured(tmp_path: Path) -> Measured:
     bench = Bench(images, people.copy(), people, rows, rows[::-1].copy(), rows[:2], pairs, np.arange(6, 10), pairs[:0])
     estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
     judges = Judges(AuJudge(estimator), Bright(), Vectors())  # type: ignore[arg-type]
-    m = evaluation.read_bench(bench, judges, COUNTS)
-    m.own = rng.random((10, K)).astype(np.float32)
+    m = replace(read_bench(bench, judges, COUNTS), own=rng.random((10, K)).astype(np.float32))
     KNOWN.update(bench=bench, own=m.own)
     return m
 
 
-def values(scores: list[Score]) -> dict[str, float]:
-    return {f"{s.section}: {s.name}": s.interval.value for s in scores}
+def values(*sections: Section) -> dict[str, float]:
+    return {f"{s.section}: {s.name}": s.interval.value for section in sections for s in section.scores}
 
 
 def test_copy_scores_gap_0_and_identity_1(measured: Measured) -> None:
-    found = values([*evaluation.gaps(measured, c := Contender(COPY, None)), *_landing(measured, c)])
+    found = values(gaps(measured, c := Contender(COPY, None)), landing(measured, c))
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(0, abs=1e-6)
     assert found["identity: cosine to the source"] == pytest.approx(1)
@@ -106,11 +100,11 @@ def test_copy_scores_gap_0_and_identity_1(measured: Measured) -> None:
 
 
 def test_perfect_paste_scores_gap_1(measured: Measured) -> None:
-    found = values(evaluation.gaps(measured, Paster("paste", None)))
+    found = values(gaps(measured, Paster("paste", None)))
     for name in ("in blendshapes", "in landmarks", "in pixels (L1 on the face)"):
         assert found[f"gap closed, video pairs: {name}"] == pytest.approx(1)
     assert found["identity, video pairs: cosine to the true picture"] == pytest.approx(1)
-    landed = values(_landing(measured, Paster("paste", None)))
+    landed = values(landing(measured, Paster("paste", None)))
     assert landed["landing: r"] == pytest.approx(1)
 
 
@@ -121,13 +115,7 @@ def test_small_crops_are_enlarged_for_the_judges() -> None:
     assert enlarged(large) is large
 
 
-def _landing(m: Measured, rival: Contender) -> list[Score]:
-    m.details.setdefault(rival.name, {})
-    return evaluation.landing(m, rival)
-
-
 def test_dose_response_of_a_copy_is_flat(measured: Measured) -> None:
-    measured.details[COPY] = {}
     found = values(responses.dose_response(measured, Contender(COPY, None)))
     assert found["dose-response: slope"] == 0
     assert found["dose-response: share monotone"] == 0
@@ -140,7 +128,6 @@ def test_torn_edits_are_counted(measured: Measured) -> None:
             strong = (target[:, AU_NAMES.index("AU15")] > 0.2)[:, None, None, None]
             return np.where(strong, crops // 2, crops), super().__call__(crops, source, target)[1]
 
-    measured.details["s"] = measured.details[COPY] = {}
     found = values(responses.emotions(measured, Smearer("s", None)))
     assert found["torn: emotions: share of edits painted over"] == pytest.approx(2 / 7)  # sadness, disgust
     assert (
@@ -156,9 +143,9 @@ def test_responses_of_a_known_curve(measured: Measured) -> None:
     for k in range(3):
         read[k, :, :, k] = 0.8 * responses.LEVELS
         read[k, :, :, (k + 1) % 3] = 0.2 * responses.LEVELS
-    measured.details["x"] = {}
-    scores = responses._responses(measured, Contender("x", None), "j", units, read, np.array(["a", "b"]))
-    found = values(scores)
+    scores, table = responses._responses("j", units, read, np.array(["a", "b"]))
+    found = values(Section(scores, {}))
+    assert table["AU01"]["curve"] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert found["dose-response: slope"] == pytest.approx(0.8)
     assert found["dose-response: r"] == pytest.approx(1)
     assert found["dose-response: share monotone"] == 1
@@ -235,17 +222,12 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(estimator, missing=missing))
     monkeypatch.setattr(testbench, "openpeople_pictures", lambda name: [])
     monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
-    evaluation.evaluate(
-        [model],
-        toy,
-        tmp_path / "out",
-        quick=True,
-        split="all",
-        parts=True,
-        threads=1,
-        command="dftnet …",
-        counts=COUNTS,
-    )
+    config = EvaluationConfig(quick=True, split="all", parts=True, counts=COUNTS)
+    told: list[tuple[str, int, int]] = []
+    tell = lambda *what: told.append(what)  # noqa: E731
+    run = lambda **more: evaluation.evaluate([model], toy, tmp_path / "out", config, threads=1, **more)  # noqa: E731
+    run(command="dftnet …", progress=tell)
+    assert told[-1] == ("synthetic, texture only: speed", 7, 7)
     result = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(result["scores"]) == [COPY, "synthetic", "synthetic, warp only", "synthetic, texture only"]
     assert len(result["contenders"][1]["sha256"]) == 64
@@ -254,12 +236,61 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["seed"] == 0
     speeds = [s for s in result["scores"]["synthetic"] if s["section"] == "speed"]
     assert all(s["interval"]["value"] > 0 for s in speeds)
+    assert list(result["details"]["synthetic"]) == [
+        "landing by AU", "dose-response, estimator (guided training)", "emotions",
+    ]  # fmt: skip
+    before = (tmp_path / "out" / "results.json").read_bytes()
+    with pytest.raises(FileExistsError, match=r"results.json exists: .*--overwrite"):
+        run()
+    assert (tmp_path / "out" / "results.json").read_bytes() == before
+    run(overwrite=True, command="again")
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["command"] == "again"
 
 
-def test_models_of_another_size_are_refused(toy: Path, tmp_path: Path) -> None:
+def test_what_is_counted() -> None:
+    assert EvaluationConfig().how_many == STANDARD
+    assert EvaluationConfig(quick=True).how_many == QUICK
+    assert EvaluationConfig(quick=True, counts=COUNTS).how_many == COUNTS
+
+
+def test_maps_of_a_small_model_move_the_large_crops_own_pixels() -> None:
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    one, zero = np.ones((2, 1, 32, 32), np.float32), np.zeros((2, 3, 32, 32), np.float32)
+    flow = np.zeros((2, 2, 32, 32), np.float32)
+    flow[:, 0] = 1.0  # a pixel of the small crop is two of the large one
+    maps = enlarged_maps(Maps(flow, one, zero, zero, zero), crops)
+    assert maps.flow.shape == (2, 2, 64, 64)
+    assert np.allclose(maps.flow[:, 0], 2)
+    moved = np.concatenate([crops[:, :, 2:], np.repeat(crops[:, :, -1:], 2, 2)], 2)
+    assert np.array_equal(to_uint8(maps.image), moved)
+    still = enlarged_maps(Maps(0 * flow, 0.25 * one, zero, zero, zero), crops)
+    assert np.allclose(still.image, 0.25 * to_float(crops), atol=1e-6)
+
+
+def test_models_of_several_sizes_are_compared_at_the_largest(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = FaceData.open(toy).size
+    models = [write_generator(tmp_path / f"g{s}", size=s, constant=True) for s in (size, size // 2)]
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=size), threads=1)
+    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(estimator))
+    monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
+    config = EvaluationConfig(quick=True, split="all", counts=COUNTS)
+    result = evaluation.evaluate(models, toy, tmp_path / "out", config, threads=1)
+    assert result["data"]["size"] == size
+    flows = [
+        next(s.interval.value for s in result["scores"][name] if s.name == "mean flow")
+        for name in (f"g{size}", f"g{size // 2}")
+    ]
+    assert flows[1] == pytest.approx(2 * flows[0], rel=1e-4), "both flows are told in pixels of the larger crop"
+
+
+def test_models_larger_than_the_set_are_refused(toy: Path, tmp_path: Path) -> None:
     other = write_generator(tmp_path / "other", size=FaceData.open(toy).size + 16)
-    with pytest.raises(ValueError, match="--size"):
-        evaluation.evaluate([other], toy, tmp_path / "out", quick=True, split="all")
+    with pytest.raises(DatasetError, match="--size"):
+        evaluation.evaluate([other], toy, tmp_path / "out", EvaluationConfig(quick=True, split="all"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_contender_parts(tmp_path: Path) -> None:

@@ -54,11 +54,19 @@ def test_interpolation_towards_itself_changes_nothing(editor: Editor) -> None:
 
 def test_make_figure(models: tuple[Path, Path], tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", read_image(PHOTO))
-    for kind, photos in (("eyelids", [PHOTO]), ("interpolation", [PHOTO, tmp_path / "a.png"])):
-        picture = figures.make_figure(kind, photos, models[0], models[0], side=48)
-        assert picture.dtype == np.uint8
+    photo, shipped = read_image(PHOTO), Editor.from_pretrained(models[0])
+    lids = figures.make_figure("eyelids", [PHOTO], models[0], models[0], side=48)
+    assert np.array_equal(lids, figures.eyelids(shipped, [photo], shipped, 48))
+    shown = figures.make_figure("details", [PHOTO], models[0], emotions=["anger"], side=48)
+    assert np.array_equal(shown, figures.details(shipped, [photo], None, ["anger"], 48))
+    steps = figures.make_figure("interpolation", [PHOTO, tmp_path / "a.png"], models[0], side=48)
+    assert np.array_equal(steps, figures.interpolation(shipped, [(photo, photo)], 48))
     failing = figures.make_figure("interpolation", [PHOTO, PHOTO], models[0], failure=(PHOTO, PHOTO), side=48)
-    assert failing.shape[0] == HEADER + 2 * 48
+    assert failing.shape == (HEADER + 2 * 48, 5 * 48, 3)
+    assert np.array_equal(failing[: HEADER + 48], steps)
+    labelled = failing[HEADER + 48 :] != steps[HEADER:]
+    assert 0 < labelled[:, :48].mean() < 0.3, "the row of the failure differs by its label alone"
+    assert not labelled[:33].any()
     with pytest.raises(ValueError, match="known are eyelids"):
         figures.make_figure("noses", [PHOTO], models[0])
     with pytest.raises(ValueError, match="twos"):

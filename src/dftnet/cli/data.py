@@ -69,9 +69,10 @@ def show(
     split: Annotated[str, typer.Option(help="all, train, validation or test.")] = "all",
     count: Annotated[int, typer.Option(help="Faces on the sheet of random ones.")] = 120,
     seed: Annotated[int, typer.Option(help="Which random ones.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier pictures in that folder.")] = False,
 ) -> None:
     """A card of a training set, with contact sheets of its faces and histograms of its Action Units."""
     from dftnet.data.card import show as run
 
-    shown = run(data, output, labels, split, count, seed)
+    shown = run(data, output, labels, split, count, seed, overwrite)
     typer.echo("\n".join(str(path) for path in (shown.faces, shown.strongest, shown.histograms)))

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from dftnet.cli.options import Threads
+from dftnet.cli.fields import options_of
+from dftnet.cli.options import Threads, progress_bars
+from dftnet.evaluation.config import EvaluationConfig
 
 EVALUATE_EXAMPLES = """
 Examples:
@@ -29,6 +31,7 @@ Examples:
 """
 
 
+@options_of(EvaluationConfig, without=("counts",))
 def evaluate(
     models: Annotated[
         list[str], typer.Argument(help="Model directories, or names of shipped models.", show_default=False)
@@ -37,20 +40,17 @@ def evaluate(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for results.json, results.md and plots.", show_default=False)
     ],
-    quick: Annotated[bool, typer.Option("--quick", help="Few faces: under a minute for one model.")] = False,
-    split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "test",
-    parts: Annotated[bool, typer.Option("--parts", help="Also each model's warp alone and texture alone.")] = False,
-    seed: Annotated[int, typer.Option(help="Which faces, pairs and requests.")] = 0,
+    config: EvaluationConfig,
     threads: Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in that folder.")] = False,
 ) -> None:
     """Measure models beside the copy of the input: landing, leakage, eyelids, gap closed, identity, realism, speed ..."""
     from dftnet.evaluation.evaluate import evaluate as run
     from dftnet.evaluation.report import score_table
 
     command = shlex.join(["dftnet", *sys.argv[1:]])
-    result = run(
-        list(models), data, output, quick=quick, seed=seed, split=split, parts=parts, threads=threads, command=command
-    )
+    with progress_bars() as tell:
+        result = run(models, data, output, config, threads=threads, overwrite=overwrite, command=command, progress=tell)
     print("\n".join(score_table(result["scores"])))
     for judge, reason in result["not_judged"].items():
         print(f"{judge}: {reason}", file=sys.stderr)

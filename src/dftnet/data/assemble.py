@@ -14,8 +14,9 @@ import numpy as np
 
 from dftnet.aus import AU_NAMES
 from dftnet.data.cropping import Chunk, read_chunk
-from dftnet.data.dataset import SPLITS, FaceData, ShardWriter, write_dataset
+from dftnet.data.dataset import SPLITS, FaceData, write_dataset
 from dftnet.data.prepare_plan import SHARD, Run
+from dftnet.data.shards import ShardWriter
 from dftnet.faces.align import TEMPLATE
 from dftnet.media.image import atomic_path
 

@@ -14,13 +14,17 @@ from rich.table import Table
 from dftnet.aus import AU_DESCRIPTIONS
 from dftnet.data.dataset import SPLITS, FaceData
 from dftnet.drawing import sheet
+from dftnet.errors import DatasetError, RequestError
 from dftnet.media.image import write_image
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _TILE = 96
 
 
-@dataclass
+PICTURES = ("faces.png", "strongest.png", "histograms.png")
+
+
+@dataclass(frozen=True)
 class Shown:
     """The pictures that `show` wrote."""
 
@@ -36,28 +40,32 @@ def show(
     split: str = "all",
     count: int = 120,
     seed: int = 0,
-    overwrite: bool = True,
+    overwrite: bool = False,
     console: Console | None = None,
 ) -> Shown:
     """Print the card of the dataset at `path` and write three PNGs into `output` (default: `path`/show).
 
     `labels`: which AU labels ("labels", or NAME of labels-NAME.npz); `split`: only these faces ("all", "train", ...);
-    `count`: faces on the sheet of random ones. Raises ValueError or FileNotFoundError with the remedy.
+    `count`: faces on the sheet of random ones. Raises DatasetError or OSError with the remedy: FileExistsError where an
+    earlier picture lies there and `overwrite` is false.
     """
     if count < 1:
-        raise ValueError(f"count must be 1 or more, got {count}")
+        raise RequestError(f"count must be 1 or more, got {count}", field="count")
+    folder = Path(output) if output is not None else Path(path) / "show"
+    earlier = [folder / name for name in PICTURES if (folder / name).exists()]
+    if earlier and not overwrite:
+        raise FileExistsError(f"{earlier[0]} exists: choose another folder or allow overwriting (--overwrite)")
     data = FaceData.open(path)
     aus, rows = data.labels(labels), data.rows(split)
     if len(rows) == 0:
-        raise ValueError(f"the split {split} of {path} is empty")
+        raise DatasetError(f"the split {split} of {path} is empty")
     (console or Console(highlight=False)).print(*card(data, aus, rows), sep="\n")
-    folder = Path(output) if output is not None else data.path / "show"
     images = data.images(progress=console is None)
     random = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    sheets = (faces_sheet(images, random, data.keys), strongest_sheet(images, data, aus, rows))
+    pictures = (*sheets, histogram_sheet(data, aus, rows))
     return Shown(
-        write_image(folder / "faces.png", faces_sheet(images, random, data.keys), overwrite),
-        write_image(folder / "strongest.png", strongest_sheet(images, data, aus, rows), overwrite),
-        write_image(folder / "histograms.png", histogram_sheet(data, aus, rows), overwrite),
+        *(write_image(folder / name, picture, overwrite) for name, picture in zip(PICTURES, pictures, strict=True))
     )
 
 

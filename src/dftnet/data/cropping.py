@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from dftnet.au_sources.source import AUSource, FaceInput, make_source
-from dftnet.data.dataset import ShardWriter, read_tar
 from dftnet.data.inputs import Photo
+from dftnet.data.shards import ShardWriter, read_tar
 from dftnet.faces.align import align, crop_from_image
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.media.image import decode_image, encode_image, read_video, stored_size

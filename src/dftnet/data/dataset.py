@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import os
-import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,80 +24,13 @@ import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
+from dftnet.data.shards import file_sha256, read_tar, split_key
+from dftnet.errors import DatasetError, RequestError
 from dftnet.media.image import atomic_path, decode_image
 
 FORMAT = "dftnet-dataset-1"
 SPLITS = ("train", "validation", "test")
 _BATCH = 256
-
-
-class ShardWriter:
-    """Writes encoded images into one tar, whole or not at all.
-
-    with ShardWriter(path) as shard:
-        shard.add("anna-001", ".webp", data)
-    shard.sha256, shard.count, shard.bytes
-    """
-
-    def __init__(self, path: str | Path, overwrite: bool = False):
-        self.path = Path(path)
-        self.count = 0
-        self.bytes = 0
-        self.sha256 = ""
-        self._context = atomic_path(self.path, overwrite)
-
-    def __enter__(self) -> ShardWriter:
-        self._temporary = self._context.__enter__()
-        self._tar = tarfile.open(self._temporary, "w", format=tarfile.USTAR_FORMAT)
-        return self
-
-    def add(self, key: str, suffix: str, data: bytes) -> None:
-        """Append the member `key` + `suffix` (".webp"); equal input gives equal bytes (no times, no owners)."""
-        member = tarfile.TarInfo(key + suffix)
-        member.size = len(data)
-        member.mode = 0o644
-        self._tar.addfile(member, io.BytesIO(data))
-        self.count += 1
-
-    def __exit__(self, kind, error, trace) -> None:
-        try:
-            self._tar.close()
-            if kind is None:
-                self.sha256 = file_sha256(self._temporary)
-                self.bytes = self._temporary.stat().st_size
-        except BaseException as closing:
-            self._context.__exit__(type(closing), closing, closing.__traceback__)
-            raise
-        self._context.__exit__(kind, error, trace)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def read_tar(path: str | Path) -> Iterator[tuple[str, bytes]]:
-    """(member name, bytes) of the plain files of a tar, in order. Raises ValueError where the tar is damaged."""
-    try:
-        with tarfile.open(path, "r|*") as tar:
-            for member in tar:
-                if member.isfile():
-                    file = tar.extractfile(member)
-                    assert file is not None
-                    yield member.name, file.read()
-    except (tarfile.TarError, EOFError) as error:
-        raise ValueError(f"{path} is a damaged tar ({error}): copy or make it again") from None
-
-
-def split_key(name: str) -> tuple[str, str]:
-    """A member's key and suffix, the WebDataset way: everything from the first dot of the base name is suffix."""
-    folder, slash, base = name.rpartition("/")
-    stem, dot, suffix = base.partition(".")
-    return folder + slash + stem, dot + suffix.lower()
 
 
 @dataclass
@@ -137,7 +69,7 @@ class FaceData:
 
     @classmethod
     def open(cls, path: str | Path, size: int | None = None) -> FaceData:
-        """Reads `dataset.json` and `labels.npz`. Raises ValueError or FileNotFoundError with the remedy.
+        """Reads `dataset.json` and `labels.npz`. Raises DatasetError or FileNotFoundError with the remedy.
 
         size: give the faces reduced to this many pixels, of which the set's own size is a multiple.
         """
@@ -146,17 +78,17 @@ class FaceData:
         labels = _read_npz(path / "labels.npz")
         n, names = len(labels["key"]), tuple(info["au_names"])
         if labels["aus"].shape != (n, len(names)):
-            raise ValueError(f"{path}: labels.npz and dataset.json disagree on the AUs: prepare the set again")
+            raise DatasetError(f"{path}: labels.npz and dataset.json disagree on the AUs: prepare the set again")
         for shard in info["shards"]:
             file = path / shard["name"]
             if not file.exists() or file.stat().st_size != shard["bytes"]:
                 state = "missing" if not file.exists() else "cut off or changed"
-                raise ValueError(f"{file} is {state}: copy it again, or delete {path} and prepare the set again")
+                raise DatasetError(f"{file} is {state}: copy it again, or delete {path} and prepare the set again")
         extras = {str(name): labels["extras"][:, i] for i, name in enumerate(labels["extra_names"])}
         prepared = int(info["size"])
         size = size or prepared
         if prepared % size:
-            raise ValueError(
+            raise DatasetError(
                 f"{path} holds {prepared}-pixel faces, which do not reduce to {size} evenly; prepare the set with --size {size}"
             )
         arrays = {name: labels[name] for name in _ROW_ARRAYS}
@@ -168,7 +100,7 @@ class FaceData:
         if split == "all":
             return np.arange(len(self), dtype=np.int64)
         if split not in SPLITS:
-            raise ValueError(f"no split {split!r}: use {', '.join(SPLITS)} or all")
+            raise RequestError(f"no split {split!r}: use {', '.join(SPLITS)} or all")
         return np.flatnonzero(self.split == split).astype(np.int64)
 
     def labels(self, name: str = "labels") -> np.ndarray:
@@ -185,18 +117,18 @@ class FaceData:
         absent = [au for au in self.au_names if au not in column]
         if absent or any(key not in row for key in self.keys.tolist()):
             what = f"lacks {', '.join(absent)}" if absent else "lacks some faces of this set"
-            raise ValueError(f"{path} {what}: make the labels again")
+            raise DatasetError(f"{path} {what}: make the labels again")
         order = [row[key] for key in self.keys.tolist()]
         return np.ascontiguousarray(other["aus"][order][:, [column[au] for au in self.au_names]], np.float32)
 
     def write_labels(self, name: str, aus: np.ndarray, note: str = "", overwrite: bool = False) -> Path:
         """Save other AUs [n, K] (columns of `au_names`, in [0, 1]) of these faces as `labels-NAME.npz`."""
         if aus.shape != self.aus.shape:
-            raise ValueError(f"expected AUs {list(self.aus.shape)}, got {list(aus.shape)}")
+            raise DatasetError(f"expected AUs {list(self.aus.shape)}, got {list(aus.shape)}")
         if not np.isfinite(aus).all() or aus.min() < 0 or aus.max() > 1:
-            raise ValueError("AU labels must be numbers in [0, 1]: clip them first")
+            raise DatasetError("AU labels must be numbers in [0, 1]: clip them first")
         if not name.replace("-", "").replace("_", "").isalnum() or name == "labels":
-            raise ValueError(f"{name!r} cannot name a label set: use letters, digits, - and _")
+            raise DatasetError(f"{name!r} cannot name a label set: use letters, digits, - and _")
         path = self.path / f"labels-{name}.npz"
         arrays = {"key": self.keys, "aus": aus.astype(np.float32), "au_names": np.array(self.au_names)}
         write_npz(path, {**arrays, "note": np.array(note)}, overwrite)
@@ -211,21 +143,21 @@ class FaceData:
         for name, data in read_tar(shard):
             if split_key(name)[0] == self.keys[row]:
                 return self._decode(name, data)
-        raise ValueError(f"{shard} does not hold {self.keys[row]}: prepare the set again")
+        raise DatasetError(f"{shard} does not hold {self.keys[row]}: prepare the set again")
 
     def verify(self) -> None:
-        """Compares the sha256 of every shard; raises ValueError naming the first that differs."""
+        """Compares the sha256 of every shard; raises DatasetError naming the first that differs."""
         for shard in self.info["shards"]:
             self._compare(self.path / shard["name"], shard["sha256"])
 
     def _compare(self, path: Path, expected: str) -> None:
         if file_sha256(path) != expected:
-            raise ValueError(f"{path} is damaged (sha256 differs): copy it again, or prepare the set again")
+            raise DatasetError(f"{path} is damaged (sha256 differs): copy it again, or prepare the set again")
 
     def images(self, progress: bool = True) -> np.ndarray:
         """uint8 [n, S, S, 3], memory-mapped: all faces, decoded once into PATH/cache/images.npy.
 
-        Later calls reuse that file. Shards are compared with their sha256 while decoding. Raises ValueError for
+        Later calls reuse that file. Shards are compared with their sha256 while decoding. Raises DatasetError for
         a damaged shard, OSError where the disk is full (the cache needs n * S * S * 3 bytes).
         """
         cache = self._cache()
@@ -240,7 +172,7 @@ class FaceData:
     def _decode(self, name: str, data: bytes) -> np.ndarray:
         image, prepared = decode_image(data, name), self.info["size"]
         if image.shape != (prepared, prepared, 3):
-            raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]}, not {prepared}: prepare again")
+            raise DatasetError(f"{name} is {image.shape[1]}x{image.shape[0]}, not {prepared}: prepare again")
         if self.size == prepared:
             return image
         return cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA)
@@ -288,14 +220,14 @@ class FaceData:
             self._compare(self.path / shard["name"], shard["sha256"])
             for name, data in read_tar(self.path / shard["name"]):
                 if row >= len(self) or split_key(name)[0] != self.keys[row]:
-                    raise ValueError(f"{shard['name']} and labels.npz name different faces: prepare the set again")
+                    raise DatasetError(f"{shard['name']} and labels.npz name different faces: prepare the set again")
                 block.append((name, data))
                 row += 1
                 if len(block) == _BATCH:
                     yield block
                     block = []
         if row != len(self):
-            raise ValueError(f"the shards hold {row} faces, labels.npz {len(self)}: prepare the set again")
+            raise DatasetError(f"the shards hold {row} faces, labels.npz {len(self)}: prepare the set again")
         if block:
             yield block
 
@@ -314,12 +246,12 @@ def write_dataset(path: Path, info: dict, rows: dict[str, np.ndarray], extras: d
     """Write labels.npz, then dataset.json: a directory with dataset.json is a complete set."""
     n = len(rows["key"])
     if n == 0:
-        raise ValueError("no face is left to write: see report.csv for the reasons")
+        raise DatasetError("no face is left to write: see report.csv for the reasons")
     if len(set(rows["key"].tolist())) != n:
-        raise ValueError("two faces have the same key")
+        raise DatasetError("two faces have the same key")
     unknown = [au for au in info["au_names"] if au not in AU_NAMES]
     if unknown:
-        raise ValueError(f"unknown AUs {', '.join(unknown)}: known are {', '.join(AU_NAMES)}")
+        raise DatasetError(f"unknown AUs {', '.join(unknown)}: known are {', '.join(AU_NAMES)}")
     table = np.stack([extras[k] for k in extras], 1) if extras else np.zeros((n, 0))
     arrays = {name: rows[name] for name in ("key", *_ROW_ARRAYS)}
     arrays["extras"] = table.astype(np.float32)
@@ -333,7 +265,7 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray], overwrite: bool = False
     """A compressed .npz without pickles, whole or not at all."""
     for name, array in arrays.items():
         if array.dtype == object:
-            raise ValueError(f"array {name} holds Python objects")
+            raise DatasetError(f"array {name} holds Python objects")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     with atomic_path(path, overwrite) as temporary:
@@ -347,9 +279,9 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing: copy it again, or prepare the set again") from None
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
+        raise DatasetError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
     except Exception as error:  # zipfile.BadZipFile and zlib.error have no common base
-        raise ValueError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
+        raise DatasetError(f"{path} is damaged ({error}): copy it again, or prepare the set again") from None
 
 
 def _read_info(path: Path) -> dict:
@@ -359,11 +291,11 @@ def _read_info(path: Path) -> dict:
     if not file.exists():
         unfinished = (path / "work").exists()
         remedy = "run the same prepare command again to finish it" if unfinished else "is this the right folder?"
-        raise ValueError(f"{path} has no dataset.json: {remedy}")
+        raise DatasetError(f"{path} has no dataset.json: {remedy}")
     try:
         info = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{file} is damaged ({error}): copy it again, or prepare the set again") from None
+        raise DatasetError(f"{file} is damaged ({error}): copy it again, or prepare the set again") from None
     if info.get("format") != FORMAT:
-        raise ValueError(f"{file} has format {info.get('format')!r}, this version reads {FORMAT!r}")
+        raise DatasetError(f"{file} has format {info.get('format')!r}, this version reads {FORMAT!r}")
     return info

@@ -13,8 +13,8 @@ from dftnet.au_sources.source import AUSource, make_source
 from dftnet.au_sources.table_formats import open_labels
 from dftnet.au_sources.tables import LabelFile
 from dftnet.data.cropping import CutSettings
-from dftnet.data.dataset import file_sha256
 from dftnet.data.inputs import Collection, collect, unique_keys
+from dftnet.data.shards import file_sha256
 from dftnet.media.image import atomic_path
 
 SHARD = 4096

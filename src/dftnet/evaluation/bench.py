@@ -1,7 +1,7 @@
-"""What contenders are measured on: which faces, which requests, which pairs; chosen once from a seed and written down.
+"""Who and what: which faces, requests and pairs the contenders are measured on, what the judges see there, and the scores.
 
-Faces come from one split of a dataset directory. Whoever repeats an evaluation gives the manifest's seed and counts, or
-compares the keys that the result lists.
+Faces come from one split of a dataset directory, chosen once from a seed and written down. Whoever repeats an evaluation
+gives the manifest's seed and counts, or compares the keys that the result lists.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
+from dftnet.errors import DatasetError
+from dftnet.evaluation.config import Counts
+from dftnet.evaluation.judges import Judges, LandmarkReading
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.media.image import read_image
+from dftnet.metrics import Interval, interval
 
 POSE = 6.0
 """Frames of a pair differ by no more degrees of yaw, pitch and roll."""
@@ -30,23 +35,7 @@ HIDDEN = ("Thoughtful", "Playful")
 """A hand before the chin, a tongue: no Action Unit of the vocabulary makes them."""
 
 
-class Counts(NamedTuple):
-    """How much is measured."""
-
-    faces: int
-    dose: int
-    pairs: int
-    real: int
-    photos: int
-    rounds: int
-    """Of timing."""
-
-
-STANDARD = Counts(faces=160, dose=16, pairs=160, real=300, photos=10, rounds=20)
-QUICK = Counts(faces=24, dose=3, pairs=24, real=60, photos=2, rounds=5)
-
-
-@dataclass
+@dataclass(frozen=True)
 class Bench:
     """Rows of `images` and what is asked of them."""
 
@@ -82,26 +71,21 @@ def build(data: FaceData, split: str, counts: Counts, seed: int, with_sheets: bo
     """Choose faces, donors and pairs of a split; half of the faces are photos, half video frames, spread over people."""
     rows = data.rows(split)
     if len(rows) < 4:
-        raise ValueError(f"{data.path} has {len(rows)} faces in its {split} split: evaluation needs 4 or more")
+        raise DatasetError(f"{data.path} has {len(rows)} faces in its {split} split: evaluation needs 4 or more")
     rng = np.random.default_rng(seed)
     people = person_of(data)
     _, whose, many = np.unique(people[rows], return_inverse=True, return_counts=True)
     alone, together = rows[many[whose] == 1], rows[many[whose] > 1]
-    half = counts.faces // 2
-    singles = rng.permutation(alone)
-    spread = spread_over(together, people, rng)
-    take = max(half, counts.faces - len(spread))
-    faces = np.concatenate([singles[:take], spread[: counts.faces - min(take, len(singles))]])
+    faces = _half_photos(rng.permutation(alone), spread_over(together, people, rng), counts.faces)
     donors = rng.permutation(rows)[np.arange(len(faces)) % len(rows)]
     same = donors == faces
     donors[same] = rows[(np.searchsorted(rows, donors[same]) + 1) % len(rows)]
-    left = np.setdiff1d(rows, faces)
     dose = spread_over(faces, people, rng)[: counts.dose]
     pairs = choose_pairs(data, together, counts.pairs, rng)
-    wanted = np.concatenate([faces, donors, dose, pairs.ravel(), real := rng.permutation(left)[: counts.real]])
-    kept, place = np.unique(wanted, return_inverse=True)
-    cuts = np.cumsum([len(faces), len(donors), len(dose), pairs.size, len(real)])[:-1]
-    faces, donors, dose, flat, real = np.split(place, cuts)
+    real = rng.permutation(np.setdiff1d(rows, faces))[: counts.real]
+    chosen = [faces, donors, dose, pairs.ravel(), real]
+    kept, place = np.unique(np.concatenate(chosen), return_inverse=True)
+    faces, donors, dose, flat, real = np.split(place, np.cumsum([len(part) for part in chosen])[:-1])
     images, keys, whose_keys = data.images()[kept], data.keys[kept], people[kept]
     sheets = np.zeros((0, 2), np.int64)
     if with_sheets and (cells := list(expression_cells(data.size))):
@@ -109,6 +93,12 @@ def build(data: FaceData, split: str, counts: Counts, seed: int, with_sheets: bo
         images, keys = np.concatenate([images, crops]), np.concatenate([keys, names])
         whose_keys = np.concatenate([whose_keys, persons])
     return Bench(images, keys, whose_keys, faces, donors, dose, flat.reshape(-1, 2), real, sheets)
+
+
+def _half_photos(singles: np.ndarray, spread: np.ndarray, count: int) -> np.ndarray:
+    """Up to `count` rows, half of them from `singles`, more from either where the other has too few."""
+    take = max(count // 2, count - len(spread))
+    return np.concatenate([singles[:take], spread[: count - min(take, len(singles))]])
 
 
 def person_of(data: FaceData) -> np.ndarray:
@@ -196,3 +186,60 @@ def _as_pairs(cells: list, start: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
         if expression != "Neutral" and person in neutral and abs(side - cells[neutral[person]][3]) < 0.12
     ]
     return crops, keys, people, np.array(pairs, np.int64).reshape(-1, 2)
+
+
+class Score(NamedTuple):
+    """One number of one contender."""
+
+    section: str
+    name: str
+    judge: str
+    """Who measured; "" where no judge is needed."""
+    better: str
+    """"higher", "lower" or ""."""
+    interval: Interval
+
+
+class Section(NamedTuple):
+    """What one section of the evaluation found of one contender."""
+
+    scores: list[Score]
+    details: dict[str, dict]
+    """Title → table: AU → numbers, or name → number."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What all scores stand on: the bench, read once by all judges."""
+
+    bench: Bench
+    judges: Judges
+    own: np.ndarray
+    """float32 [n, K]: the estimator's reading of every face."""
+    seen: LandmarkReading | None
+    """The landmark judge's reading of every face (of `real` too)."""
+    embedded: np.ndarray | None
+    """float32 [n, d]."""
+    counts: Counts
+
+
+def read_bench(bench: Bench, judges: Judges, counts: Counts) -> Measured:
+    """The judges look at every face of the bench once."""
+    seen = judges.landmarks(bench.images) if judges.landmarks else None
+    embedded = judges.embedding(bench.images) if judges.embedding else None
+    return Measured(bench, judges, judges.estimator(bench.images), seen, embedded, counts)
+
+
+def asked(own: np.ndarray, **values: float) -> np.ndarray:
+    """AUs [n, K] with some units set."""
+    wanted = own.copy()
+    for name, value in values.items():
+        wanted[:, AU_NAMES.index(name)] = value
+    return wanted
+
+
+def decibels(values: np.ndarray, people: np.ndarray) -> Interval:
+    """Mean of dB; infinite where every picture is exact (single exact pictures count as 100 dB)."""
+    if len(values) and np.isinf(values).all():
+        return Interval(float("inf"), float("inf"), float("inf"), len(values), len(np.unique(people)))
+    return interval(np.minimum(values, 100), people)

@@ -20,6 +20,7 @@ from dftnet.aus import EMOTIONS, Request
 from dftnet.drawing import grey, sheet
 from dftnet.editing.compositing import composite
 from dftnet.editing.editor import EditableFace, Editor
+from dftnet.errors import RequestError
 from dftnet.faces.align import TEMPLATE, crop_from_image, warp_to_crop
 from dftnet.media.image import read_image, to_uint8
 
@@ -40,9 +41,9 @@ def make_figure(
 ) -> np.ndarray:
     """One of KINDS for these photos, uint8 RGB; `side` is the height of each picture."""
     if kind not in KINDS:
-        raise ValueError(f"unknown figure {kind!r}: known are {', '.join(KINDS)}")
+        raise RequestError(f"unknown figure {kind!r}: known are {', '.join(KINDS)}")
     if kind == "interpolation" and len(photos) % 2:
-        raise ValueError("interpolation takes photos in twos: source, target, source, target ...")
+        raise RequestError("interpolation takes photos in twos: source, target, source, target ...")
     editor = Editor.from_pretrained(model)
     other = Editor(Editor.from_pretrained(baseline).generator, editor.estimator) if baseline else None
     pictures = [read_image(path) for path in photos]

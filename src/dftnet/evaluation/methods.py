@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from dftnet.data.dataset import file_sha256
+from dftnet.data.shards import file_sha256
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.image import to_float, to_uint8
 
@@ -29,11 +30,16 @@ class Contender:
     """Which map counts as the result: "image" (Eq. 5), "aligned" (A = 1) or "texture" (A = 0)."""
 
     def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
-        """crops uint8 [n, S, S, 3], AUs [n, K] twice → the edits, uint8 as they would be saved, and the maps."""
+        """crops uint8 [n, S, S, 3], AUs [n, K] twice → the edits, uint8 as they would be saved, and the maps.
+
+        A model of fewer pixels than S sees the crops reduced to its size; its maps are enlarged to theirs.
+        """
         if self.session is None:
             maps = _still(crops)
             return crops, maps
-        maps = self.session(crops, source, target)
+        maps = self.session(resized(crops, self.session.size), source, target)
+        if self.session.size != crops.shape[1]:
+            maps = enlarged_maps(maps, crops)
         return to_uint8(getattr(maps, self.part)), maps
 
 
@@ -42,6 +48,38 @@ def _still(crops: np.ndarray) -> Maps:
     picture = to_float(crops)
     flow, attention = np.zeros((n, 2, size, size), np.float32), np.ones((n, 1, size, size), np.float32)
     return Maps(flow, attention, picture, picture, picture)
+
+
+def resized(crops: np.ndarray, size: int) -> np.ndarray:
+    """uint8 [n, S, S, 3] averaged down to [n, size, size, 3]; the same array where that is S."""
+    if crops.shape[1] == size:
+        return crops
+    return np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops])
+
+
+def enlarged_maps(maps: Maps, crops: np.ndarray) -> Maps:
+    """Maps of crops reduced to fewer pixels → maps of the crops uint8 [n, S, S, 3] themselves.
+
+    Flow, attention and texture are enlarged, the flow's pixels with them; the flow moves the crops' own pixels (Eq. 5), as
+    editing does with a photo.
+    """
+    size = crops.shape[1]
+    factor = size / maps.flow.shape[-1]
+
+    def enlarged(planes: np.ndarray, how: int) -> np.ndarray:
+        made = [[cv2.resize(plane, (size, size), interpolation=how) for plane in one] for one in planes]
+        return np.asarray(made, np.float32)
+
+    flow = enlarged(maps.flow, cv2.INTER_LINEAR) * np.float32(factor)
+    attention = np.clip(enlarged(maps.attention, cv2.INTER_LINEAR), 0, 1)
+    texture = np.clip(enlarged(maps.texture, cv2.INTER_CUBIC), -1, 1)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    moved = [
+        cv2.remap(crop, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for crop, (dx, dy) in zip(crops, flow, strict=True)
+    ]
+    aligned = to_float(np.stack(moved))
+    return Maps(flow, attention, texture, aligned, (1 - attention) * texture + attention * aligned)
 
 
 def contenders(models: Sequence[str | Path], parts: bool = False, threads: int | None = None) -> list[Contender]:

@@ -10,14 +10,29 @@ import numpy as np
 
 from dftnet.editing.compositing import OVERHANG, face_mask
 from dftnet.editing.editor import Editor
-from dftnet.evaluation.bench import Bench, openpeople_pictures
-from dftnet.evaluation.methods import Contender
+from dftnet.evaluation.bench import Bench, Measured, Score, Section, decibels, openpeople_pictures
+from dftnet.evaluation.methods import Contender, resized
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.image import read_image
 from dftnet.metrics import Interval, psnr
 
 REQUEST = {"AU12": 1.0, "AU25": 0.8, "AU26": 0.5, "AU45": 0.8, "AU02": 1.0}
 """An edit that moves everything."""
+
+
+def background(m: Measured, rival: Contender) -> Section:
+    """Whole photos through the editor: what happens outside the face's mask."""
+    values = background_psnr(rival, m.judges.estimator.session, m.counts.photos, m.bench)
+    whose = np.arange(len(values))
+    name = "PSNR outside the face, dB"
+    return Section([Score("background", name, "", "higher", decibels(values, whose))] if len(values) else [], {})
+
+
+def speed(m: Measured, rival: Contender) -> Section:
+    """Milliseconds: median, with the 95th percentile of the rounds in `high`."""
+    found = milliseconds(rival, m.judges.estimator.session, m.counts.rounds, m.bench)
+    name = "{}, ms (median; 95th percentile)"
+    return Section([Score("speed", name.format(what), "", "lower", value) for what, value in found.items()], {})
 
 
 def photos(bench: Bench, count: int) -> list[np.ndarray]:
@@ -70,7 +85,8 @@ def milliseconds(rival: Contender, estimator: EstimatorSession, rounds: int, ben
     if session is None or rival.part != "image":
         return {}
     k = len(session.au_names)
-    one, many = bench.images[:1], np.resize(bench.images, (16, *bench.images.shape[1:]))
+    crops = resized(bench.images[:16], session.size)
+    one, many = crops[:1], np.resize(crops, (16, *crops.shape[1:]))
     aus = np.random.default_rng(0).random((2, 16, k)).astype(np.float32)
     found = {
         "generator, 1 face": _timed(lambda: session(one, aus[0, :1], aus[1, :1]), rounds),

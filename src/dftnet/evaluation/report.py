@@ -9,9 +9,20 @@ from pathlib import Path
 from dftnet.evaluation.methods import COPY
 from dftnet.media.image import atomic_path
 
+FILES = ("results.json", "results.md", "manifest.json")
+
+
+def refuse_earlier(folder: Path, overwrite: bool) -> None:
+    """FileExistsError where `folder` holds an earlier result that is not to be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file: give a folder for the results")
+    earlier = [name for name in FILES if (folder / name).exists()]
+    if earlier and not overwrite:
+        raise FileExistsError(f"{folder / earlier[0]} exists: choose another folder or allow overwriting (--overwrite)")
+
 
 def write_report(folder: Path, result: dict, manifest: dict) -> None:
-    """Write everything to `folder`, replacing an earlier result there."""
+    """Write everything to `folder`, replacing an earlier result there (`refuse_earlier` asks first)."""
     folder.mkdir(parents=True, exist_ok=True)
     documents = {
         "results.json": json.dumps(as_json(result), indent=1, allow_nan=False) + "\n",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dftnet import metrics
 from dftnet.aus import AU_NAMES, EMOTIONS, Request, target
+from dftnet.evaluation.bench import Measured, Score, Section
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender
-from dftnet.evaluation.scores import Measured, Score
 from dftnet.media.image import to_uint8
 from dftnet.metrics import interval
 
@@ -26,40 +28,60 @@ SAME_PERSON = 0.363
 """OpenCV's threshold for SFace: below this cosine two faces count as two people."""
 
 
-def dose_response(m: Measured, rival: Contender) -> list[Score]:
+class _Doses(NamedTuple):
+    """What the judges read on the edits of each unit alone, for n faces at l levels."""
+
+    read: np.ndarray
+    """float64 [K, n, l, K]: the estimator; unit asked, face, level, unit measured."""
+    shapes: np.ndarray
+    """float64 [K, n, l, J]: the landmark judge's J units; J is 0 without it."""
+    painted: np.ndarray
+    """float64 [n, K]: `metrics.paint` at level 1."""
+    moves: dict[str, float]
+    """"AU: feature" → how far the landmarks moved, in standard deviations of real faces."""
+
+
+def dose_response(m: Measured, rival: Contender) -> Section:
     """Each unit alone at LEVELS, the others as in the source: what it does to itself and to the others."""
-    bench, judges, rows = m.bench, m.judges, m.bench.dose
-    n, people = len(rows), m.bench.people[rows]
-    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.own[rows], len(LEVELS), 0)
-    read = np.zeros((len(AU_NAMES), n, len(LEVELS), len(AU_NAMES)))
-    shapes = [np.zeros((n, len(LEVELS), 0))] * len(AU_NAMES)
-    moves: dict[str, float] = {}
-    painted = np.zeros((n, len(AU_NAMES)))
-    for k, name in enumerate(AU_NAMES):
-        edits, maps = rival(crops, own, _asked_levels(own, k, np.tile(LEVELS, n)))
-        painted[:, k] = metrics.paint(edits, to_uint8(maps.aligned)).reshape(n, -1)[:, -1]
-        read[k] = judges.estimator(edits).reshape(n, len(LEVELS), -1)
-        if judges.landmarks and m.seen:
-            seen = judges.landmarks(edits)
-            shapes[k] = seen.aus.reshape(n, len(LEVELS), -1)
-            if name in MOVES:
-                what, sign = MOVES[name]
-                spread = float(m.seen.geometry[what].std())
-                value = seen.geometry[what].reshape(n, -1)
-                moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
-    found = _responses(m, rival, ESTIMATOR, AU_NAMES, read, people)
-    torn = (painted > TORN).astype(float)
+    people, judge = m.bench.people[m.bench.dose], m.judges.landmarks
+    doses = _doses(m, rival)
+    found, table = _responses(ESTIMATOR, AU_NAMES, doses.read, people)
+    torn = (doses.painted > TORN).astype(float)
     found.append(
         Score("torn", "one unit at 1: share of edits painted over", "", "lower", interval(torn.mean(1), people))
     )
     for k, name in enumerate(AU_NAMES):
-        m.details[rival.name][f"dose-response, {ESTIMATOR}"][name]["torn at 1"] = float(torn[:, k].mean())
-    if judges.landmarks:
-        units = judges.landmarks.aus
-        theirs = np.stack([shapes[AU_NAMES.index(name)] for name in units])
-        found += _responses(m, rival, LANDMARKS, units, theirs, people)
-        m.details[rival.name]["landmarks moved, standard deviations of real faces"] = moves
-    return found
+        table[name]["torn at 1"] = float(torn[:, k].mean())
+    details: dict[str, dict] = {f"dose-response, {ESTIMATOR}": table}
+    if judge:
+        theirs = np.stack([doses.shapes[AU_NAMES.index(name)] for name in judge.aus])
+        scores, table = _responses(LANDMARKS, judge.aus, theirs, people)
+        found += scores
+        details[f"dose-response, {LANDMARKS}"] = table
+        details["landmarks moved, standard deviations of real faces"] = doses.moves
+    return Section(found, details)
+
+
+def _doses(m: Measured, rival: Contender) -> _Doses:
+    bench, judges, rows = m.bench, m.judges, m.bench.dose
+    n, shape = len(rows), (len(rows), len(LEVELS), -1)
+    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.own[rows], len(LEVELS), 0)
+    read, shapes, painted, moves = [], [], [], {}
+    for k, name in enumerate(AU_NAMES):
+        edits, maps = rival(crops, own, _asked_levels(own, k, np.tile(LEVELS, n)))
+        painted.append(metrics.paint(edits, to_uint8(maps.aligned)).reshape(n, -1)[:, -1])
+        read.append(judges.estimator(edits).reshape(shape).astype(np.float64))
+        if judges.landmarks is None or m.seen is None:
+            shapes.append(np.zeros((n, len(LEVELS), 0)))
+            continue
+        seen = judges.landmarks(edits)
+        shapes.append(seen.aus.reshape(shape).astype(np.float64))
+        if name in MOVES:
+            what, sign = MOVES[name]
+            spread = float(m.seen.geometry[what].std())
+            value = seen.geometry[what].reshape(n, -1)
+            moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
+    return _Doses(np.stack(read), np.stack(shapes), np.stack(painted, 1), moves)
 
 
 def _asked_levels(own: np.ndarray, unit: int, levels: np.ndarray) -> np.ndarray:
@@ -69,9 +91,9 @@ def _asked_levels(own: np.ndarray, unit: int, levels: np.ndarray) -> np.ndarray:
 
 
 def _responses(
-    m: Measured, rival: Contender, judge: str, units: tuple[str, ...], read: np.ndarray, people: np.ndarray
-) -> list[Score]:
-    """read [K, n, levels, K]: unit asked, face, level, unit measured."""
+    judge: str, units: tuple[str, ...], read: np.ndarray, people: np.ndarray
+) -> tuple[list[Score], dict[str, dict]]:
+    """Scores, and a row a unit, of read [K, n, levels, K]: unit asked, face, level, unit measured."""
     curves = np.stack([read[k, :, :, k] for k in range(len(units))], 1)  # [n, K, levels]
     n = len(curves)
     slope = np.stack([metrics.slopes(LEVELS, curves[:, k]) for k in range(len(units))], 1)
@@ -83,22 +105,23 @@ def _responses(
     def mean_leak(sums: np.ndarray) -> np.ndarray:
         return metrics.ratio_of_sums(sums.reshape(*sums.shape[:-1], -1, 2)).mean(-1)
 
-    m.details[rival.name][f"dose-response, {judge}"] = {
+    table = {
         name: {
             "slope": float(slope[:, k].mean()), "monotone": float(up[:, k].mean()),
             "leakage": float(metrics.ratio_of_sums(leaks[:, k].sum(0))), "curve": curves[:, k].mean(0).tolist(),
         }
         for k, name in enumerate(units)
     }  # fmt: skip
-    return [
+    scores = [
         Score("dose-response", "slope", judge, "higher", interval(slope.mean(1), people)),
         Score("dose-response", "r", judge, "higher", interval(np.where(np.isfinite(r), r, 0).mean(1), people)),
         Score("dose-response", "share monotone", judge, "higher", interval(up.mean(1), people)),
         Score("leakage", "others over asked", judge, "lower", interval(leaks.reshape(n, -1), people, mean_leak)),
     ]
+    return scores, table
 
 
-def emotions(m: Measured, rival: Contender) -> list[Score]:
+def emotions(m: Measured, rival: Contender) -> Section:
     """The presets at full strength, each on the faces of the dose-response: what a beginner asks for first."""
     bench, rows = m.bench, m.bench.dose
     crops, people = bench.images[rows], bench.people[rows]
@@ -111,7 +134,7 @@ def emotions(m: Measured, rival: Contender) -> list[Score]:
         error[:, i] = np.abs(m.judges.estimator(edits) - wanted).mean(1)
         if m.judges.embedding and m.embedded is not None:
             cosine[:, i] = metrics.cosine(m.judges.embedding(edits), m.embedded[rows])
-    m.details[rival.name]["emotions"] = {
+    table = {
         name: {
             "torn": float(torn[:, i].mean()),
             "cosine": float(cosine[:, i].mean()),
@@ -129,4 +152,4 @@ def emotions(m: Measured, rival: Contender) -> list[Score]:
             Score("emotions", "cosine to the source", EMBEDDING, "higher", interval(cosine.mean(1), people)),
             Score("emotions", "share taken for another person", EMBEDDING, "lower", interval(strange.mean(1), people)),
         ]
-    return found
+    return Section(found, {"emotions": table})

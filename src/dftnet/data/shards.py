@@ -1,0 +1,81 @@
+"""Tar shards in WebDataset naming: written whole or not at all, equal faces giving equal bytes, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dftnet.errors import DatasetError
+from dftnet.media.image import atomic_path
+
+
+class ShardWriter:
+    """Writes encoded images into one tar, whole or not at all.
+
+    with ShardWriter(path) as shard:
+        shard.add("anna-001", ".webp", data)
+    shard.sha256, shard.count, shard.bytes
+    """
+
+    def __init__(self, path: str | Path, overwrite: bool = False):
+        self.path = Path(path)
+        self.count = 0
+        self.bytes = 0
+        self.sha256 = ""
+        self._context = atomic_path(self.path, overwrite)
+
+    def __enter__(self) -> ShardWriter:
+        self._temporary = self._context.__enter__()
+        self._tar = tarfile.open(self._temporary, "w", format=tarfile.USTAR_FORMAT)
+        return self
+
+    def add(self, key: str, suffix: str, data: bytes) -> None:
+        """Append the member `key` + `suffix` (".webp"); equal input gives equal bytes (no times, no owners)."""
+        member = tarfile.TarInfo(key + suffix)
+        member.size = len(data)
+        member.mode = 0o644
+        self._tar.addfile(member, io.BytesIO(data))
+        self.count += 1
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self._tar.close()
+            if kind is None:
+                self.sha256 = file_sha256(self._temporary)
+                self.bytes = self._temporary.stat().st_size
+        except BaseException as closing:
+            self._context.__exit__(type(closing), closing, closing.__traceback__)
+            raise
+        self._context.__exit__(kind, error, trace)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_tar(path: str | Path) -> Iterator[tuple[str, bytes]]:
+    """(member name, bytes) of the plain files of a tar, in order. Raises DatasetError where the tar is damaged."""
+    try:
+        with tarfile.open(path, "r|*") as tar:
+            for member in tar:
+                if member.isfile():
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    yield member.name, file.read()
+    except (tarfile.TarError, EOFError) as error:
+        raise DatasetError(f"{path} is a damaged tar ({error}): copy or make it again") from None
+
+
+def split_key(name: str) -> tuple[str, str]:
+    """A member's key and suffix, the WebDataset way: everything from the first dot of the base name is suffix."""
+    folder, slash, base = name.rpartition("/")
+    stem, dot, suffix = base.partition(".")
+    return folder + slash + stem, dot + suffix.lower()

@@ -1,0 +1,182 @@
+"""What the edits look like: where they land, eyelids, and how much nearer they come to a true second picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dftnet import metrics
+from dftnet.aus import AU_NAMES
+from dftnet.editing.compositing import face_mask
+from dftnet.evaluation.bench import Measured, Score, Section, asked, decibels
+from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS, enlarged
+from dftnet.evaluation.landmarks import CLOSED, gaze, iris_discs, shape_distance
+from dftnet.evaluation.methods import Contender
+from dftnet.metrics import Interval, interval
+
+OPEN_EYES = 0.18
+"""Eye aspect ratio from which an eye counts as open before the edit."""
+GHOST = 0.25
+"""A lid that leaves more than this share of the iris' pixels in its colour shows a ghost."""
+
+
+def landing(m: Measured, rival: Contender) -> Section:
+    """Edits towards the AUs of another face; on the same edits identity, realism, the flow, and the way back."""
+    bench, faces, donors = m.bench, m.bench.faces, m.bench.donors
+    crops, people = bench.images[faces], bench.people[faces]
+    edits, maps = rival(crops, m.own[faces], m.own[donors])
+    found, by_unit = _landed(m, edits)
+    null, _ = rival(crops, m.own[faces], m.own[faces])
+    found += _identity(m, edits, null)
+    found.append(Score("null edit", "PSNR, dB", "", "higher", decibels(metrics.psnr(null, crops), people)))
+    back, _ = rival(edits, m.own[donors], m.own[faces])
+    error = np.abs(back.astype(np.float64) - crops).mean((1, 2, 3)) / 255
+    found += [
+        Score("cycle", "L1 (of 1)", "", "lower", interval(error, people)),
+        Score("cycle", "PSNR, dB", "", "higher", decibels(metrics.psnr(back, crops), people)),
+        Score("cycle", "SSIM", "", "higher", interval(metrics.ssim(back, crops), people)),
+    ]
+    for name, values in metrics.flow_health(maps.flow, maps.attention).items():
+        found.append(Score("flow", name.replace("_", " "), "", "", interval(values, people)))
+    return Section(found, {"landing by AU": by_unit})
+
+
+def _landed(m: Measured, edits: np.ndarray) -> tuple[list[Score], dict[str, dict[str, float]]]:
+    """What is read on edits of `bench.faces` against what is read on their donors: the scores, and a row a unit."""
+    judges, donors, people = m.judges, m.bench.donors, m.bench.people[m.bench.faces]
+    got = judges.estimator(edits)
+    found = _agreement("landing", ESTIMATOR, m.own[donors], got, people)
+    by_unit = {name: _by_unit(m.own[donors][:, k], got[:, k]) for k, name in enumerate(AU_NAMES)}
+    if judges.landmarks and m.seen:
+        aus = judges.landmarks(edits).aus
+        found += _agreement("landing", LANDMARKS, m.seen.aus[donors], aus, people)
+        for k, name in enumerate(judges.landmarks.aus):
+            by_unit[name]["r, MediaPipe"] = metrics.pearson(m.seen.aus[donors][:, k], aus[:, k])
+    return found, by_unit
+
+
+def _identity(m: Measured, edits: np.ndarray, null: np.ndarray) -> list[Score]:
+    """Whose faces the edits and null edits of `bench.faces` are, and whether they look like faces; [] without that judge."""
+    judge, faces, people = m.judges.embedding, m.bench.faces, m.bench.people[m.bench.faces]
+    if judge is None or m.embedded is None:
+        return []
+    vectors, real = judge(edits), m.embedded[m.bench.real]
+    similar = metrics.cosine(vectors, m.embedded[faces])
+    still = metrics.cosine(judge(null), m.embedded[faces])
+    found = [
+        Score("identity", "cosine to the source", EMBEDDING, "higher", interval(similar, people)),
+        Score("identity", "cosine, null edit", EMBEDDING, "higher", interval(still, people)),
+    ]
+    if len(real) > 2:
+        nowhere = (float("nan"), float("nan"), len(edits), len(np.unique(people)))
+        frechet, kernel = metrics.frechet_distance(vectors, real), metrics.kernel_distance(vectors, real)
+        found += [
+            Score("realism", "Fréchet distance", EMBEDDING, "lower", Interval(frechet, *nowhere)),
+            Score("realism", "kernel distance", EMBEDDING, "lower", Interval(kernel, *nowhere)),
+        ]
+    return found
+
+
+def _agreement(section: str, judge: str, wanted: np.ndarray, got: np.ndarray, people: np.ndarray) -> list[Score]:
+    sums = metrics.moments(wanted, got)
+    return [
+        Score(section, "error (MAE)", judge, "lower", interval(np.abs(got - wanted).mean(1), people)),
+        Score(section, "r", judge, "higher", interval(sums, people, metrics.pearson_of_moments)),
+        Score(section, "ICC(3,1)", judge, "higher", interval(sums, people, metrics.icc_of_moments)),
+    ]
+
+
+def _by_unit(wanted: np.ndarray, got: np.ndarray) -> dict[str, float]:
+    return {
+        "MAE": metrics.mean_absolute_error(wanted, got),
+        "r": metrics.pearson(wanted, got),
+        "ICC": metrics.icc(wanted, got),
+    }
+
+
+def eyelids(m: Measured, rival: Contender) -> Section:
+    """AU45 = 1 on open eyes; and whether a smile moves the gaze."""
+    bench, judges = m.bench, m.judges
+    open_eyes = m.own[bench.faces, AU_NAMES.index("AU45")] < 0.3
+    if m.seen is not None:
+        open_eyes &= m.seen.geometry["eye_aspect_ratio"][bench.faces] > OPEN_EYES
+    rows = bench.faces[open_eyes]
+    if not len(rows):
+        return Section([], {})
+    crops, people = bench.images[rows], bench.people[rows]
+    edits, _ = rival(crops, m.own[rows], asked(m.own[rows], AU45=1.0))
+    read = judges.estimator(edits)[:, AU_NAMES.index("AU45")]
+    found = [Score("eyelids", "AU45 read after asking 1", ESTIMATOR, "higher", interval(read, people))]
+    if judges.landmarks is None or m.seen is None:
+        return Section(found, {})
+    before, after = m.seen.geometry["eye_aspect_ratio"][rows], judges.landmarks(edits).geometry["eye_aspect_ratio"]
+    closed = after <= CLOSED
+    left = _iris_left(crops, edits, m.seen.points[rows])
+    smiles, _ = rival(crops, m.own[rows], asked(m.own[rows], AU12=1.0))
+    looks = gaze(judges.landmarks(smiles).points)
+    moved = np.linalg.norm(looks - gaze(m.seen.points[rows]), axis=2).mean(1)
+    clean = np.where(np.isfinite(left[:, 1]), closed & (left[:, 1] <= GHOST), np.nan)
+    found += [
+        Score("eyelids", "eye aspect ratio before", LANDMARKS, "", interval(before, people)),
+        Score("eyelids", "eye aspect ratio at AU45 = 1", LANDMARKS, "lower", interval(after, people)),
+        Score("eyelids", "share closed", LANDMARKS, "higher", interval(closed.astype(float), people)),
+        Score("eyelids", "iris left, source", "colours", "", interval(left[:, 0], people)),
+        Score("eyelids", "iris left", "colours", "lower", interval(left[:, 1], people)),
+        Score("eyelids", "share closed without a ghost", LANDMARKS, "higher", interval(clean, people)),
+        Score("eyelids", "gaze shift in a smile, eye widths", LANDMARKS, "lower", interval(moved, people)),
+    ]
+    return Section(found, {})
+
+
+def _iris_left(crops: np.ndarray, edits: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Source and edited crops [n, S, S, 3], the source's landmarks [n, 478, 2] → `metrics.iris_left` [n, 2]; NaN: no iris."""
+    left = np.full((len(crops), 2), np.nan)
+    for i, where in enumerate(points):
+        pictures = enlarged(np.stack([crops[i], edits[i]]))
+        if discs := iris_discs(pictures[0], where):
+            left[i] = [np.mean([metrics.iris_left(picture, *disc) for disc in discs]) for picture in pictures]
+    return left
+
+
+def gaps(m: Measured, rival: Contender) -> Section:
+    """Pairs of one person: how much nearer to the true second picture."""
+    found: list[Score] = []
+    for title, pairs in (("gap closed, video pairs", m.bench.pairs), ("gap closed, openpeople", m.bench.sheets)):
+        if len(pairs):
+            found += _gap(m, rival, title, pairs)
+    return Section(found, {})
+
+
+def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[Score]:
+    a, b = pairs.T
+    bench, judges = m.bench, m.judges
+    edits, _ = rival(bench.images[a], m.own[a], m.own[b])
+    people, true = bench.people[a], bench.images[b]
+    face = face_mask(bench.images.shape[1])[None, ..., None] > 0.5
+
+    def pixels(x: np.ndarray) -> np.ndarray:
+        return (np.abs(x.astype(np.float64) - true) * face).mean((1, 2, 3))
+
+    def norm(x: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(x.astype(np.float64), axis=1)
+
+    distances = {}
+    if judges.landmarks and m.seen:
+        read, use = judges.landmarks(edits), judges.landmarks.expressive
+        shapes, points = m.seen.blendshapes[:, use], m.seen.points
+        distances["in blendshapes", LANDMARKS] = norm(read.blendshapes[:, use] - shapes[b]), norm(shapes[a] - shapes[b])
+        distances["in landmarks", LANDMARKS] = (
+            shape_distance(read.points, points[b]),
+            shape_distance(points[a], points[b]),
+        )
+    distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.own[b]), norm(m.own[a] - m.own[b])
+    distances["in pixels (L1 on the face)", ""] = pixels(edits), pixels(bench.images[a])
+    found = [
+        Score(title, name, judge, "higher", interval(np.stack(d, 1), people, metrics.gap_of_sums))
+        for (name, judge), d in distances.items()
+    ]
+    if judges.embedding and m.embedded is not None:
+        vectors = judges.embedding(edits)
+        for name, others in (("cosine to the source", m.embedded[a]), ("cosine to the true picture", m.embedded[b])):
+            section = title.replace("gap closed", "identity")
+            found.append(Score(section, name, EMBEDDING, "higher", interval(metrics.cosine(vectors, others), people)))
+    return found
