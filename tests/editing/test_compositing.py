@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dftnet.editing.compositing import OVERHANG, composite, face_mask
+from dftnet.editing.compositing import OVERHANG, composite, composite_patch, face_mask, patch_box
 
 SIZE = 64
 
@@ -83,6 +83,24 @@ def test_outside_the_mask_is_untouched(angle: float, scale: float, centre: tuple
     assert outside.any()
     assert np.array_equal(result[outside], photo[outside])
     assert not np.array_equal(result, photo)
+
+
+@pytest.mark.parametrize(("angle", "scale", "centre"), [*PLACES, (20, 4, (200, 200))])
+@pytest.mark.parametrize("constant", [((3, -2), 0.3, -0.5), ((0, 0), 1, 0), ((9, 9), 1, 0), ((0, 0), 0, 0.5)])
+def test_a_patch_is_that_part_of_the_whole(
+    angle: float, scale: float, centre: tuple[float, float], constant: tuple[tuple[float, float], float, float]
+) -> None:
+    """Bit for bit, and nothing changes beside it, whatever the maps say."""
+    photo = portrait(400, 500)
+    matrix = placed(angle, scale, centre)
+    whole = composite(photo, matrix, cut(photo, matrix), *maps(*constant))
+    patch = composite_patch(photo, matrix, cut(photo, matrix), *maps(*constant))
+    x0, y0, x1, y1 = patch_box(SIZE, matrix, photo.shape)
+    assert (patch.x, patch.y, *patch.pixels.shape[:2]) == (x0, y0, y1 - y0, x1 - x0)
+    assert np.array_equal(patch.pixels, whole[y0:y1, x0:x1])
+    rest = whole.copy()
+    rest[y0:y1, x0:x1] = photo[y0:y1, x0:x1]
+    assert np.array_equal(rest, photo)
 
 
 @pytest.mark.parametrize(("angle", "scale", "flow"), [(0, 0.25, (2, 0)), (0, 0.2, (0, -1.1)), (30, 0.25, (1, 2))])

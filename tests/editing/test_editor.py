@@ -74,6 +74,40 @@ def test_edit_keeps_size_and_everything_outside(editor: Editor, photo: np.ndarra
     assert ys.max() < 200
 
 
+def test_a_patch_is_that_part_of_the_photo(reading_editor: Editor, photo: np.ndarray) -> None:
+    face = reading_editor.read(photo)
+    for request in (Request(), Request(set={"AU12": 1}), Request(set={"AU26": 1, "AU45": 0.5})):
+        whole, patch = reading_editor.render(face, request), reading_editor.render_patch(face, request)
+        height, width = patch.pixels.shape[:2]
+        assert height * width < photo.size / 3 / 4
+        there = np.s_[patch.y : patch.y + height, patch.x : patch.x + width]
+        assert np.array_equal(patch.pixels, whole[there])
+        whole[there] = photo[there]
+        assert np.array_equal(whole, photo)
+    other = np.flip(photo, 0).copy()
+    onto = reading_editor.render_patch(face, {"AU12": 1}, onto=other)
+    there = np.s_[onto.y : onto.y + onto.pixels.shape[0], onto.x : onto.x + onto.pixels.shape[1]]
+    assert np.array_equal(onto.pixels, reading_editor.render(face, {"AU12": 1}, onto=other)[there])
+
+
+@pytest.mark.parametrize("grow", [(0.5, 0.5), (0.25, 0.5), (1.5, 1.5)])
+def test_a_face_in_a_resized_photo_lies_at_the_same_place(
+    reading_editor: Editor, photo: np.ndarray, grow: tuple[float, float]
+) -> None:
+    face = reading_editor.read(photo)
+    small = cv2.resize(photo, None, fx=grow[0], fy=grow[1], interpolation=cv2.INTER_AREA)
+    moved = face.resized(small)
+    assert moved.image is small
+    assert moved.aus == face.aus
+    # the middle of a pixel, in shares of the picture, is the same point of the crop
+    for x, y in ((0, 0), (200, 100), (511, 511)):
+        sx, sy = (x + 0.5) * grow[0] - 0.5, (y + 0.5) * grow[1] - 0.5
+        assert np.allclose(moved.crop_from_image @ [sx, sy, 1], face.crop_from_image @ [x, y, 1])
+    eyes = [m.landmarks[:2] @ m.crop_from_image[:, :2].T + m.crop_from_image[:, 2] for m in (face, moved)]
+    assert np.allclose(*eyes, atol=0.01)
+    assert np.allclose((moved.box[:2] + 0.5) / grow, face.box[:2] + 0.5, atol=0.01)
+
+
 def test_what_the_flow_says_happens(editor: Editor, photo: np.ndarray) -> None:
     """In the window of constant flow the result is the photo's own pixels, shifted."""
     face = editor.read(photo)

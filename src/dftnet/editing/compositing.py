@@ -74,6 +74,17 @@ def face_mask(size: int, pad: int = 0) -> np.ndarray:
     return mask
 
 
+class Patch(NamedTuple):
+    """A piece of a photo."""
+
+    x: int
+    """Photo column of the first of its columns."""
+    y: int
+    """Photo row of the first of its rows."""
+    pixels: np.ndarray
+    """uint8 or uint16 [h, w, 3]."""
+
+
 def composite(
     photo: np.ndarray,
     crop_from_image: np.ndarray,
@@ -91,28 +102,62 @@ def composite(
 
     Flow 0 with attention 1 returns the input, byte for byte.
     """
+    result = Patch(0, 0, photo.copy())
+    _edit(photo, result, crop_from_image, _prepare(crop, flow, attention, texture, crop_from_image))
+    return result.pixels
+
+
+def composite_patch(
+    photo: np.ndarray,
+    crop_from_image: np.ndarray,
+    crop: np.ndarray,
+    flow: np.ndarray,
+    attention: np.ndarray,
+    texture: np.ndarray,
+) -> Patch:
+    """Only the part of `composite`'s result within `patch_box`, equal bit for bit; the time does not grow with the photo."""
+    patch = cut(photo, patch_box(len(crop), crop_from_image, photo.shape))
+    _edit(photo, patch, crop_from_image, _prepare(crop, flow, attention, texture, crop_from_image))
+    return patch
+
+
+def cut(photo: np.ndarray, box: tuple[int, int, int, int]) -> Patch:
+    """A copy of the pixels x0:x1, y0:y1 of a photo."""
+    x0, y0, x1, y1 = box
+    return Patch(x0, y0, photo[y0:y1, x0:x1].copy())
+
+
+def patch_box(size: int, crop_from_image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1: the part of a photo [H, W, 3] outside of which no edit of a face changes a pixel, whatever is asked."""
+    pad = round(OVERHANG * size)
+    inside = _blur((face_mask(size, pad) > 0).astype(np.float32), _shrink(crop_from_image)) > 0
+    return _reach(inside, pad, np.asarray(crop_from_image, np.float64), shape)
+
+
+def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _CropMaps) -> None:
+    """Eq. 5 on the photo's pixels, written to `result`, a piece of it that holds all that changes."""
     if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
         raise ValueError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
-    size = crop.shape[0]
+    crop_from_image = np.asarray(crop_from_image, np.float64)
+    active = (maps.paint > 0) | (_largest(maps.flow) > 0)
+    x0, y0, x1, y1 = _reach(active, maps.pad, crop_from_image, photo.shape)
+    if x1 <= x0:
+        return
+    rows = max(1, TILE_PIXELS // (x1 - x0))
+    for top in range(y0, y1, rows):
+        _edit_tile(photo, result, (x0, top, x1, min(y1, top + rows)), crop_from_image, maps)
+
+
+def _prepare(
+    crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, crop_from_image: np.ndarray
+) -> _CropMaps:
+    """Mask, agreement and share of detail, at the crop's resolution."""
+    size = len(crop)
     shapes = {"crop": crop.shape, "flow": flow.shape, "attention": attention.shape, "texture": texture.shape}
     wanted = {"crop": (size, size, 3), "flow": (2, size, size)}
     wanted |= {"attention": (1, size, size), "texture": (3, size, size)}
     assert shapes == wanted, f"maps of one crop have the shapes {wanted}, not {shapes}"
-    crop_from_image = np.asarray(crop_from_image, np.float64)
-    maps = _prepare(crop, flow, attention, texture, float(np.hypot(*crop_from_image[0, :2])))
-    result = photo.copy()
-    x0, y0, x1, y1 = _reach(maps, crop_from_image, photo.shape)
-    if x1 <= x0:
-        return result
-    rows = max(1, TILE_PIXELS // (x1 - x0))
-    for top in range(y0, y1, rows):
-        _edit_tile(photo, result, (x0, top, x1, min(y1, top + rows)), crop_from_image, maps)
-    return result
-
-
-def _prepare(crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, scale: float) -> _CropMaps:
-    """Mask, agreement and share of detail, at the crop's resolution; `scale` is crop pixels a photo pixel."""
-    size = len(crop)
+    scale = _scale(crop_from_image)
     pad = round(OVERHANG * size)
     mask = face_mask(size, pad)
     source = crop.astype(np.float32) / 255
@@ -128,12 +173,23 @@ def _prepare(crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture:
     painted = _agree(painted, aligned, paint)
     same = _sameness(aligned, painted)
     detail = 1 - paint * (1 - same)
-    shrink = 0.5 * np.sqrt(max(0.0, scale * scale - 1))  # against aliasing where the photo is the smaller one
+    shrink = _shrink(crop_from_image)
     planes = [paint * keep, painted, detail, source]
     masked, painted, detail, source = (_blur(_bordered(plane, pad), shrink) for plane in planes)
     factor = 4 if scale < 0.3 else 2 if scale < 0.6 else 1
     painted, source = _enlarged(painted, factor), _enlarged(source, factor)
     return _CropMaps(pad, _blur(moved, shrink), masked, painted, detail, source, factor)
+
+
+def _scale(crop_from_image: np.ndarray) -> float:
+    """Crop pixels a photo pixel."""
+    return float(np.hypot(*np.asarray(crop_from_image, np.float64)[0, :2]))
+
+
+def _shrink(crop_from_image: np.ndarray) -> float:
+    """Sigma, in crop pixels, of the blur against aliasing where the photo is the smaller one."""
+    scale = _scale(crop_from_image)
+    return float(0.5 * np.sqrt(max(0.0, scale * scale - 1)))
 
 
 def _extended(flow: np.ndarray, pad: int) -> np.ndarray:
@@ -190,13 +246,14 @@ def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.nd
     return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
 
 
-def _reach(maps: _CropMaps, crop_from_image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1: the part of the photo where anything is painted or moved."""
-    active = (maps.paint > 0) | (_largest(maps.flow) > 0)
+def _reach(
+    active: np.ndarray, pad: int, crop_from_image: np.ndarray, shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1: the part of the photo that `active` [h, w], on the crop's grid padded by `pad`, may reach."""
     if not active.any():
         return 0, 0, 0, 0
     ys, xs = np.nonzero(active.any(1))[0], np.nonzero(active.any(0))[0]
-    low, high = np.array([xs[0], ys[0]]) - maps.pad - 2, np.array([xs[-1], ys[-1]]) - maps.pad + 2
+    low, high = np.array([xs[0], ys[0]]) - pad - 2, np.array([xs[-1], ys[-1]]) - pad + 2
     corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float64)
     points = (corners - crop_from_image[:, 2]) @ np.linalg.inv(crop_from_image[:, :2]).T
     x0, y0 = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
@@ -206,7 +263,7 @@ def _reach(maps: _CropMaps, crop_from_image: np.ndarray, shape: tuple[int, ...])
 
 def _edit_tile(
     photo: np.ndarray,
-    result: np.ndarray,
+    result: Patch,
     box: tuple[int, int, int, int],
     crop_from_image: np.ndarray,
     maps: _CropMaps,
@@ -237,7 +294,7 @@ def _edit_tile(
         painted = white * texture + share * (edited - white * coarse)
         edited += paint[..., None] * (painted - edited)
     edited = np.clip(np.rint(edited), 0, white).astype(photo.dtype)
-    tile = result[y0:y1, x0:x1]
+    tile = result.pixels[y0 - result.y : y1 - result.y, x0 - result.x : x1 - result.x]
     tile[active] = edited[active]
 
 

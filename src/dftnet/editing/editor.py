@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dftnet.aus import Request, as_dict, as_vector, target
-from dftnet.editing.compositing import composite
+from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.track import overlap
@@ -69,6 +69,22 @@ class EditableFace:
     """Why the face cannot be edited, in words; empty if it can."""
     note: str = ""
     """A doubt worth telling; empty if there is none."""
+
+    def resized(self, image: np.ndarray) -> EditableFace:
+        """The same face in a smaller or larger copy of its photo, for a preview; crop and AUs are the photo's."""
+        grow = np.array(image.shape[1::-1], np.float64) / self.image.shape[1::-1]
+        matrix = self.crop_from_image.copy()
+        matrix[:, :2] /= grow
+        matrix[:, 2] += self.crop_from_image[:, :2] @ (0.5 / grow - 0.5)  # pixel centres are at whole numbers
+        box = np.concatenate([(self.box[:2] + 0.5) * grow - 0.5, self.box[2:] * grow])
+        landmarks = (self.landmarks + 0.5) * grow - 0.5
+        return replace(
+            self,
+            image=image,
+            box=box.astype(np.float32),
+            landmarks=landmarks.astype(np.float32),
+            crop_from_image=matrix,
+        )
 
 
 class Editor:
@@ -171,13 +187,35 @@ class Editor:
         A request that changes no AU returns the picture unchanged. Raises ValueError for a face with `trouble`.
         """
         photo = face.image if onto is None else onto
+        if self._unchanged(face, request):
+            return photo.copy()
+        return composite(photo, face.crop_from_image, face.crop, *self._parts(face, request))
+
+    def render_patch(
+        self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
+    ) -> Patch:
+        """Only the part of the photo that edits of this face may change, equal bit for bit to that part of `render`.
+
+        The part does not depend on the request. What a page calls while a slider moves.
+        """
+        photo = face.image if onto is None else onto
+        if self._unchanged(face, request):
+            return cut(photo, patch_box(len(face.crop), face.crop_from_image, photo.shape))
+        return composite_patch(photo, face.crop_from_image, face.crop, *self._parts(face, request))
+
+    def _unchanged(self, face: EditableFace, request: Request | Mapping[str, float]) -> bool:
+        """Whether the face is already as asked; ValueError for a face with `trouble`."""
         if face.trouble:
             raise ValueError(face.trouble)
         goal = self.target(face, request)
-        if all(abs(goal[name] - face.aus[name]) <= UNCHANGED for name in goal):
-            return photo.copy()
-        flow, attention, texture = (value[0] for value in self.generator.parts(*self._batch(face, request)))
-        return composite(photo, face.crop_from_image, face.crop, flow, attention, texture)
+        return all(abs(goal[name] - face.aus[name]) <= UNCHANGED for name in goal)
+
+    def _parts(
+        self, face: EditableFace, request: Request | Mapping[str, float]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Flow, attention and texture of one face, without a batch axis."""
+        flow, attention, texture = self.generator.parts(*self._batch(face, request))
+        return flow[0], attention[0], texture[0]
 
     def edit(
         self,
