@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.inference.sessions import WEIGHTS, GeneratorSession
+from dftnet.inference.directory import WEIGHTS
+from dftnet.inference.sessions import GeneratorSession
 from dftnet.networks import GANimationConfig, build_generator
 from dftnet.training.export import export_model
 

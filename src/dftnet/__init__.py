@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dftnet.errors import NoFaceError as NoFaceError
     from dftnet.errors import RequestError as RequestError
     from dftnet.errors import UnfitFaceError as UnfitFaceError
+    from dftnet.inference.directory import models as models
     from dftnet.media.image import read_image as read_image
     from dftnet.media.image import write_image as write_image
 
@@ -39,6 +40,7 @@ _HOME = {
     "EMOTIONS": "aus",
     "read_image": "media.image",
     "write_image": "media.image",
+    "models": "inference.directory",
     "DftnetError": "errors",
     "NoFaceError": "errors",
     "UnfitFaceError": "errors",

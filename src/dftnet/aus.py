@@ -23,6 +23,9 @@ AU_NAMES: tuple[str, ...] = (
 )  # fmt: skip
 """The 17 Action Units of OpenFace's intensity regressors, in the order of every label array."""
 
+CONDITIONINGS = ("target", "difference")
+"""What a generator may take as its condition; see `condition`."""
+
 AU_DESCRIPTIONS: dict[str, str] = {
     "AU01": "inner brow raiser",
     "AU02": "outer brow raiser",
@@ -153,6 +156,11 @@ def parse_values(items: Iterable[str], low: float = 0.0, high: float = 1.0) -> d
             raise ValueError(f"{item!r} has no value; write it like {au}={high:g}")
         found.update(check_values({name.strip(): number.strip() if sign else high}, low, high))  # type: ignore[dict-item]
     return found
+
+
+def condition(own: np.ndarray, goal: np.ndarray, conditioning: str) -> np.ndarray:
+    """What a generator takes, [n, K], of a face's own AUs and those to aim at: the latter, or their "difference"."""
+    return goal - own if conditioning == "difference" else goal
 
 
 def as_vector(values: Mapping[str, float], names: Sequence[str] = AU_NAMES) -> np.ndarray:

@@ -21,7 +21,7 @@ from dftnet.au_sources.reading import (
     read_aus,
 )
 from dftnet.aus import AU_NAMES
-from dftnet.inference.sessions import WEIGHTS
+from dftnet.inference.directory import WEIGHTS
 from dftnet.media.image import write_image
 
 pytestmark = pytest.mark.skipif(

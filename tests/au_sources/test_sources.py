@@ -13,7 +13,8 @@ from dftnet.au_sources.source import BLENDSHAPE_ABSENT, FaceInput, make_source
 from dftnet.aus import AU_NAMES
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
-from dftnet.inference.sessions import WEIGHTS, EstimatorSession
+from dftnet.inference.directory import WEIGHTS
+from dftnet.inference.sessions import EstimatorSession
 
 
 @pytest.fixture(scope="module")

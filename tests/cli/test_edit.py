@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from dftnet.aus import EMOTIONS
 from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
+from dftnet.inference.directory import DEFAULTS
 from dftnet.media.image import read_video
 from dftnet.media.photo import Photo, read_photo, write_photo
 from tests.synthetic_model import write_estimator, write_generator
@@ -32,7 +33,7 @@ class Shell:
     def __init__(self, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         self.folder, self.model, self.monkeypatch, self.capsys = folder, model, monkeypatch, capsys
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("dftnet.editing.editor.DEFAULT_ESTIMATOR", "none-is-shipped")
+        monkeypatch.setitem(DEFAULTS, "estimator", "none-is-shipped")
 
     def __call__(self, *words: str, model: bool = True) -> tuple[int, str, str]:
         """(exit code, stdout, stderr)"""
@@ -133,10 +134,8 @@ def test_like_needs_an_estimator(shell: Shell, tmp_path: Path) -> None:
     assert "estimator" in shell.fails("edit", "photo.jpg", "--like", "photo.jpg")
     models = tmp_path / "models"
     write_estimator(models / "found", value=0.5)
-    shell.monkeypatch.setattr("dftnet.editing.editor.WEIGHTS", models)
-    shell.monkeypatch.setattr("dftnet.editing.editor.DEFAULT_ESTIMATOR", "found")
-    shell.monkeypatch.setattr("dftnet.inference.sessions.WEIGHTS", models)
-    shell.monkeypatch.setattr("dftnet.inference.sessions.DEFAULT_ESTIMATOR", "found")
+    shell.monkeypatch.setattr("dftnet.inference.directory.WEIGHTS", models)
+    shell.monkeypatch.setitem(DEFAULTS, "estimator", "found")
     code, out, err = shell("edit", "photo.jpg", "--like", "photo.jpg", "--add", "AU12=0.25", "-o", "l.png")
     assert code == 0, err
     assert "AU12 0.50 → 0.75" in out

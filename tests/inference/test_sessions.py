@@ -36,7 +36,7 @@ def rows(n: int, values: dict[str, float]) -> np.ndarray:
 
 
 def test_maps_are_what_the_graph_says(session: GeneratorSession) -> None:
-    assert (session.size, session.au_names, session.conditioning) == (SIZE, AU_NAMES, "difference")
+    assert (session.size, session.au_names, session.model.conditioning) == (SIZE, AU_NAMES, "difference")
     source = rows(2, {"AU12": 0.25})
     maps = session(crops(2), source, rows(2, {"AU12": 0.75, "AU45": 0.5}))
     assert np.allclose(maps.flow[:, 0], 6 * 0.5 * window(SIZE), atol=1e-5)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dftnet.editing.editor import Editor
-from dftnet.inference.sessions import WEIGHTS, GeneratorSession
+from dftnet.inference.directory import WEIGHTS
+from dftnet.inference.onnx_runtime import open_graph
+from dftnet.inference.sessions import GeneratorSession
 
 GENERATOR = WEIGHTS / "dftnet-128"
 ROOT = Path(__file__).parent.parent.parent
@@ -15,9 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_golden_example_replays_in_onnx_runtime():
     safetensors = pytest.importorskip("safetensors.numpy")
-    onnxruntime = pytest.importorskip("onnxruntime")
     golden = safetensors.load_file(GENERATOR / "example.safetensors")
-    session = onnxruntime.InferenceSession(str(GENERATOR / "generator.onnx"), providers=["CPUExecutionProvider"])
+    session = open_graph(GENERATOR / "generator.onnx")
     inputs = {k.removeprefix("input."): v.astype(np.float32) for k, v in golden.items() if k.startswith("input.")}
     names = [o.name for o in session.get_outputs()]
     for name, got in zip(names, session.run(names, inputs), strict=True):

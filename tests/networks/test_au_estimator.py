@@ -12,7 +12,8 @@ from dftnet.aus import AU_NAMES
 from dftnet.data.relabel import steady_aus
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
-from dftnet.inference.sessions import WEIGHTS, EstimatorSession
+from dftnet.inference.directory import WEIGHTS
+from dftnet.inference.sessions import EstimatorSession
 from dftnet.media import image as media
 from dftnet.metrics import icc, mean_absolute_error, pearson
 

@@ -5,8 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from dftnet.inference.directory import read_config  # noqa: E402
 from dftnet.networks import Critic, CriticConfig, DFTNetConfig, GANimationConfig, build_generator, generator_config  # noqa: E402
-from dftnet.training.checkpoint import load_generator, read_config, save_model  # noqa: E402
+from dftnet.training.checkpoint import load_generator, save_model  # noqa: E402
 from dftnet.training.config import PRESETS, preset  # noqa: E402
 from dftnet.training.export import OUTPUTS, TOLERANCE, compare, export_model, write_generator_onnx  # noqa: E402
 
@@ -113,7 +114,7 @@ def test_export_replaces_a_model_directory_whole(tmp_path):
     assert sorted(p.name for p in target.iterdir()) == [
         "config.json", "example.safetensors", "generator.onnx", "generator.safetensors",
     ]  # fmt: skip
-    assert read_config(target)["conditioning"] == "difference"
+    assert read_config(target, "generator")["conditioning"] == "difference"
 
 
 def test_ganimation_has_the_published_number_of_parameters():

@@ -24,7 +24,8 @@ from dftnet.editing.compositing import Patch, composite, composite_patch, cut, p
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.track import overlap
-from dftnet.inference.sessions import DEFAULT_ESTIMATOR, WEIGHTS, EstimatorSession, GeneratorSession, Maps
+from dftnet.inference.directory import has_default
+from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 
 SMALLEST = 20
 """A face whose crop would have fewer photo pixels a side is left alone."""
@@ -120,7 +121,7 @@ class Editor:
         """
         generator = GeneratorSession(path, threads=threads)
         reader = None
-        if estimator is not None or (WEIGHTS / DEFAULT_ESTIMATOR / "config.json").is_file():
+        if estimator is not None or has_default("estimator"):
             reader = EstimatorSession(estimator, threads=threads)
         return cls(generator, reader, read_aus)
 

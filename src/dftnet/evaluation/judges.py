@@ -22,6 +22,7 @@ from dftnet.au_sources.source import BLENDSHAPE_AUS, aus_from_blendshapes
 from dftnet.errors import ModelError
 from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
+from dftnet.inference.onnx_runtime import open_graph
 from dftnet.inference.sessions import EstimatorSession
 
 ESTIMATOR = "estimator (guided training)"
@@ -120,7 +121,6 @@ class EmbeddingJudge:
 def _open_sface(path: Path, threads: int | None):
     """The graph lists its weights as inputs too, and a batch of one: both are put right before it is opened."""
     import onnx
-    import onnxruntime
 
     model = onnx.load(str(path))
     wanted = [node for node in model.graph.input if node.name == "data"]
@@ -128,11 +128,7 @@ def _open_sface(path: Path, threads: int | None):
     model.graph.input.extend(wanted)
     for node in (*model.graph.input, *model.graph.output):
         node.type.tensor_type.shape.dim[0].dim_param = "n"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return open_graph(model.SerializeToString(), threads)
 
 
 @dataclass

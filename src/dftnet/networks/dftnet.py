@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.networks.generator import CONDITIONINGS, Edit, Generator, compose
+from dftnet.aus import CONDITIONINGS
+from dftnet.networks.generator import Edit, Generator, compose
 from dftnet.networks.layers import NORMS, UPSAMPLINGS, Residual, conv, initialise, planes, resize_flow, up, warp
 
 STEMS = ("conv7", "unshuffle")

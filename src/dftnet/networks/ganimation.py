@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dftnet.networks.generator import CONDITIONINGS, Edit, Generator, compose
+from dftnet.aus import CONDITIONINGS
+from dftnet.networks.generator import Edit, Generator, compose
 from dftnet.networks.layers import Residual, conv, initialise, planes, up
 
 

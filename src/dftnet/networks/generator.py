@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-CONDITIONINGS = ("target", "difference")
-
 
 class Edit(NamedTuple):
     """What a generator returns; images in [-1, 1]."""

@@ -17,9 +17,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from dftnet.inference.directory import FORMATS, read_config
 from dftnet.networks import Generator, build_generator, generator_config
 
-FORMAT = "dftnet-generator-1"
 KEEP = 2
 """Training states kept: the newest, and one to fall back to"""
 
@@ -69,32 +69,20 @@ def save_model(directory: Path, generator: Generator, config: dict[str, Any]) ->
     weights = {name: t.detach().cpu().half().contiguous() for name, t in generator.state_dict().items()}
     safetensors.torch.save_file(weights, temporary / "generator.safetensors")
     architecture = json.loads(json.dumps(generator.config, default=vars))
-    document = {"format": FORMAT, "architecture": architecture, "conditioning": generator.conditioning, **config}
+    document = {
+        "format": FORMATS["generator"],
+        "architecture": architecture,
+        "conditioning": generator.conditioning,
+        **config,
+    }
     (temporary / "config.json").write_text(json.dumps(document, indent=2) + "\n")
     shutil.rmtree(directory, ignore_errors=True)
     temporary.replace(directory)
 
 
-def read_config(directory: str | Path) -> dict[str, Any]:
-    """The config.json of a model directory, checked for its format."""
-    path = Path(directory) / "config.json"
-    if not path.is_file():
-        raise ValueError(
-            f"{directory} is no model directory: it has no config.json; give the directory that training wrote"
-        )
-    try:
-        config = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged ({error}); copy the model directory anew") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        found = config.get("format") if isinstance(config, dict) else type(config).__name__
-        raise ValueError(f"{path} has the format {found!r}, this version reads {FORMAT!r}; export the model anew")
-    return config
-
-
 def load_generator(directory: str | Path) -> Generator:
     """The generator of a model directory, float32, in evaluation mode. Never unpickles."""
-    config = read_config(directory)
+    config = read_config(directory, "generator")
     generator = build_generator(generator_config(config["architecture"]))
     weights: dict[str, Tensor] = safetensors.torch.load_file(Path(directory) / "generator.safetensors")
     generator.load_state_dict({name: t.float() for name, t in weights.items()})

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dftnet.inference.directory import FORMATS, read_config
+from dftnet.inference.onnx_runtime import open_graph
 from dftnet.media import image as media
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
-FORMAT = "dftnet-estimator-1"
 TOLERANCE = 1e-4
 """Largest difference in AU intensity allowed between PyTorch and the exported graph."""
 
@@ -70,9 +71,9 @@ def write_estimator(
     save_file({"image": torch.from_numpy(crops), "aus": aus}, str(path / "example.safetensors"))
     for name in ("estimator.safetensors", "example.safetensors"):
         (path / name).chmod(0o644)  # the library makes them private
-    write_onnx(exported, {"image": image}, ["aus"], path / "estimator.onnx", {"format": FORMAT})
+    write_onnx(exported, {"image": image}, ["aus"], path / "estimator.onnx", {"format": FORMATS["estimator"]})
     document = {
-        "format": FORMAT,
+        "format": FORMATS["estimator"],
         "architecture": {k: v for k, v in asdict(config).items() if k not in ("size", "au_names")},
         "size": config.size,
         "au_names": list(config.au_names),
@@ -89,9 +90,7 @@ def load_estimator(path: str | Path) -> Estimator:
     from safetensors.torch import load_file
 
     path = Path(path)
-    document = json.loads((path / "config.json").read_text("utf-8"))
-    if document.get("format") != FORMAT:
-        raise ValueError(f"{path} has the format {document.get('format')!r}; an AU estimator is {FORMAT!r}")
+    document = read_config(path, "estimator")
     config = EstimatorConfig(size=document["size"], au_names=tuple(document["au_names"]), **document["architecture"])
     estimator = Estimator(config)
     state: dict[str, Tensor] = {
@@ -109,11 +108,9 @@ def verify_estimator(path: str | Path) -> float:
 
     Raises ValueError above TOLERANCE.
     """
-    import onnxruntime
-
     path = Path(path)
     estimator = load_estimator(path)
-    session = onnxruntime.InferenceSession(str(path / "estimator.onnx"), providers=["CPUExecutionProvider"])
+    session = open_graph(path / "estimator.onnx")
     size = estimator.config.size
     noise = np.random.default_rng(1).uniform(-1, 1, (3, 3, size, size)).astype(np.float32)
     worst = 0.0

@@ -10,8 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from dftnet.inference.directory import read_config
+from dftnet.inference.onnx_runtime import open_graph
 from dftnet.networks import Generator
-from dftnet.training.checkpoint import load_generator, read_config, save_model
+from dftnet.training.checkpoint import load_generator, save_model
 from dftnet.training.onnx_file import write_onnx
 
 OUTPUTS = ("edited", "flow", "aligned", "texture", "attention")
@@ -62,7 +64,7 @@ def write_generator_onnx(directory: str | Path, example: Tensor | None = None) -
     """Add generator.onnx and example.safetensors to a model directory; the largest difference seen between the two."""
     directory = Path(directory)
     generator = load_generator(directory)
-    config = read_config(directory)
+    config = read_config(directory, "generator")
     size, count = int(config["size"]), len(config["au_names"])
     random = torch.Generator().manual_seed(0)
     if example is None:
@@ -83,8 +85,5 @@ def write_generator_onnx(directory: str | Path, example: Tensor | None = None) -
 
 def compare(onnx_path: Path, image: Tensor, aus: Tensor, expected: dict[str, Tensor]) -> float:
     """Largest absolute difference between what ONNX Runtime computes and `expected`, over all outputs."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
-    got = session.run(list(OUTPUTS), {"image": image.numpy(), "aus": aus.numpy()})
+    got = open_graph(onnx_path).run(list(OUTPUTS), {"image": image.numpy(), "aus": aus.numpy()})
     return max(float(np.abs(g - expected[name].numpy()).max()) for name, g in zip(OUTPUTS, got, strict=True))

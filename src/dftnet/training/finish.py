@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
 from dftnet.faces.align import TEMPLATE
+from dftnet.inference.directory import read_config
 from dftnet.networks import Generator, build_generator
 from dftnet.networks.layers import scale_output
-from dftnet.training.checkpoint import load_state, read_config
+from dftnet.training.checkpoint import load_state
 from dftnet.training.config import TrainConfig, from_dict, to_dict
 from dftnet.training.export import export_model
 
@@ -145,7 +146,7 @@ def _provenance(init: str) -> dict[str, Any] | None:
     """Where the model that a run started from comes from, as far as it is still there."""
     if not init or not (Path(init) / "config.json").is_file():
         return None
-    return read_config(init)["provenance"]
+    return read_config(init, "generator")["provenance"]
 
 
 def _last_validation(run: Path, images_seen: int) -> dict[str, float]:

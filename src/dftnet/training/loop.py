@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.data.dataset import FaceData
-from dftnet.inference.sessions import EstimatorSession, model_directory
+from dftnet.inference.directory import find_model
+from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.image import to_uint8, write_image
 from dftnet.networks import Critic, Edit, Generator, build_generator
 from dftnet.networks.layers import channels_last
@@ -281,7 +282,7 @@ def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Mod
     """The frozen estimator of the configuration, or None."""
     if not config.guide:
         return None
-    directory = model_directory(None if config.guide == "shipped" else config.guide, "au-estimator")
+    directory = find_model(None if config.guide == "shipped" else config.guide, "estimator")
     guide = load_estimator(directory)
     if tuple(guide.config.au_names) != tuple(faces.au_names):
         raise ValueError(
@@ -308,7 +309,7 @@ class Resized(nn.Module):
 def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:
     """The shipped estimator where it reads this set's AUs at this size, else the critic's own regressor D_C."""
     try:
-        session = EstimatorSession(model_directory(None, "au-estimator"))
+        session = EstimatorSession()
     except (ValueError, OSError):
         return lambda images: critic(images)[1]
     if tuple(session.au_names) != tuple(faces.au_names):
