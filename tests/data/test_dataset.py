@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from dftnet.data.dataset import FaceData, write_dataset, write_npz
-from dftnet.data.shards import ShardWriter, file_sha256, read_tar, split_key
+from dftnet.data.shards import ShardWriter, read_tar, split_key
+from dftnet.media.files import file_sha256
 from dftnet.media.image import encode_image
 
 SIZE = 16

@@ -25,8 +25,8 @@ import dftnet.data.prepare_plan
 from dftnet.data.dataset import FaceData
 from dftnet.data.inputs import collect, unique_keys
 from dftnet.data.prepare import prepare
-from dftnet.data.shards import file_sha256
 from dftnet.faces.align import crop_from_image
+from dftnet.media.files import file_sha256
 from dftnet.media.image import read_image, write_image
 
 LANDMARKS = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])

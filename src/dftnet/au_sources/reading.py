@@ -16,6 +16,7 @@ from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media import image as media
+from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 OPENFACE_SCALE = 5.0
 """OpenFace's intensities are 0 to 5."""
@@ -63,7 +64,7 @@ class AUReader:
 
 def list_media(paths: Iterable[str | Path]) -> list[Path]:
     """The photos and videos named, those inside folders included (sorted). ValueError where there is none."""
-    suffixes = (*media.IMAGE_SUFFIXES, *media.VIDEO_SUFFIXES)
+    suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     found: list[Path] = []
     for path in map(Path, paths):
         if not path.exists():
@@ -101,7 +102,7 @@ def read_aus(
 
 
 def _read_file(path: Path, reader: AUReader, every_frames: int, largest_only: bool) -> Iterator[Reading]:
-    if path.suffix.lower() in media.VIDEO_SUFFIXES:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
         for frame in media.read_video(path, every_frames):
             yield from _readings(path, frame.number, frame.time, reader(frame.image, True), reader)
     else:

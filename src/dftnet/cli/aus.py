@@ -32,7 +32,7 @@ def aus(
     from rich.progress import track
 
     from dftnet.au_sources.reading import csv_table, json_text, print_readings, read_aus
-    from dftnet.media.image import atomic_path
+    from dftnet.media.files import write_file
 
     if csv is not None and csv.exists() and not overwrite:
         raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
@@ -46,8 +46,7 @@ def aus(
         if csv is not None and str(csv) == "-":
             print(csv_table(rows), end="")
         elif csv is not None:
-            with atomic_path(csv, overwrite) as temporary:
-                temporary.write_text(csv_table(rows), "utf-8")
+            write_file(csv, csv_table(rows), overwrite)
             print(f"{csv}: {len(rows)} rows", file=sys.stderr)
     else:
         print_readings(told)

@@ -11,11 +11,11 @@ from dftnet.editing.plan import Asked, is_clip
 
 def default_clip_output(path: Path) -> Path:
     """clip.mov → clip-edited.mov; .mp4 for what cannot be written and for photos."""
+    from dftnet.media.formats import format_of
     from dftnet.media.video import is_animation
-    from dftnet.media.video_writer import WRITTEN
 
-    suffix = path.suffix.lower()
-    keep = suffix in WRITTEN or (suffix in (".gif", ".webp") and is_animation(path))
+    suffix, form = path.suffix.lower(), format_of(path)
+    keep = form is not None and form.clip and (form.video or is_animation(path))
     return path.with_name(f"{path.stem}-edited{suffix if keep else '.mp4'}")
 
 

@@ -18,7 +18,7 @@ from dftnet.data.dataset import SPLITS, FaceData, write_dataset
 from dftnet.data.prepare_plan import SHARD, Run
 from dftnet.data.shards import ShardWriter
 from dftnet.faces.align import TEMPLATE
-from dftnet.media.image import atomic_path
+from dftnet.media.files import write_file
 
 
 @dataclass
@@ -166,9 +166,8 @@ def _info(run: Run, names: list[str], shards: list[dict], reasons: dict[str, int
 
 
 def _write_report(run: Run) -> None:
-    with atomic_path(run.output / "report.csv", overwrite=True) as temporary:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(["photo", "reason", "detail"])
-        writer.writerows(run.skipped)
-        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["photo", "reason", "detail"])
+    writer.writerows(run.skipped)
+    write_file(run.output / "report.csv", text.getvalue(), overwrite=True)

@@ -24,9 +24,10 @@ import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.data.shards import file_sha256, read_tar, split_key
+from dftnet.data.shards import read_tar, split_key
 from dftnet.errors import DatasetError, RequestError
-from dftnet.media.image import atomic_path, decode_image
+from dftnet.media.files import atomic_file, file_sha256, write_file
+from dftnet.media.image import decode_image
 
 FORMAT = "dftnet-dataset-1"
 SPLITS = ("train", "validation", "test")
@@ -196,14 +197,13 @@ class FaceData:
         stats = os.statvfs(cache.parent) if hasattr(os, "statvfs") else None
         if stats is not None and stats.f_bavail * stats.f_frsize < need * 1.02:
             raise OSError(28, f"decoding {self.path} needs {need / 1e9:.1f} GB in {cache.parent}: free some space")
-        with atomic_path(cache, overwrite=True) as temporary, open(temporary, "wb") as file:
+        with atomic_file(cache, overwrite=True) as temporary, open(temporary, "wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for block in self._decoded_blocks(progress):
                 file.write(block.tobytes())
             file.flush()
-        with atomic_path(cache.with_suffix(".sha256"), overwrite=True) as temporary:
-            temporary.write_text(self._fingerprint() + "\n")
+        write_file(cache.with_suffix(".sha256"), self._fingerprint() + "\n", overwrite=True)
 
     def _decoded_blocks(self, progress: bool) -> Iterator[np.ndarray]:
         """uint8 [m, S, S, 3] blocks in the order of the rows, checked against the labels' keys."""
@@ -257,8 +257,7 @@ def write_dataset(path: Path, info: dict, rows: dict[str, np.ndarray], extras: d
     arrays["extras"] = table.astype(np.float32)
     arrays["extra_names"] = np.array(list(extras), dtype=np.str_)
     write_npz(path / "labels.npz", arrays, overwrite=True)
-    with atomic_path(path / "dataset.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps({"format": FORMAT, **info}, indent=2) + "\n", encoding="utf-8")
+    write_file(path / "dataset.json", json.dumps({"format": FORMAT, **info}, indent=2) + "\n", overwrite=True)
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray], overwrite: bool = False) -> None:
@@ -268,8 +267,7 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray], overwrite: bool = False
             raise DatasetError(f"array {name} holds Python objects")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    with atomic_path(path, overwrite) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_file(path, buffer.getvalue(), overwrite)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

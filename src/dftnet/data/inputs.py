@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dftnet.media.image import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 CHUNK = 128
 """Photos of one unit of work: what an interruption can cost."""

@@ -14,8 +14,7 @@ from dftnet.au_sources.table_formats import open_labels
 from dftnet.au_sources.tables import LabelFile
 from dftnet.data.cropping import CutSettings
 from dftnet.data.inputs import Collection, collect, unique_keys
-from dftnet.data.shards import file_sha256
-from dftnet.media.image import atomic_path
+from dftnet.media.files import file_sha256, write_file
 
 SHARD = 4096
 """Faces of one shard."""
@@ -135,8 +134,7 @@ def _claim(run: Run) -> None:
     if run.output.exists() and any(run.output.iterdir()) and not _only_ours(run.output):
         raise ValueError(f"{run.output} is not empty: choose another output, or empty it")
     run.work.mkdir(parents=True, exist_ok=True)
-    with atomic_path(plan, overwrite=True) as temporary:
-        temporary.write_text(json.dumps({"fingerprint": run.fingerprint}))
+    write_file(plan, json.dumps({"fingerprint": run.fingerprint}), overwrite=True)
 
 
 def _only_ours(output: Path) -> bool:

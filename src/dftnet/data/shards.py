@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dftnet.errors import DatasetError
-from dftnet.media.image import atomic_path
+from dftnet.media.files import atomic_file, file_sha256
 
 
 class ShardWriter:
@@ -25,7 +24,7 @@ class ShardWriter:
         self.count = 0
         self.bytes = 0
         self.sha256 = ""
-        self._context = atomic_path(self.path, overwrite)
+        self._context = atomic_file(self.path, overwrite)
 
     def __enter__(self) -> ShardWriter:
         self._temporary = self._context.__enter__()
@@ -50,15 +49,6 @@ class ShardWriter:
             self._context.__exit__(type(closing), closing, closing.__traceback__)
             raise
         self._context.__exit__(kind, error, trace)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_tar(path: str | Path) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from dftnet.aus import Request
 from dftnet.editing.editor import Editor
 from dftnet.editing.photo import edit_photo
-from dftnet.media.image import HEIF_SUFFIXES, IMAGE_SUFFIXES
+from dftnet.media.formats import IMAGE_SUFFIXES, PHOTO_SUFFIXES
 
 
 @dataclass
@@ -100,5 +100,4 @@ def _photos(folder: Path) -> Iterator[Path]:
 def _target(photo: Path, folder: Path, output: Path) -> Path:
     """Where the edited photo goes; a format that cannot be written becomes PNG."""
     place = output / photo.relative_to(folder)
-    written = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", *HEIF_SUFFIXES)
-    return place if place.suffix.lower() in written else place.with_name(place.name + ".png")
+    return place if place.suffix.lower() in PHOTO_SUFFIXES else place.with_name(place.name + ".png")

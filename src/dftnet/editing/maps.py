@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dftnet.drawing import flow_colours, grey, sheet
 from dftnet.inference.sessions import Maps
 from dftnet.media import image as media
+from dftnet.media.files import atomic_file
 
 NAMES = ("source", "aligned", "attention", "texture", "flow", "arrows", "result", "sheet")
 SHOWN = 320
@@ -59,10 +60,8 @@ def write_maps(
     rows = [sheet([[shown[name] for name in row]], [captions[name] for name in row]) for row in order]
     pictures["sheet"] = np.vstack(rows)
     written = [media.write_image(folder / f"{prefix}{name}.png", pictures[name], overwrite=overwrite) for name in NAMES]
-    with media.atomic_path(folder / f"{prefix}maps.npz", overwrite=True) as path:
-        np.savez_compressed(path.with_suffix(".npz"), crop=crop, **maps._asdict())
-        if path.suffix != ".npz":
-            path.with_suffix(".npz").replace(path)
+    with atomic_file(folder / f"{prefix}maps.npz", overwrite=True) as path:
+        np.savez_compressed(path, crop=crop, **maps._asdict())
     return written
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from dftnet.aus import Request, check_values
 from dftnet.editing.editor import UNCHANGED, EditableFace, Editor, pick
 from dftnet.editing.maps import write_maps
-from dftnet.media.image import HEIF_SUFFIXES, read_image
+from dftnet.media.formats import photo_format
+from dftnet.media.image import read_image
 from dftnet.media.photo import mark_edited, read_photo, write_photo
 
 
@@ -94,11 +95,7 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
         path = path / default_output(photo).name
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
-    suffixes = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif", *HEIF_SUFFIXES]
-    if path.suffix.lower() in (".heic", ".heif") and not HEIF_SUFFIXES:
-        raise ValueError(f"cannot write {path.name!r}: `pip install pillow-heif` first")
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"cannot write {path.name!r}: end its name in one of {', '.join(suffixes)}")
+    photo_format(path)
     return path
 
 

@@ -69,9 +69,8 @@ def _by_face(items: Iterable[str]) -> dict[int | None, list[str]]:
 
 def is_clip(path: Path, output: Path | None) -> bool:
     """Whether a file is to be edited frame by frame: a video, or an animated picture unless a still one is wanted."""
-    from dftnet.media.image import VIDEO_SUFFIXES
+    from dftnet.media.formats import CLIP_SUFFIXES, VIDEO_SUFFIXES
     from dftnet.media.video import is_animation
-    from dftnet.media.video_writer import CLIP_SUFFIXES
 
     if path.is_dir():
         return False

@@ -19,11 +19,11 @@ from dftnet.aus import Request, check_values
 from dftnet.editing.editor import EditableFace, Editor
 from dftnet.editing.photo import describe_request, version_text
 from dftnet.faces.track import overlap
-from dftnet.media.image import IMAGE_SUFFIXES, atomic_path
+from dftnet.media.files import write_file
+from dftnet.media.formats import IMAGE_SUFFIXES, photo_format
 from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
 
 MANIFEST = "manifest.csv"
-SUFFIXES = (".png", ".jpg", ".webp", ".tif")
 
 
 @dataclass
@@ -60,8 +60,7 @@ def make_stimuli(
     Raises ValueError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
-    if suffix not in SUFFIXES:
-        raise ValueError(f"stimuli cannot be written as {suffix!r}; choose {', '.join(SUFFIXES)}")
+    photo_format(suffix)
     requests = {
         (unit, level): Request(set=check_values({unit: level}), neutral=neutral)
         for unit in dict.fromkeys(units)
@@ -161,8 +160,7 @@ def _write_manifest(path: Path, header: list[str], rows: dict[str, dict[str, str
     writer = csv.DictWriter(buffer, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows[name] for name in sorted(rows))
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
+    write_file(path, buffer.getvalue(), overwrite=True)
 
 
 def _photos(faces: Iterable[str | Path]) -> list[Path]:

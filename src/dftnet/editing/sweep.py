@@ -13,8 +13,9 @@ from dftnet.aus import Request, check_values
 from dftnet.drawing import sheet
 from dftnet.editing.editor import EditableFace, Editor
 from dftnet.editing.photo import describe_request, mark_text, version_text
+from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
 from dftnet.media.photo import Photo, mark_edited, write_photo
-from dftnet.media.video import CLIP_SUFFIXES, ClipFrame
+from dftnet.media.video import ClipFrame
 from dftnet.media.video_writer import clip_writer
 
 STRIP_SIDE = 256
@@ -25,7 +26,6 @@ ROW = 8
 """Faces in a row of the strip."""
 HOLD = 0.12
 """Seconds that an animation stays at each value."""
-STRIP_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 def parse_sweep(text: str) -> tuple[str, list[float]]:
@@ -49,7 +49,7 @@ def parse_sweep(text: str) -> tuple[str, list[float]]:
 def is_animated(output: str | Path) -> bool:
     """Whether a sweep to this name is an animation."""
     suffix = Path(output).suffix.lower()
-    return suffix in CLIP_SUFFIXES and suffix not in STRIP_SUFFIXES
+    return suffix in CLIP_SUFFIXES and suffix not in PHOTO_SUFFIXES
 
 
 def sweep(
@@ -73,7 +73,7 @@ def sweep(
     base = request or Request()
     requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in levels]
     suffix = output.suffix.lower()
-    known = dict.fromkeys((*STRIP_SUFFIXES, *CLIP_SUFFIXES))
+    known = dict.fromkeys((*PHOTO_SUFFIXES, *CLIP_SUFFIXES))
     if suffix and suffix not in known:
         raise ValueError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
     if output.exists() and not overwrite:

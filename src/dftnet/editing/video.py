@@ -23,7 +23,8 @@ from dftnet.editing.timeline import Course, Drive, as_course, read_drive_csv
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
-from dftnet.media.image import VIDEO_SUFFIXES, read_image
+from dftnet.media.formats import VIDEO_SUFFIXES
+from dftnet.media.image import read_image
 from dftnet.media.video import Clip, ClipFrame, is_animation, open_clip
 from dftnet.media.video_writer import check_clip_output, clip_writer
 

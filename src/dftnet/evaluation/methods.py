@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.data.shards import file_sha256
 from dftnet.inference.sessions import GeneratorSession, Maps
+from dftnet.media.files import file_sha256
 from dftnet.media.image import to_float, to_uint8
 
 COPY = "copy-input"

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from dftnet.evaluation.methods import COPY
-from dftnet.media.image import atomic_path
+from dftnet.media.files import write_file
 
 FILES = ("results.json", "results.md", "manifest.json")
 
@@ -30,8 +30,7 @@ def write_report(folder: Path, result: dict, manifest: dict) -> None:
         "results.md": as_markdown(result),
     }
     for name, text in documents.items():
-        with atomic_path(folder / name, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_file(folder / name, text, overwrite=True)
     plots(folder, result)
 
 

@@ -7,10 +7,7 @@ Conventions
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,40 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from dftnet.media.files import write_file
+from dftnet.media.formats import READ, photo_format
+
 MAX_PIXELS = 150_000_000
 """Images with more pixels than this are refused before they are decoded."""
 
-IMAGE_SUFFIXES: tuple[str, ...] = (
-    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"),
-    *(".gif", ".jp2", ".ppm", ".pgm", ".avif"),
-)
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"),
-    *(".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp"),
-)
-
-Image.init()
-HEIF_SUFFIXES: tuple[str, ...] = ()
-"""Endings of HEIC files where the extra `pillow-heif` is installed, else none."""
-with contextlib.suppress(ImportError):
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    HEIF_SUFFIXES = (".heic", ".heif")
-    IMAGE_SUFFIXES = (*IMAGE_SUFFIXES, *HEIF_SUFFIXES)
-_RASTER = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
-_READ_FORMATS = [form for form in _RASTER if form in Image.OPEN]
-"""Only plain raster formats: some of Pillow's others start external programs."""
-
-_WRITE_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, MemoryError)
 
 
@@ -108,7 +77,7 @@ def decode_image(data: bytes, name: str = "image", at_least: int | None = None) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=READ) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise Image.DecompressionBombError
@@ -133,7 +102,7 @@ def stored_size(data: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=READ) as image:
                 return image.size
     except (Image.DecompressionBombError, UnidentifiedImageError, *_DAMAGED) as error:
         raise ValueError(f"not a readable picture ({error})") from None
@@ -194,26 +163,17 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def encode_image(image: np.ndarray, suffix: str, quality: int = 95, lossless: bool = False) -> bytes:
-    """uint8 [h, w, 3] → the bytes of a file with this suffix (".png", ".jpg", ".webp", ".bmp", ".tif").
+    """uint8 [h, w, 3] → the bytes of a file with this suffix, one of `formats.PHOTO_SUFFIXES`.
 
     `quality` (1 to 100) is for JPEG (without chroma subsampling from 90) and WebP; the others lose nothing, and WebP
     neither with `lossless`.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"expected a uint8 image [h, w, 3], got {image.dtype} {list(image.shape)}")
-    form = _WRITE_FORMATS.get(suffix.lower())
-    if form is None:
-        raise ValueError(f"cannot write {suffix or 'a file without suffix'}: use one of {', '.join(_WRITE_FORMATS)}")
-    options: dict[str, object] = {}
-    if form == "JPEG":
-        options = {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
-    elif form == "WEBP":
-        options = {"lossless": True, "quality": 20, "method": 0} if lossless else {"quality": quality, "method": 2}
-    elif form == "PNG":
-        options = {"compress_level": 4}
+    form = photo_format(suffix)
     buffer = io.BytesIO()
     try:
-        Image.fromarray(np.ascontiguousarray(image)).save(buffer, form, **options)
+        Image.fromarray(np.ascontiguousarray(image)).save(buffer, form.name, **form.options(quality, lossless))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot write {list(image.shape[:2])} pixels as {suffix} ({error}): use .png") from None
     return buffer.getvalue()
@@ -225,43 +185,7 @@ def write_image(path: str | Path, image: np.ndarray, overwrite: bool = False, qu
     Raises FileExistsError if it exists and `overwrite` is false, ValueError for an unknown suffix.
     """
     path = Path(path)
-    data = encode_image(image, path.suffix, quality)
-    with atomic_path(path, overwrite) as temporary:
-        temporary.write_bytes(data)
-    return path
-
-
-@contextlib.contextmanager
-def atomic_path(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; on leaving it becomes `path`, on an exception it vanishes.
-
-    Creates the folder. Raises FileExistsError if `path` exists and `overwrite` is false.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: give a file name")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".tmp{path.suffix}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} was created meanwhile: choose another name or allow overwriting")
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno == 28:
-            raise OSError(28, f"the disk is full while writing {path}: free some space and run again") from None
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    return write_file(path, encode_image(image, path.suffix, quality), overwrite)
 
 
 def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | None = None) -> Iterator[VideoFrame]:

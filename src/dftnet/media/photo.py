@@ -21,10 +21,11 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from dftnet.media import image as media
+from dftnet.media.files import write_file
+from dftnet.media.formats import FORMATS, photo_format
 
-KEEPING_FORMATS: list[str] = [form for form in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF") if form in Image.OPEN]
+KEEPING_FORMATS = tuple(form.name for form in FORMATS if form.keeps)
 """Formats whose extras are kept; any other that `media` reads becomes plain 8-bit RGB."""
-DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
 XMP_KEY, XMP_TAG = "XML:com.adobe.xmp", 700
 LONGEST_XMP = 65502
@@ -102,60 +103,49 @@ def write_photo(path: str | Path, photo: Photo, overwrite: bool = False, quality
     on white. Raises FileExistsError if the file exists and `overwrite` is false, ValueError for an unknown suffix.
     """
     path = Path(path)
-    data = encode_photo(photo, path.suffix, quality)
-    with media.atomic_path(path, overwrite) as temporary:
-        temporary.write_bytes(data)
-    return path
+    return write_file(path, encode_photo(photo, path.suffix, quality), overwrite)
 
 
 def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     """The bytes of a file with this suffix; see `write_photo`."""
-    suffix = suffix.lower()
-    if photo.pixels.dtype == np.uint16 and suffix in DEEP_SUFFIXES:
-        return _encode_deep(photo, suffix)
+    form = photo_format(suffix)
+    if photo.pixels.dtype == np.uint16 and form.deep:
+        return _encode_deep(photo, form.name)
     eight = _to_eight(photo.pixels)
     alpha = None if photo.alpha is None else _to_eight(photo.alpha)
-    if suffix not in (".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".avif", *media.HEIF_SUFFIXES):
-        return media.encode_image(_on_white(eight, alpha), suffix, quality)
-    if alpha is not None and suffix in (".jpg", ".jpeg"):
+    if alpha is not None and not form.alpha:
         eight, alpha = _on_white(eight, alpha), None
+    if not form.keeps:
+        return media.encode_image(eight, suffix, quality)
     if photo.grey:
         image = Image.fromarray(np.rint(eight.mean(2)).astype(np.uint8))
     else:
         image = Image.fromarray(np.ascontiguousarray(eight))
     if alpha is not None:
-        image = image.convert("LA" if photo.grey and suffix == ".png" else "RGBA")
+        image = image.convert("LA" if photo.grey and form.name == "PNG" else "RGBA")
         image.putalpha(Image.fromarray(alpha))
-    options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile else {}
+    options: dict[str, Any] = form.options(quality) | ({"icc_profile": photo.profile} if photo.profile else {})
     if photo.exif:
         options["exif"] = photo.exif
-    if photo.dpi and suffix in (".png", ".tif", ".tiff", ".jpg", ".jpeg"):
+    if photo.dpi and form.name in ("PNG", "TIFF", "JPEG"):
         options["dpi"] = photo.dpi
-    if photo.xmp and suffix == ".png":
+    if photo.xmp and form.name == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(XMP_KEY, photo.xmp.decode("utf-8", "replace"))
-    elif photo.xmp and suffix in (".tif", ".tiff"):
+    elif photo.xmp and form.name == "TIFF":
         exif = Image.Exif()
         exif.load(photo.exif or b"")
         exif[XMP_TAG] = photo.xmp
         options["exif"] = exif
     elif photo.xmp:
         options["xmp"] = photo.xmp
-    if suffix in (".jpg", ".jpeg"):
-        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2, "extra": _photoshop(photo.iptc)}
+    if form.name == "JPEG":
+        options["extra"] = _photoshop(photo.iptc)
         if len(photo.xmp or b"") > LONGEST_XMP:
             options["xmp"] = XMP_PACKET.format(mark=MARK if MARK_VALUE.encode() in (photo.xmp or b"") else "").encode()
-    elif suffix == ".webp":
-        options |= {"quality": quality, "method": 2}
-    elif suffix in media.HEIF_SUFFIXES:
-        options |= {"quality": quality}
-    elif suffix == ".png":
-        options |= {"compress_level": 4}
     buffer = io.BytesIO()
-    forms = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".heic": "HEIF", ".heif": "HEIF"}
-    form = forms.get(suffix, suffix[1:].upper())
     try:
-        image.save(buffer, form, **options)
+        image.save(buffer, form.name, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"cannot write this picture as {suffix} ({error}): use .png") from None
     return buffer.getvalue()
@@ -316,15 +306,15 @@ def _on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
 
 
-def _encode_deep(photo: Photo, suffix: str) -> bytes:
+def _encode_deep(photo: Photo, form: str) -> bytes:
     """16-bit PNG or TIFF, with alpha and profile."""
     planes = photo.pixels
-    if photo.grey and (suffix == ".png" or photo.alpha is None):  # few programs read grey TIFF with alpha
+    if photo.grey and (form == "PNG" or photo.alpha is None):  # few programs read grey TIFF with alpha
         planes = np.rint(photo.pixels.mean(2, keepdims=True)).astype(np.uint16)
     if photo.alpha is not None:
         deep = photo.alpha if photo.alpha.dtype == np.uint16 else photo.alpha.astype(np.uint16) * 257
         planes = np.concatenate([planes, deep[..., None]], 2)
-    encode = _deep_png if suffix == ".png" else _deep_tiff
+    encode = _deep_png if form == "PNG" else _deep_tiff
     return encode(np.ascontiguousarray(planes), photo)
 
 

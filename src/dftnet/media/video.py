@@ -23,18 +23,9 @@ import numpy as np
 from PIL import Image
 
 from dftnet.media import image as media
+from dftnet.media.formats import ANIMATION_SUFFIXES, FORMATS
 
-ANIMATION_SUFFIXES = (".gif", ".webp", ".png", ".apng")
-ANIMATION_FORMATS = ("GIF", "WEBP", "PNG")
-WRITTEN = {
-    ".mp4": ("mp4", "libx264", "aac"),
-    ".m4v": ("mp4", "libx264", "aac"),
-    ".mov": ("mov", "libx264", "aac"),
-    ".mkv": ("matroska", "libx264", "aac"),
-    ".webm": ("webm", "libvpx-vp9", "libopus"),
-}
-"""Ending of a video's name → container, its video codec, and the codec for sound that cannot be copied into it."""
-CLIP_SUFFIXES = (*WRITTEN, ".gif", ".webp")
+ANIMATION_FORMATS = tuple(form.name for form in FORMATS if form.moves and not form.video)
 TAGS = ("colorspace", "color_range", "color_primaries", "color_trc")
 SHORTEST = 0.02
 """Seconds: browsers show shorter GIF frames for 0.1 s, so that is what they last."""

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dftnet.media import image as media
+from dftnet.media.files import atomic_file
+from dftnet.media.formats import clip_format
 from dftnet.media.photo import MARK, XMP_PACKET
-from dftnet.media.video import CLIP_SUFFIXES, WRITTEN, Animation, Clip, ClipFrame, Video, carried
+from dftnet.media.video import Animation, Clip, ClipFrame, Video, carried
 
 LUMA = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
 """FFmpeg's numbers of the YUV matrices → the shares of red and blue in Y; BT.601's for all others."""
@@ -46,8 +47,7 @@ class ClipWriter(Protocol):
 def check_clip_output(output: str | Path, overwrite: bool) -> Path:
     """FileExistsError or ValueError before any work where `output` cannot be written."""
     output = Path(output)
-    if output.suffix.lower() not in CLIP_SUFFIXES:
-        raise ValueError(f"cannot write {output.name!r} as a clip: end its name in one of {', '.join(CLIP_SUFFIXES)}")
+    clip_format(output)
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
     return output
@@ -70,9 +70,9 @@ def clip_writer(
     comment   what to tell in the metadata of an edit; a WebP tells IPTC's digital source type instead
     """
     output = check_clip_output(output, overwrite)
-    with media.atomic_path(output, overwrite) as temporary:
+    with atomic_file(output, overwrite) as temporary:
         writer: _VideoWriter | _AnimationWriter
-        if output.suffix.lower() in WRITTEN:
+        if clip_format(output).video:
             writer = _VideoWriter(temporary, source, quality, rate, comment)
         else:
             writer = _AnimationWriter(temporary, source, quality, comment)
@@ -88,12 +88,13 @@ class _VideoWriter:
         import av
 
         self.av, self.path, self.quality = av, path, quality
-        form, self.codec, self.sound = WRITTEN[path.suffix.lower()]
+        form = clip_format(path)
+        self.codec, self.sound = form.codec, form.sound
         self.source = source if isinstance(source, Video) else None
         self.rate = self.source.rate if self.source else Fraction(rate).limit_denominator(1001)
         self.time_base = self.source.time_base if self.source else Fraction(1, TICKS)
-        options = {"movflags": "+faststart+use_metadata_tags"} if form in ("mp4", "mov") else {}
-        self.container: Any = av.open(str(path), "w", format=form, options=options)
+        options = {"movflags": "+faststart+use_metadata_tags"} if form.name in ("mp4", "mov") else {}
+        self.container: Any = av.open(str(path), "w", format=form.name, options=options)
         self.stream: Any = None
         self.tracks: dict[int, Any] = {}
         self.coded: set[int] = set()

@@ -1,0 +1,245 @@
+"""Files and directories that appear whole or not at all, and their SHA-256.
+
+    with atomic_file("a.npz") as temporary:          # a path beside it to write to
+        np.savez(temporary, ...)
+    with atomic_directory("model", overwrite=True) as temporary:
+        (temporary / "config.json").write_text(...)
+
+On leaving, the temporary becomes the real thing in one step of the file system; on an exception it vanishes. A process that
+is killed leaves the old file or directory as it was (never half of either), and beside it a hidden temporary, which the next
+run clears away: its owner holds a lock on it that ends with the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import itertools
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: no locks, so leftovers are passed over
+    fcntl = None  # type: ignore[assignment]
+
+SHOWN = 60
+"""Bytes of a name that its temporary repeats; names may have 255."""
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None = None) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix, to write to; on leaving it becomes `path`.
+
+    Creates the folder; writes to where a symbolic link points. A file that is replaced passes its permissions on;
+    `readers` are permissions that a new one may not exceed (those of the photo that it was made from).
+    Raises FileExistsError if `path` exists and `overwrite` is false, OSError in one line that names `path`.
+    """
+    path = Path(path)
+    with _told(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # a name that is too long, before any work
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: give a file name")
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
+        if path.exists() and not path.is_file():
+            raise FileExistsError(f"{path} is no plain file: choose another name")
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
+    limit = mode if mode is not None else readers if readers is not None else 0o666
+    with _temporary(path, place, 0o600 | (limit & 0o666)) as temporary:
+        yield temporary
+        with _told(path):
+            _to_disk(temporary)
+            if mode is not None:
+                temporary.chmod(mode)
+            if path.exists() and not overwrite:
+                raise FileExistsError(f"{path} was created meanwhile: choose another name or allow overwriting")
+            os.replace(temporary, place)
+
+
+def write_file(path: str | Path, data: bytes | str, overwrite: bool = False, readers: int | None = None) -> Path:
+    """Write bytes, or text as UTF-8, see `atomic_file`; returns the path."""
+    with atomic_file(path, overwrite, readers) as temporary:
+        temporary.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return Path(path)
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """An empty temporary directory beside `path` to fill; on leaving it becomes `path`, in place of what was there.
+
+    Raises FileExistsError if `path` is a file, or holds something and `overwrite` is false.
+    """
+    path = Path(path)
+    with _told(path):
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+        aside = _beside(place, "old")
+        if aside.exists():  # a run was killed between the two steps of `_put`
+            shutil.rmtree(aside) if place.exists() else aside.rename(place)
+        if place.exists() and not place.is_dir():
+            raise FileExistsError(f"{path} is a file: give the name of a folder")
+        if place.exists() and any(place.iterdir()) and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary(path, place, None) as temporary:
+        yield temporary
+        with _told(path):
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _to_disk(file)
+            _put(temporary, place, aside)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _put(temporary: Path, place: Path, aside: Path) -> None:
+    """Directory `temporary` → `place`: exchanged in one step where the system can, else what was there goes `aside` first."""
+    if not place.exists():
+        os.rename(temporary, place)
+    elif _exchange(temporary, place):
+        _clear(temporary, ours=True)
+    else:
+        os.rename(place, aside)
+        os.rename(temporary, place)
+        shutil.rmtree(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where the system or the file system cannot (Linux can, mostly)."""
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return swap(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, place: Path, mode: int | None) -> Iterator[Path]:
+    """A new file of this mode beside `place`, or a directory without one; removed on an exception."""
+    with _told(path):
+        temporary, lock = _claim(place, mode)
+    try:
+        with _told(path, temporary):
+            yield temporary
+    except BaseException:
+        if mode is None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+        raise
+    finally:  # not before: once it is renamed, the name may already be another writer's
+        if lock is not None:
+            os.close(lock)
+
+
+def _claim(place: Path, mode: int | None) -> tuple[Path, int | None]:
+    """A temporary of our own beside `place`, and the open file whose lock tells others that its owner lives."""
+    for number in itertools.count():
+        temporary = _beside(place, str(number) if fcntl is not None and number < 100 else secrets.token_hex(6))
+        while True:
+            try:
+                if mode is None:
+                    temporary.mkdir()
+                else:
+                    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+            except FileExistsError:
+                if _clear(temporary):
+                    continue
+                break
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                return temporary, _lock(temporary)
+            # another run took it for a leftover in the moment before the lock: once more
+    raise AssertionError
+
+
+def _clear(temporary: Path, ours: bool = False) -> bool:
+    """Remove what a killed run left; False where its owner lives, or where nobody can tell and it is not ours."""
+    try:
+        lock = _lock(temporary)
+    except OSError:
+        return False
+    try:
+        if lock is None and not ours:
+            return False
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink()
+    except OSError:
+        return False
+    finally:
+        if lock is not None:
+            os.close(lock)
+    return True
+
+
+def _lock(temporary: Path) -> int | None:
+    """The open file or directory, locked until it is closed or the process ends; None where the system has no locks.
+
+    Raises BlockingIOError where another holds the lock, FileNotFoundError where the name is gone.
+    """
+    if fcntl is None:
+        return None
+    handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.stat(temporary)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        os.close(handle)
+        raise
+    except OSError:  # a file system without locks
+        os.close(handle)
+        return None
+    os.close(handle)
+    raise FileNotFoundError(temporary)
+
+
+def _beside(place: Path, word: str) -> Path:
+    """The hidden name of a temporary: as much of the name as fits, the suffix last, since some writers look at it."""
+    name, suffix = os.fsencode(place.name), place.suffix if len(os.fsencode(place.suffix)) < 16 else ""
+    digest = hashlib.sha256(name).hexdigest()[:8] if len(name) > SHOWN else ""
+    return place.with_name(f".{os.fsdecode(name[:SHOWN])}{digest}.{word}.tmp{suffix}")
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as written:
+        os.fsync(written.fileno())
+
+
+@contextlib.contextmanager
+def _told(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """An OSError of the system becomes one line that names `path`; with `temporary`, only one that is about that name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # told already
+            raise
+        names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+        if temporary is not None and error.errno != errno.ENOSPC and not any(str(temporary) in name for name in names):
+            raise
+        reasons = {
+            errno.ENOSPC: f"the disk is full while writing {path}: free some space and run again",
+            errno.ENAMETOOLONG: f"{path.name} is too long a name for this disk: choose a shorter one",
+        }
+        reason = reasons.get(error.errno, f"cannot write {path}: {(error.strerror or 'the system refuses').lower()}")
+        told = type(error)(reason)
+        told.errno = error.errno
+        raise told from None
