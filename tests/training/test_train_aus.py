@@ -14,7 +14,7 @@ from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData, write_dataset  # noqa: E402
 from dftnet.data.relabel import relabel  # noqa: E402
 from dftnet.data.shards import ShardWriter  # noqa: E402
-from dftnet.faces.align import TEMPLATE  # noqa: E402
+from dftnet.faces.template import TEMPLATE  # noqa: E402
 from dftnet.inference.sessions import EstimatorSession  # noqa: E402
 from dftnet.media.image import encode_image  # noqa: E402
 from dftnet.networks.au_estimator import EstimatorConfig  # noqa: E402

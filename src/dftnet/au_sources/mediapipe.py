@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from dftnet.au_sources.source import BLENDSHAPE_AUS, AUSource, FaceInput, aus_from_blendshapes, register
+from dftnet.faces.template import LANDMARK_SIDE, LANDMARK_VIEW
 
 VARIABLE = "DFTNET_FACE_LANDMARKER"
 SIDE = 256
@@ -99,7 +100,7 @@ class Blendshapes:
     def landmarks(self, crop: np.ndarray) -> np.ndarray:
         """478 landmarks (x, y) in pixels of an aligned crop uint8 [S, S, 3], float64 [478, 2]."""
         size = len(crop)
-        centre, side = np.array([0.5, 0.58]) * size - 0.5, 1.55 * size
+        centre, side = np.array(LANDMARK_VIEW) * size - 0.5, LANDMARK_SIDE * size
         points = np.zeros((0, 2))
         for look in range(LOOKS):
             points = self._look(crop, centre, side)

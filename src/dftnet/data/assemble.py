@@ -17,7 +17,7 @@ from dftnet.data.cropping import Chunk, read_chunk
 from dftnet.data.dataset import SPLITS, FaceData, write_dataset
 from dftnet.data.prepare_plan import SHARD, Run
 from dftnet.data.shards import ShardWriter
-from dftnet.faces.align import TEMPLATE
+from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
 
 

@@ -25,12 +25,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dftnet.faces.template import OVAL, OVAL_POWER
+
 OVERHANG = 0.25
 """The flow goes on below the crop for this share of its size (the chin lies at its border), fading to 0."""
 FEATHER = 0.3
 """Width of the fade, as a share of the distance from the middle of the face to the mask's border."""
-OVAL = (0.5, 0.61, 0.49, 0.60, 2.4)
-"""The mask's border, in shares of the crop: middle x, y, half width, half height, exponent of the superellipse."""
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
@@ -66,10 +66,10 @@ def face_mask(size: int, pad: int = 0) -> np.ndarray:
     1 inside the face, 0 outside an oval that reaches down below the crop, smooth between. Kept for the next call, so read-only.
     """
     at = (np.arange(-pad, size + pad) + 0.5) / size
-    middle_x, middle_y, half_width, half_height, power = OVAL
+    middle_x, middle_y, half_width, half_height = OVAL
     x = (np.abs(at - middle_x) / half_width)[None, :]
     y = (np.abs(at - middle_y) / half_height)[:, None]
-    mask = _smooth_step((1 - (x**power + y**power) ** (1 / power)) / FEATHER)
+    mask = _smooth_step((1 - (x**OVAL_POWER + y**OVAL_POWER) ** (1 / OVAL_POWER)) / FEATHER)
     mask.setflags(write=False)
     return mask
 

@@ -23,19 +23,11 @@ from dftnet.aus import Request, as_dict, as_vector, target
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.fitness import doubts, fitness
 from dftnet.faces.track import overlap
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 
-SMALLEST = 20
-"""A face whose crop would have fewer photo pixels a side is left alone."""
-PARTS = {
-    "mouth": ((0.50, 0.765), (0.13, 0.08), 0.08),
-    "right eye": ((0.30, 0.375), (0.10, 0.06), 0.1),
-    "left eye": ((0.70, 0.375), (0.10, 0.06), 0.1),
-}
-"""Part of a face → its middle and half its size in shares of the crop, and the contrast below which something uniform
-covers it: 4,000 faces of the training set have 0.10 or more (mouth), 0.17 or more (eyes)."""
 UNCHANGED = 1e-4
 """AUs that differ by no more are the same."""
 
@@ -239,20 +231,12 @@ class Editor:
     def _editable(
         self, image: np.ndarray, eight: np.ndarray, face: Face, index: int, known: dict[str, float] | None
     ) -> EditableFace:
-        trouble, note = doubts(face, index)
         try:
             crop, matrix = align(eight, face.landmarks, self.generator.size)
+            trouble, note = fitness(face, crop, index)
         except ValueError as error:
             crop, matrix = np.zeros((self.generator.size,) * 2 + (3,), np.uint8), np.eye(2, 3)
-            trouble = trouble or f"face {index}: {error}"
-        hidden = covered(crop) if not trouble else []
-        if "mouth" in hidden and len(hidden) > 1:
-            trouble = (
-                f"face {index} is half hidden ({' and '.join(hidden)}), too much to edit: use a photo that shows it"
-            )
-        elif hidden:
-            told = f"something covers the {' and '.join(hidden)} of face {index}; the edit may look odd there"
-            note = f"{note}; {told}" if note else told
+            trouble, note = doubts(face, index).trouble or f"face {index}: {error}", ""
         editable = EditableFace(
             image=image, index=index, box=face.box, landmarks=face.landmarks, score=face.score,
             crop=crop, crop_from_image=matrix, aus={}, aus_from="", trouble=trouble, note=note,
@@ -329,37 +313,3 @@ def _position(index: int | str, count: int) -> int:
         faces = "1 face (number 0)" if count == 1 else f"{count} faces (0 to {count - 1}, the largest first)"
         raise ValueError(f"there is no face {position}: the image has {faces}")
     return position
-
-
-def covered(crop: np.ndarray) -> list[str]:
-    """The PARTS of which a crop uint8 [S, S, 3] shows nothing but one colour: dark glasses, a mask, no picture there."""
-    grey = crop.astype(np.float32).mean(2)
-    size, found = len(grey), []
-    for name, ((x, y), (half_x, half_y), least) in PARTS.items():
-        rows = slice(int((y - half_y) * size), int((y + half_y) * size))
-        part = grey[rows, int((x - half_x) * size) : int((x + half_x) * size)]
-        low, high = np.percentile(part, [3, 97])
-        if high - low < least * (part.mean() + 20):
-            found.append(name)
-    return found
-
-
-def doubts(face: Face, index: int) -> tuple[str, str]:
-    """(why the face cannot be edited, what is doubtful about it), each empty where there is nothing to say."""
-    right_eye, left_eye, nose = face.landmarks[:3].astype(np.float64)
-    mouth = face.landmarks[3:].astype(np.float64).mean(0)
-    eyes, middle = left_eye - right_eye, (left_eye + right_eye) / 2
-    between, height = float(np.hypot(*eyes)), float(np.hypot(*(mouth - middle)))
-    side = max(between / 0.4, height / 0.39)
-    width, tall = face.box[2:]
-    if side < SMALLEST:
-        wanted = f"it needs about {SMALLEST}"
-        return f"face {index} is too small to edit ({width:.0f}x{tall:.0f} pixels; {wanted}): use a larger photo", ""
-    across = float((nose - middle) @ eyes) / max(between, 1e-6) ** 2
-    if between < 0.45 * height or abs(across) > 0.8:
-        return f"face {index} is turned too far away to edit (a profile): use a photo that shows both eyes", ""
-    if between < 0.65 * height or abs(across) > 0.4:
-        return "", f"face {index} is turned well to the side; the edit may look odd"
-    if face.score < 0.6:
-        return "", f"face {index} is hard to see (detector's score {face.score:.2f}); the edit may look odd"
-    return "", f"face {index} is small; little detail can be shown" if side < 48 else ""

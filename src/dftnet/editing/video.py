@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 
 from dftnet.aus import Request, as_dict
-from dftnet.editing.editor import EditableFace, Editor, doubts, face_at
+from dftnet.editing.editor import EditableFace, Editor, face_at
 from dftnet.editing.photo import describe_request, mark_text
 from dftnet.editing.timeline import Course, Drive, as_course, read_drive_csv
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face
+from dftnet.faces.fitness import doubts
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
 from dftnet.media.formats import VIDEO_SUFFIXES
 from dftnet.media.image import read_image

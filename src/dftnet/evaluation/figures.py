@@ -21,7 +21,8 @@ from dftnet.drawing import grey, sheet
 from dftnet.editing.compositing import composite
 from dftnet.editing.editor import EditableFace, Editor
 from dftnet.errors import RequestError
-from dftnet.faces.align import TEMPLATE, crop_from_image, warp_to_crop
+from dftnet.faces.align import crop_from_image, warp_to_crop
+from dftnet.faces.template import EYE_LINE
 from dftnet.media.image import read_image, to_uint8
 
 STEPS = (0.5, 0.75, 1.0)
@@ -74,7 +75,7 @@ def close_up(photo: np.ndarray, face: EditableFace, side: int) -> np.ndarray:
 def eyes(photo: np.ndarray, face: EditableFace, side: int) -> np.ndarray:
     """Both eyes, [side, width, 3]: a strip across the aligned face."""
     fine = round(side / EYES_HIGH)
-    middle = round(TEMPLATE["eyes"][0][1] * fine)
+    middle = round(EYE_LINE * fine)
     top = middle - side // 2
     left, right = round(0.1 * fine), round(0.9 * fine)
     return warp_to_crop(photo, crop_from_image(face.landmarks, fine), fine)[top : top + side, left:right]

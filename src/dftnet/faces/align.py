@@ -14,17 +14,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-TEMPLATE: dict = {
-    "template": "eyes-mouth",
-    "eyes": [[0.30, 0.375], [0.70, 0.375]],
-    "mouth": [0.50, 0.765],
-}
-"""Where the person's right eye (left in the image), left eye and the middle of the mouth go (fractions)."""
+from dftnet.faces.template import EYES, MOUTH
 
 
 def template_points(size: int) -> np.ndarray:
     """float64 [3, 2]: right eye, left eye, middle of the mouth, in pixels of a crop of `size`."""
-    fractions = np.array([*TEMPLATE["eyes"], TEMPLATE["mouth"]], np.float64)
+    fractions = np.array([*EYES, MOUTH], np.float64)
     return fractions * size - 0.5
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.template import TRACKED
 
 LOOK_EVERY = 12
 """Frames after which the whole picture is searched again."""
@@ -34,7 +35,7 @@ NARROW, WIDE = 0.06, 0.22
 """Standard deviations of the smoothing windows, seconds."""
 TREMBLE = np.array([0.006, 0.006, 0.008, 0.008])
 """What counts as trembling: x and y in face sizes, log of the size, angle in radians."""
-MIDDLE = np.array([0.5, 0.55])
+MIDDLE = np.array(TRACKED)
 """The place of the crop whose position is smoothed, as a fraction."""
 
 

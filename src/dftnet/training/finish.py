@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
-from dftnet.faces.align import TEMPLATE
+from dftnet.faces.template import TEMPLATE
 from dftnet.inference.directory import read_config
 from dftnet.networks import Generator, build_generator
 from dftnet.networks.layers import scale_output

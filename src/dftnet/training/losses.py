@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dftnet.faces.template import FACE, MOVING, Oval
 from dftnet.networks import Critic, Edit, Generator
 
 WARP_PHASE = ("pair_aligned", "guide_aligned", "identity", "total_variation")
@@ -181,11 +182,13 @@ def face_window(size: int, device: torch.device | None = None) -> Tensor:
     the head, 1 on the face, 2.5 about the eyes and the mouth, which are small and move most."""
     c = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
 
-    def ellipse(x: float, y: float, rx: float, ry: float) -> Tensor:
+    def ellipse(place: Oval) -> Tensor:
+        x, y, rx, ry = place
         return torch.sigmoid((1 - ((c[None, :] - x) / rx) ** 2 - ((c[:, None] - y) / ry) ** 2) * 6)
 
-    parts = ellipse(0.3, 0.37, 0.15, 0.10) + ellipse(0.7, 0.37, 0.15, 0.10) + ellipse(0.5, 0.79, 0.25, 0.16)
-    return (0.1 + 0.9 * ellipse(0.5, 0.57, 0.46, 0.50) + 1.5 * parts.clamp(max=1))[None, None]
+    right_eye, left_eye, mouth = (ellipse(place) for place in MOVING)
+    parts = right_eye + left_eye + mouth
+    return (0.1 + 0.9 * ellipse(FACE) + 1.5 * parts.clamp(max=1))[None, None]
 
 
 def pair_distance(edited: Tensor, true: Tensor, of: Tensor) -> Tensor:

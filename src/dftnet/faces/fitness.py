@@ -1,0 +1,84 @@
+"""Whether a face can be edited, and what is doubtful about it: in words, raising nothing.
+
+What is found is also told to Python's logging, as warnings of the logger "dftnet"; a program that wants to hear them
+says `logging.basicConfig()`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import numpy as np
+
+from dftnet.faces.detect import Face
+from dftnet.faces.template import EYES_APART, EYES_TO_MOUTH, PARTS
+
+SMALLEST = 20
+"""A face whose crop would have fewer photo pixels a side is left alone."""
+UNIFORM = {"mouth": 0.08, "right eye": 0.1, "left eye": 0.1}
+"""Contrast of a part below which something uniform covers it: 4,000 faces of the training set have 0.10 or more
+(mouth), 0.17 or more (eyes)."""
+
+logger = logging.getLogger("dftnet")
+logger.addHandler(logging.NullHandler())
+
+
+class Fitness(NamedTuple):
+    """What there is to say of a face; both are empty for one that is fine."""
+
+    trouble: str
+    """Why it cannot be edited."""
+    note: str
+    """A doubt worth telling."""
+
+
+def fitness(face: Face, crop: np.ndarray, number: int) -> Fitness:
+    """Of a face and its aligned crop, uint8 [S, S, 3]; `number` is what the words call it."""
+    trouble, note = doubts(face, number)
+    hidden = covered(crop) if not trouble else []
+    if "mouth" in hidden and len(hidden) > 1:
+        trouble = f"face {number} is half hidden ({' and '.join(hidden)}), too much to edit: use a photo that shows it"
+    elif hidden:
+        told = f"something covers the {' and '.join(hidden)} of face {number}; the edit may look odd there"
+        note = f"{note}; {told}" if note else told
+    if trouble or note:
+        logger.warning("%s", trouble or note)
+    return Fitness(trouble, note)
+
+
+def covered(crop: np.ndarray) -> list[str]:
+    """The PARTS of which a crop uint8 [S, S, 3] shows nothing but one colour: dark glasses, a mask, no picture there."""
+    grey = crop.astype(np.float32).mean(2)
+    size, found = len(grey), []
+    for name, place in PARTS.items():
+        rows = slice(int((place.y - place.half_height) * size), int((place.y + place.half_height) * size))
+        part = grey[rows, int((place.x - place.half_width) * size) : int((place.x + place.half_width) * size)]
+        low, high = np.percentile(part, [3, 97])
+        if high - low < UNIFORM[name] * (part.mean() + 20):
+            found.append(name)
+    return found
+
+
+def doubts(face: Face, number: int) -> Fitness:
+    """What size, pose and the detector's score say, without looking at pixels."""
+    right_eye, left_eye, nose = face.landmarks[:3].astype(np.float64)
+    mouth = face.landmarks[3:].astype(np.float64).mean(0)
+    eyes, middle = left_eye - right_eye, (left_eye + right_eye) / 2
+    between, height = float(np.hypot(*eyes)), float(np.hypot(*(mouth - middle)))
+    side = max(between / EYES_APART, height / EYES_TO_MOUTH)
+    width, tall = face.box[2:]
+    if side < SMALLEST:
+        wanted = f"it needs about {SMALLEST}"
+        trouble = f"face {number} is too small to edit ({width:.0f}x{tall:.0f} pixels; {wanted}): use a larger photo"
+        return Fitness(trouble, "")
+    across = float((nose - middle) @ eyes) / max(between, 1e-6) ** 2
+    if between < 0.45 * height or abs(across) > 0.8:
+        trouble = f"face {number} is turned too far away to edit (a profile): use a photo that shows both eyes"
+        return Fitness(trouble, "")
+    if between < 0.65 * height or abs(across) > 0.4:
+        return Fitness("", f"face {number} is turned well to the side; the edit may look odd")
+    if face.score < 0.6:
+        words = f"face {number} is hard to see (detector's score {face.score:.2f}); the edit may look odd"
+        return Fitness("", words)
+    return Fitness("", f"face {number} is small; little detail can be shown" if side < 48 else "")
