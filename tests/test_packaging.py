@@ -98,6 +98,13 @@ def test_the_two_versions_are_one():
     assert weights["dependencies"] == [f"dftnet=={project()['version']}"]
 
 
+def run_installed(place: Path, code: str, work: Path) -> subprocess.CompletedProcess[str]:
+    """Python that finds the dftnet unpacked at `place`, and not the checkout's."""
+    code = f"import dftnet; assert dftnet.__file__.startswith({str(place)!r}), dftnet.__file__\n{code}"
+    environment = {**os.environ, "PYTHONPATH": str(place)}
+    return subprocess.run([sys.executable, "-c", code], cwd=work, env=environment, capture_output=True, text=True)
+
+
 def test_an_installed_wheel_edits(wheels, tmp_path):
     """Unpacked apart from the checkout, with PyTorch and safetensors out of reach: the README's first command."""
     place, work = tmp_path / "installed", tmp_path / "work"
@@ -106,15 +113,31 @@ def test_an_installed_wheel_edits(wheels, tmp_path):
     shutil.copy(ROOT / "docs" / "pictures" / "astronaut.jpg", work / "photo.jpg")
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['safetensors'] = None\n"
-        f"import dftnet; assert dftnet.__file__.startswith({str(place)!r}), dftnet.__file__\n"
         "from dftnet.cli.app import main\n"
         "sys.argv = ['dftnet', 'edit', 'photo.jpg', '--au', 'close eyes=1', '-o', 'out.png']; main()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(place)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=work, env=environment, capture_output=True, text=True)
+    done = run_installed(place, code, work)
     assert done.returncode == 0, done.stderr
     assert "AU45 0.00 → 1.00" in done.stdout
     assert (work / "out.png").stat().st_size > 100_000
+
+
+def test_training_starts_from_installed_weights_or_says_what_to_install(wheels, tmp_path):
+    pytest.importorskip("torch")
+    place = tmp_path / "installed"
+    zipfile.ZipFile(wheels[0]).extractall(place)
+    code = (
+        "from dftnet.inference.directory import find_model\n"
+        "from dftnet.training.checkpoint import load_generator\n"
+        "from dftnet.training.estimator_directory import load_estimator\n"
+        "load_estimator(find_model(None, 'estimator')); load_generator(find_model('dftnet-128', 'generator'))"
+    )
+    without = run_installed(place, code, tmp_path)
+    assert without.returncode == 1
+    assert "pip install the package dftnet-training-weights" in without.stderr
+    zipfile.ZipFile(wheels[1]).extractall(place)
+    beside = run_installed(place, code, tmp_path)
+    assert beside.returncode == 0, beside.stderr
 
 
 def test_every_dependency_is_imported_somewhere():

@@ -118,6 +118,18 @@ def read_config(directory: str | Path, kind: str) -> dict[str, Any]:
     return config
 
 
+def weights_file(directory: str | Path, name: str) -> Path:
+    """The file of PyTorch weights `name` of a model directory; ModelError with the remedy where it is not there."""
+    path = Path(directory) / name
+    if path.is_file():
+        return path
+    if Path(directory).parent == WEIGHTS:
+        remedy = "an installed dftnet has what editing opens: pip install the package dftnet-training-weights beside it"
+    else:
+        remedy = "the model directory is not complete, export or copy it again"
+    raise ModelError(f"{path} is missing; {remedy}")
+
+
 def _shipped(kind: str) -> list[str]:
     """The names of the shipped models of a kind, in order."""
     names = []

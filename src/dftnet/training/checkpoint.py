@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dftnet.inference.directory import FORMATS, read_config
+from dftnet.inference.directory import FORMATS, read_config, weights_file
 from dftnet.networks import Generator, build_generator, generator_config
 
 KEEP = 2
@@ -84,6 +84,6 @@ def load_generator(directory: str | Path) -> Generator:
     """The generator of a model directory, float32, in evaluation mode. Never unpickles."""
     config = read_config(directory, "generator")
     generator = build_generator(generator_config(config["architecture"]))
-    weights: dict[str, Tensor] = safetensors.torch.load_file(Path(directory) / "generator.safetensors")
+    weights: dict[str, Tensor] = safetensors.torch.load_file(weights_file(directory, "generator.safetensors"))
     generator.load_state_dict({name: t.float() for name, t in weights.items()})
     return generator.eval()

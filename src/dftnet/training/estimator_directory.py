@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dftnet.inference.directory import FORMATS, read_config
+from dftnet.inference.directory import FORMATS, read_config, weights_file
 from dftnet.inference.onnx_runtime import open_graph
 from dftnet.media import image as media
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig
@@ -93,9 +93,8 @@ def load_estimator(path: str | Path) -> Estimator:
     document = read_config(path, "estimator")
     config = EstimatorConfig(size=document["size"], au_names=tuple(document["au_names"]), **document["architecture"])
     estimator = Estimator(config)
-    state: dict[str, Tensor] = {
-        k: v.float() if v.is_floating_point() else v for k, v in load_file(str(path / "estimator.safetensors")).items()
-    }
+    weights = load_file(weights_file(path, "estimator.safetensors"))
+    state: dict[str, Tensor] = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     missing, unexpected = estimator.load_state_dict(state, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
