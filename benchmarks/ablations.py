@@ -21,9 +21,10 @@ import numpy as np
 
 from dftnet.data.dataset import FaceData
 from dftnet.networks import DFTNetConfig, GANimationConfig
-from dftnet.training.config import TrainConfig, preset, stretch
+from dftnet.training.config import Phase, TrainConfig, stretch
 from dftnet.training.estimator.train import TrainAUsConfig, train_aus
 from dftnet.training.loop import train
+from dftnet.training.presets import preset
 
 NO_WARP = {"paint": 0.0, "pair_aligned": 0.0, "guide_aligned": 0.0, "total_variation": 0.0}
 
@@ -36,17 +37,23 @@ def _weights(config: TrainConfig, **changes: float) -> TrainConfig:
     return replace(config, weights=replace(config.weights, **changes))
 
 
+def _phase_weights(phase: Phase, **changes: float) -> Phase:
+    return replace(phase, weights=phase.weights | changes)
+
+
 def _without_warp(config: TrainConfig) -> TrainConfig:
     """The warp phase paints instead: a generator without a warp sees as many images without a critic."""
-    config = replace(config, warp_images=0, paint_images=config.warp_images + config.paint_images)
+    warp, paint, adversarial = config.phases
+    config = replace(config, phases=(replace(paint, images=warp.images + paint.images), adversarial))
     return _weights(config, **NO_WARP)
 
 
 def _paper(config: TrainConfig) -> TrainConfig:
     """The paper's own generator, losses, steps of the critic and learning rate; images, batch, labels and critic as the others'."""
-    shared = ("critic", "images", "decay_images", "batch", "labels", "precision", "ema_images", "log_images",
+    shared = ("critic", "decay_images", "batch", "labels", "precision", "ema_images", "log_images",
               "checkpoint_images", "validate_images", "sample_images")  # fmt: skip
-    return replace(preset("paper", config.size), **{name: getattr(config, name) for name in shared})
+    paper = stretch(preset("paper", config.size), config.images)
+    return replace(paper, **{name: getattr(config, name) for name in shared})
 
 
 VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
@@ -60,7 +67,7 @@ VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
     ),
     "no-attention-loss": lambda c: _weights(c, attention_hinge=0.0),
     "no-total-variation": lambda c: replace(
-        _weights(c, total_variation=0.0), warp_weights=c.warp_weights | {"total_variation": 0.0}
+        _weights(c, total_variation=0.0), phases=tuple(_phase_weights(p, total_variation=0.0) for p in c.phases)
     ),
     "no-paint-price": lambda c: _weights(c, paint=0.0),
     "no-skips": lambda c: _generator(c, skips=False, align_skips=False),
@@ -71,10 +78,16 @@ VARIANTS: dict[str, Callable[[TrainConfig], TrainConfig]] = {
 def common(size: int, images: int, labels: str) -> TrainConfig:
     """What all variants share."""
     config = stretch(preset("stable", size), images)
+    warp, paint, adversarial = config.phases
+    phases = (
+        replace(warp, images=images * 9 // 16, weights={"guide_aligned": 40.0, "total_variation": 1.0}),
+        replace(paint, images=images // 8),
+        replace(adversarial, images=images - images * 9 // 16 - images // 8),
+    )
     config = replace(
-        config, batch=16, learning_rate=4e-4, labels=labels, warp_images=images * 9 // 16, paint_images=images // 8,
+        config, batch=16, learning_rate=4e-4, labels=labels, phases=phases,
         decay_images=images // 4, log_images=max(16, images // 15), checkpoint_images=max(16, images // 4), ema_images=1000.0,
-        validate_images=images, sample_images=images, warp_weights={"guide_aligned": 40.0, "total_variation": 1.0},
+        validate_images=images, sample_images=images,
     )  # fmt: skip
     return _weights(config, guide=1.0, condition=1.0)
 

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 from dftnet.inference.directory import read_config  # noqa: E402
 from dftnet.networks import Critic, CriticConfig, DFTNetConfig, GANimationConfig, build_generator, generator_config  # noqa: E402
 from dftnet.training.checkpoint import load_generator, save_model  # noqa: E402
-from dftnet.training.config import PRESETS, preset  # noqa: E402
 from dftnet.training.export import OUTPUTS, TOLERANCE, compare, export_model, write_generator_onnx  # noqa: E402
+from dftnet.training.presets import PRESETS, preset  # noqa: E402
 
 SMALL = dict(channels=(8, 16, 16), residual_blocks=1)
 CONFIGS = {

@@ -6,8 +6,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.data.dataset import FaceData  # noqa: E402
+from dftnet.errors import DatasetError, RequestError  # noqa: E402
 from dftnet.training.batches import BatchSource  # noqa: E402
-from dftnet.training.config import preset  # noqa: E402
+from dftnet.training.fitting import fitted  # noqa: E402
+from dftnet.training.presets import preset  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -71,8 +73,8 @@ def test_focus_draws_units_more_often(faces):
     changed = (BatchSource(faces, config, CPU).targets.draw(np.random.default_rng(0), own) != own).mean(0)
     assert changed[16] > 0.85
     assert changed[:16].max() < 0.25
-    with pytest.raises(ValueError, match="AU99"):
-        replace(CONFIG, focus={"AU99": 1.0})
+    with pytest.raises(RequestError, match="AU99"):
+        BatchSource(faces, replace(CONFIG, focus={"AU99": 1.0}), CPU)
 
 
 def test_few_units_leaves_the_rest_alone(faces):
@@ -109,13 +111,41 @@ def test_flips_and_jitter_move_both_frames_alike(faces):
 
 
 def test_sets_that_do_not_fit_are_told(faces):
-    with pytest.raises(ValueError, match="--size 128"):
+    with pytest.raises(DatasetError, match="--size 128"):
         BatchSource(faces, preset("paper"), CPU)
     with pytest.raises(ValueError, match="cannot share"):
         BatchSource(faces, CONFIG, CPU, world=3)
-    alone = replace(faces, subject=faces.keys)
-    with pytest.raises(ValueError, match="pair_share=0"):
-        BatchSource(alone, CONFIG, CPU)
     empty = replace(faces, split=np.array(["test"] * len(faces)))
     with pytest.raises(ValueError, match="train split"):
         BatchSource(empty, CONFIG, CPU)
+
+
+def test_photos_of_strangers_are_trained_on_without_pairs(faces):
+    alone = replace(faces, subject=faces.keys)
+    config, words = fitted(CONFIG, alone)
+    assert len(words) == 1
+    assert "without pairs" in words[0]
+    assert "phases warp and paint" in words[0]
+    assert config.pair_share == 0
+    assert [(phase.name, phase.images) for phase in config.phases] == [("adversarial", CONFIG.images)]
+    assert {n for n in config.generator_weights(config.phases[0]) if n.startswith("pair")} == set()
+    assert fitted(config, alone) == (config, [])
+    assert BatchSource(alone, config, CPU).batch(0).paired.sum() == 0
+    assert fitted(CONFIG, faces) == (CONFIG, [])
+
+
+def test_a_guide_teaches_the_warp_where_there_are_no_pairs(faces):
+    alone = replace(faces, subject=faces.keys)
+    config, words = fitted(preset("stable"), alone)
+    assert [(p.name, p.images) for p in config.phases] == [(p.name, p.images) for p in preset("stable").phases]
+    assert "phase" not in words[0]
+    assert config.generator_weights(config.phases[0]) == {"total_variation": 1.0, "guide_aligned": 10.0}
+    lonely = replace(CONFIG, phases=CONFIG.phases[:1])
+    with pytest.raises(DatasetError, match="learns from pairs alone"):
+        fitted(replace(lonely, decay_images=0), alone)
+
+
+def test_a_validation_split_without_pairs_gives_single_faces(faces):
+    subject = np.where(faces.split == "validation", faces.keys, faces.subject)
+    held_out = BatchSource(replace(faces, subject=subject), CONFIG, CPU, split="validation")
+    assert held_out.batch(0).paired.sum() == 0

@@ -12,12 +12,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.training import checkpoint  # noqa: E402
-from dftnet.training.checkpoint import load_generator, load_state, save_state, states  # noqa: E402
-from dftnet.training.config import preset, to_dict  # noqa: E402
+from dftnet.errors import RequestError  # noqa: E402
+from dftnet.training.checkpoint import load_generator  # noqa: E402
+from dftnet.training.config import stretch, to_dict  # noqa: E402
 from dftnet.training.finish import Finish, export_run  # noqa: E402
-from dftnet.training.loop import learning_rate, train  # noqa: E402
+from dftnet.training.loop import schedule, train  # noqa: E402
+from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.progress import collapse  # noqa: E402
+from dftnet.training.run import load_state, states  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 TINY = preset("tiny")
@@ -112,26 +114,8 @@ def test_a_half_written_state_is_passed_over(faces, finished, tmp_path):
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_a_full_disk_keeps_the_old_states(tmp_path, monkeypatch):
-    assert save_state(tmp_path, 10, {"x": torch.zeros(3)})
-
-    def full(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoint.torch, "save", full)
-    assert not save_state(tmp_path, 20, {"x": torch.ones(3)})
-    assert [p.name for p in tmp_path.iterdir()] == ["state-0000000010.pt"]
-    assert torch.equal(load_state(tmp_path)["x"], torch.zeros(3))
-
-
-def test_only_the_newest_states_are_kept(tmp_path):
-    for images in (1, 2, 3, 4):
-        save_state(tmp_path, images, {"x": torch.tensor(images)})
-    assert [p.name for p in states(tmp_path)] == ["state-0000000003.pt", "state-0000000004.pt"]
-
-
 def test_two_processes_equal_one(faces, tmp_path):
-    config = replace(TINY, images=64, decay_images=16)
+    config = stretch(replace(TINY, decay_images=24), 64)
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
     train(faces, tmp_path / "one", config, quiet=True)
     code = (
@@ -158,13 +142,14 @@ def _initial() -> dict:
 
 
 def test_another_configuration_is_refused(faces, finished):
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(RequestError, match="begun with another seed"):
         train(faces, finished, replace(TINY, seed=1), quiet=True)
 
 
 def test_learning_rate_is_constant_then_linear_to_zero():
-    config = replace(TINY, images=100, decay_images=40, learning_rate=1.0)
-    assert [learning_rate(config, n) for n in (0, 60, 80, 100)] == [1, 1, 0.5, 0]
+    config = replace(stretch(TINY, 100), decay_images=40)
+    assert [schedule(config, n) for n in (0, 60, 80, 100)] == [1, 1, 0.5, 0]
+    assert [schedule(replace(config, warmup_images=32), n) for n in (0, 8, 24, 32)] == [0.25, 0.5, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +171,7 @@ def test_the_papers_losses_train_too(faces, tmp_path, name):
     full = preset(name)
     generator = TINY.generator if name == "paper" else type(full.generator)(width=8, residual_blocks=1)
     config = replace(
-        full, generator=generator, critic=TINY.critic, images=80, decay_images=16, batch=8,
+        stretch(full, 80), generator=generator, critic=TINY.critic, decay_images=16, batch=8,
         log_images=40, sample_images=80, validate_images=80, checkpoint_images=80,
     )  # fmt: skip
     train(faces, tmp_path / "run", config)
@@ -208,7 +193,7 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     more = torch.cat([y[:, :-1], 1.5 * y[:, -1:]], 1)
     with torch.no_grad():
         assert torch.allclose(louder(x, y).image, load_generator(model)(x, more).image, atol=0.02)
-    other = replace(TINY, init=str(model), images=8, decay_images=0, learning_rate=0.0)
+    other = replace(stretch(TINY, 8), init=str(model), decay_images=0, learning_rate=0.0)
     train(faces, tmp_path / "next", other, quiet=True)
     a, b = load_generator(model).state_dict(), load_generator(tmp_path / "next" / "model").state_dict()
     assert all(torch.equal(a[k], b[k]) for k in a)
@@ -220,8 +205,9 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
 
 
 def test_the_warp_phase_has_its_own_weights(faces, tmp_path):
-    config = replace(TINY, images=32, warp_images=16, paint_images=16, decay_images=0, warp_weights={"identity": 1.0})
-    train(faces, tmp_path / "run", replace(config, log_images=16))
+    warp, paint, _ = TINY.phases
+    phases = (replace(warp, images=16, weights={"identity": 1.0}), replace(paint, images=16))
+    train(faces, tmp_path / "run", replace(TINY, phases=phases, decay_images=0, log_images=16))
     warp, paint = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()][:2]
     assert "identity" in warp
     assert "pair" in paint
@@ -249,7 +235,7 @@ def test_runs_are_mixed_by_their_shares(faces, tmp_path):
 
 def test_a_guide_of_another_size_sees_the_edit_enlarged(faces, tmp_path):
     weights = replace(TINY.weights, guide=1.0, guide_aligned=1.0)
-    config = replace(TINY, images=16, decay_images=0, warp_images=8, guide="shipped", weights=weights, log_images=8)
+    config = replace(stretch(TINY, 24), decay_images=0, guide="shipped", weights=weights, log_images=8)
     train(faces, tmp_path / "run", config, quiet=False)
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert {"guide", "guide_aligned"} <= lines[1].keys()

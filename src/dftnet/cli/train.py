@@ -43,7 +43,7 @@ def train(
         typer.Option("--set", help="name=value of any field, e.g. batch=32, weights.pair=20, generator.skips=false."),
     ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is one a core.", min=0)] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing, log nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Train a generator and its critic; the model directory is OUTPUT/model.
 
@@ -56,10 +56,11 @@ def train(
         raise ValueError('training needs PyTorch; install it with: pip install "dftnet[train]"') from error
     from dftnet.training import config as configuration
     from dftnet.training.loop import train as run_training
+    from dftnet.training.presets import preset as named_preset
 
     if threads:
         torch.set_num_threads(threads)
-    chosen = configuration.load(config) if config else configuration.preset(preset, size)
+    chosen = configuration.load(config) if config else named_preset(preset, size)
     if images:
         chosen = configuration.stretch(chosen, images)
     chosen = configuration.override(chosen, [*(assign or []), *([f"init={init}"] if init else [])])

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from dftnet.errors import RequestError
 from dftnet.networks.critic import Critic, CriticConfig
 from dftnet.networks.dftnet import DFTNet, DFTNetConfig
 from dftnet.networks.ganimation import GANimation, GANimationConfig
-from dftnet.networks.generator import Edit, Generator
+from dftnet.networks.generator import Edit, Generator, GeneratorConfig
 
-GENERATORS: dict[str, tuple[type, type[Generator]]] = {
+GENERATORS: dict[str, tuple[type[GeneratorConfig], type[Generator]]] = {
     "dftnet": (DFTNetConfig, DFTNet),
     "ganimation": (GANimationConfig, GANimation),
 }
 """kind → (configuration class, generator class); a new generator is one file and one line here"""
-
-GeneratorConfig = DFTNetConfig | GANimationConfig
 
 
 def generator_config(fields: dict[str, Any]) -> GeneratorConfig:
     """The configuration written in a config.json, e.g. {"kind": "dftnet", "channels": [32, 64], …}."""
     kind = fields.get("kind")
     if kind not in GENERATORS:
-        raise ValueError(f"generator kind is {kind!r}; known kinds are {', '.join(GENERATORS)}")
+        raise RequestError(f"generator kind is {kind!r}; known kinds are {', '.join(GENERATORS)}")
     return GENERATORS[kind][0](**fields)
 
 
 def build_generator(config: GeneratorConfig) -> Generator:
     """The untrained generator of a configuration."""
-    return GENERATORS[config.kind][1](config)
+    build: Any = GENERATORS[config.kind][1]
+    return build(config)
 
 
 __all__ = [

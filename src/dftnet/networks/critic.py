@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from dftnet.errors import RequestError
 from dftnet.networks.layers import initialise
 
 
@@ -35,9 +36,9 @@ class CriticConfig:
 
     def __post_init__(self) -> None:
         if self.size % 2**self.layers:
-            raise ValueError(f"size is {self.size}; the critic needs a multiple of {2**self.layers}, or fewer layers")
+            raise RequestError(f"size is {self.size}; the critic needs a multiple of {2**self.layers}, or fewer layers")
         if not 0 <= self.patch_layer <= self.layers:
-            raise ValueError(f"patch_layer is {self.patch_layer}; choose 0 (the last) or 1 to {self.layers}")
+            raise RequestError(f"patch_layer is {self.patch_layer}; choose 0 (the last) or 1 to {self.layers}")
 
 
 class Critic(nn.Module):

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.aus import CONDITIONINGS
-from dftnet.networks.generator import Edit, Generator, compose
+from dftnet.errors import RequestError
+from dftnet.networks.generator import Edit, Generator, GeneratorConfig, compose
 from dftnet.networks.layers import NORMS, UPSAMPLINGS, Residual, conv, initialise, planes, resize_flow, up, warp
 
 STEMS = ("conv7", "unshuffle")
@@ -30,13 +31,12 @@ PATHS = ("both", "warp", "texture")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DFTNetConfig:
+class DFTNetConfig(GeneratorConfig):
     """The architecture of DFT-Net's generator. The defaults are the paper's form; every departure is a field."""
 
+    warps: ClassVar[bool] = True
     kind: str = "dftnet"
     """Registry name of the architecture."""
-    au_count: int = 17
-    """K, the number of Action Units."""
     channels: tuple[int, ...] = (32, 64, 128, 256, 256)
     """Channels of the encoder at each size, halved between entries: five entries code 128 pixels to 8 × 8."""
     residual_blocks: int = 2
@@ -57,8 +57,6 @@ class DFTNetConfig:
     """Warp the skipped features by Φ first, so that the texture decoder paints on the aligned face."""
     condition_at_code: bool = False
     """Give the condition once more beside the code: normalisation removes most of a constant plane at the input."""
-    conditioning: str = "target"
-    """What the network sees: "target" AUs (the paper) or their "difference" from the source's."""
     zero_flow: bool = False
     """Initialise the flow head to zero: training starts at the identity warp."""
     attention_bias: float = 0.0
@@ -69,19 +67,19 @@ class DFTNetConfig:
     """"both", or an ablation: "warp" only (A = 1) or "texture" only (Φ = 0, X_a = X_s, A = 0)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for field, allowed in (
             ("stem", STEMS),
             ("norm", NORMS),
             ("upsample", UPSAMPLINGS),
             ("texture_head", TEXTURE_HEADS),
-            ("conditioning", CONDITIONINGS),
             ("paths", PATHS),
         ):
             if getattr(self, field) not in allowed:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose one of {', '.join(allowed)}")
+                raise RequestError(f"{field} is {getattr(self, field)!r}; choose one of {', '.join(allowed)}")
         object.__setattr__(self, "channels", tuple(self.channels))
         if len(self.channels) < 2 or min(self.channels) < 1:
-            raise ValueError(f"channels is {self.channels}; give at least two positive numbers")
+            raise RequestError(f"channels is {self.channels}; give at least two positive numbers")
 
     @property
     def stride(self) -> int:
@@ -136,8 +134,7 @@ class DFTNet(Generator):
 
     def __init__(self, config: DFTNetConfig) -> None:
         super().__init__()
-        self.config = config
-        self.conditioning = config.conditioning
+        self.config: DFTNetConfig = config
         c, k = config.channels, config.au_count
         self.scale = 2 if config.stem == "unshuffle" else 1
         if config.stem == "unshuffle":
@@ -178,7 +175,7 @@ class DFTNet(Generator):
     def encode(self, image: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Eq. 1, c = E(X_s, y_t): the code, and the features skipped to T, largest first."""
         if image.shape[2] % self.config.stride or image.shape[3] % self.config.stride:
-            raise ValueError(
+            raise RequestError(
                 f"image is {image.shape[3]} × {image.shape[2]}; this generator takes sizes that are multiples of "
                 f"{self.config.stride}"
             )

@@ -14,29 +14,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dftnet.aus import CONDITIONINGS
-from dftnet.networks.generator import Edit, Generator, compose
+from dftnet.networks.generator import Edit, Generator, GeneratorConfig, compose
 from dftnet.networks.layers import Residual, conv, initialise, planes, up
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANimationConfig:
+class GANimationConfig(GeneratorConfig):
     """The architecture of GANimation's generator; the defaults are the published ones."""
 
     kind: str = "ganimation"
     """Registry name of the architecture."""
-    au_count: int = 17
-    """K, the number of Action Units."""
     width: int = 64
     """Channels after the first convolution; doubled twice."""
     residual_blocks: int = 6
     """Residual blocks at a quarter of the size."""
-    conditioning: str = "target"
-    """What the network sees: "target" AUs (the paper) or their "difference" from the source's."""
-
-    def __post_init__(self) -> None:
-        if self.conditioning not in CONDITIONINGS:
-            raise ValueError(f"conditioning is {self.conditioning!r}; choose one of {', '.join(CONDITIONINGS)}")
 
 
 class GANimation(Generator):
@@ -44,8 +35,7 @@ class GANimation(Generator):
 
     def __init__(self, config: GANimationConfig) -> None:
         super().__init__()
-        self.config = config
-        self.conditioning = config.conditioning
+        self.config: GANimationConfig = config
         c = config.width
         self.trunk = nn.Sequential(
             conv(3 + config.au_count, c, 7),

@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
+
+from dftnet.aus import CONDITIONINGS
+from dftnet.errors import RequestError
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """What every generator's architecture tells."""
+
+    warps: ClassVar[bool] = False
+    """Whether it moves pixels: its edits have a "flow", and its warp can be trained alone."""
+    kind: str
+    """Registry name of the architecture."""
+    au_count: int = 17
+    """K, the number of Action Units."""
+    conditioning: str = "target"
+    """What the network sees: "target" AUs (the paper) or their "difference" from the source's."""
+
+    def __post_init__(self) -> None:
+        if self.conditioning not in CONDITIONINGS:
+            raise RequestError(f"conditioning is {self.conditioning!r}; choose one of {', '.join(CONDITIONINGS)}")
 
 
 class Edit(NamedTuple):
@@ -21,12 +44,17 @@ class Edit(NamedTuple):
 class Generator(nn.Module, ABC):
     """G of Fig. 1: X̂_t = G(X_s | y_t)."""
 
-    conditioning: str = "target"
+    config: GeneratorConfig
     attention_head: nn.Conv2d
+    """The layer whose one channel is A before the sigmoid."""
 
-    def condition(self, source_aus: Tensor, target_aus: Tensor) -> Tensor:
-        """The vector [b, K] that `forward` takes: y_t itself, or y_t - y_s where the configuration says "difference"."""
-        return target_aus - source_aus if self.conditioning == "difference" else target_aus
+    def condition(self, source_aus: Tensor, target_aus: Tensor, nuisance: Tensor | None = None) -> Tensor:
+        """The vector [b, K] that `forward` takes: y_t itself, or y_t - y_s where the configuration says "difference".
+
+        nuisance [b, N]: what else differs between the frames of a pair, for generators that are told; then [b, K + N].
+        """
+        asked = target_aus - source_aus if self.config.conditioning == "difference" else target_aus
+        return asked if nuisance is None else torch.cat([asked, nuisance], 1)
 
     @abstractmethod
     def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:

@@ -6,6 +6,8 @@ whole batch and takes its share of it. So a resumed run repeats exactly, and two
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,13 +15,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dftnet.data.dataset import FaceData
+from dftnet.errors import DatasetError, RequestError
 from dftnet.training.config import TrainConfig
-from dftnet.training.losses import Batch
 
 CANDIDATES = 16
 """Pairs of frames looked at for each pair drawn; the one farthest apart is the likeliest"""
 STRONG = 0.4
 """An AU at least this strong makes a face an example of it"""
+
+
+@dataclass
+class Batch:
+    """One batch; images [b, 3, h, w] in [-1, 1], AUs [b, K] in [0, 1]. A teacher that needs more takes a subclass that has it."""
+
+    image: Tensor
+    """X_s"""
+    aus: Tensor
+    """y_s"""
+    target: Tensor
+    """y_t"""
+    true: Tensor
+    """Frame b of a pair where `paired`, else the image again"""
+    paired: Tensor
+    """[b] in {0, 1}"""
+    nuisance: Tensor | None = None
+    """[b, N], what differs between the frames of a pair beside the AUs and is not edited; None where nobody asks for it"""
 
 
 class Pairs:
@@ -124,45 +144,30 @@ class BatchSource:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if data.size != config.size:
-            raise ValueError(
-                f"{data.path} holds {data.size}-pixel faces but the configuration trains at {config.size}; "
-                f"open it with FaceData.open(path, {config.size}), or prepare it with --size {config.size}"
-            )
-        if len(data.au_names) != config.generator.au_count:
-            raise ValueError(
-                f"{data.path} has {len(data.au_names)} Action Units but the configuration {config.generator.au_count}; "
-                f"train with --set generator.au_count={len(data.au_names)} --set critic.au_count={len(data.au_names)}"
-            )
-        if config.batch % world:
-            raise ValueError(
-                f"batch is {config.batch}, which {world} processes cannot share; give a multiple of {world}"
-            )
+        _check_fit(data, config, world)
         self.config, self.device, self.rank, self.world = config, device, rank, world
+        self.names: tuple[str, ...] = data.au_names
+        """The K units of `aus`, of every batch and of the generator"""
         self.rows = data.rows(split)
         if not len(self.rows):
-            raise ValueError(f"{data.path} has no faces in its {split} split; prepare more faces")
+            raise DatasetError(f"{data.path} has no faces in its {split} split; prepare more faces")
         self.aus = data.labels(config.labels)
         self.images = data.images()
         self.resident: Tensor | None = None
         if device.type == "cuda" and self.images.nbytes < torch.cuda.get_device_properties(device).total_memory / 3:
             self.resident = torch.from_numpy(np.ascontiguousarray(self.images)).to(device)
-        wanted = np.array([config.focus.get(name, 1.0) for name in data.au_names])
-        chances = wanted / wanted.sum()
+        chances = _chances(config, self.names)
         self.pairs = Pairs(data, self.rows, self.aus, config.pair_pose, chances)
         self.targets = Targets(self.rows, self.aus, config, chances)
-        if config.pair_share and not len(self.pairs):
-            raise ValueError(
-                f"{data.path} has no subject with two faces, so there are no pairs; train with --set pair_share=0 "
-                "--set warp_images=0, or prepare with a subject column"
-            )
+        self.pair_share = config.pair_share if len(self.pairs) else 0.0
+        """Share of a batch that is pairs: none where the split has no person with two frames"""
 
     def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
         """This process's share of the batch that starts at `images_seen`."""
         config = self.config
         rng = np.random.default_rng([config.seed, images_seen])
         n = config.batch
-        paired = n if all_pairs else round(n * config.pair_share)
+        paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
         a, b = self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
         b = np.where(rng.random(paired) < config.null_share, a, b)
         alone = rng.choice(self.rows, n - paired)
@@ -197,7 +202,7 @@ class BatchSource:
             images = self.resident[torch.from_numpy(rows).to(self.device)]
         else:
             images = torch.from_numpy(self.images[rows]).to(self.device)
-        # the tensor form of media.to_float
+        # the tensor form of media.image.to_float
         x = images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
         return x.contiguous(memory_format=torch.channels_last)
 
@@ -216,3 +221,35 @@ class BatchSource:
         still = torch.from_numpy(~motion.any(1)).to(self.device)
         moved = torch.where(still[:, None, None, None], images, moved)
         return moved.contiguous(memory_format=torch.channels_last)
+
+
+def has_pairs(data: FaceData, split: str = "train") -> bool:
+    """Whether a person has two frames in a split."""
+    people = data.subject[data.rows(split)]
+    return len(np.unique(people)) < len(people)
+
+
+def _check_fit(data: FaceData, config: TrainConfig, world: int) -> None:
+    """Size, units and number of processes."""
+    if data.size != config.size:
+        raise DatasetError(
+            f"{data.path} holds {data.size}-pixel faces but the configuration trains at {config.size}; "
+            f"open it with FaceData.open(path, {config.size}), or prepare it with --size {config.size}"
+        )
+    if len(data.au_names) != config.generator.au_count:
+        raise DatasetError(
+            f"{data.path} has {len(data.au_names)} Action Units but the configuration {config.generator.au_count}; "
+            f"train with --set generator.au_count={len(data.au_names)} --set critic.au_count={len(data.au_names)}"
+        )
+    if config.batch % world:
+        raise RequestError(f"batch is {config.batch}, which {world} processes cannot share; give a multiple of {world}")
+
+
+def _chances(config: TrainConfig, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """[K], sum 1: how often each unit is drawn. A side's unit (AU45L) that is not named itself follows its whole (AU45)."""
+    known = {*names, *(name[:4] for name in names)}
+    unknown = [name for name in config.focus if name not in known]
+    if unknown:
+        raise RequestError(f"focus names {', '.join(unknown)}; the set has {', '.join(names)}")
+    wanted = np.array([config.focus.get(name, config.focus.get(name[:4], 1.0)) for name in names])
+    return wanted / wanted.sum()

@@ -1,61 +1,17 @@
-"""The two things a run leaves: a training state to resume from, and a model directory to use.
-
-A training state is `state-IMAGES.pt`, read with `weights_only=True`. Both are written to a temporary name and renamed, so a
-killed process or a full disk costs at most the last interval.
-"""
+"""The model directory of a generator, written and read by PyTorch; nothing is unpickled."""
 
 from __future__ import annotations
 
 import json
-import os
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from dftnet.inference.directory import FORMATS, read_config, weights_file
 from dftnet.networks import Generator, build_generator, generator_config
-
-KEEP = 2
-"""Training states kept: the newest, and one to fall back to"""
-
-
-def save_state(run: Path, images_seen: int, state: dict[str, Any]) -> bool:
-    """Write run/state-IMAGES.pt and drop older ones; False (and the old states kept) where the disk refuses."""
-    path = run / f"state-{images_seen:010d}.pt"
-    temporary = path.with_suffix(".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError):
-        temporary.unlink(missing_ok=True)
-        return False
-    for old in states(run)[:-KEEP]:
-        old.unlink(missing_ok=True)
-    return True
-
-
-def states(run: Path) -> list[Path]:
-    """The run's training states, oldest first."""
-    return sorted(run.glob("state-*.pt"))
-
-
-def load_state(run: Path) -> dict[str, Any] | None:
-    """The newest training state that can be read, on the CPU; None where there is none."""
-    for path in reversed(states(run)):
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            print(f"{path.name} cannot be read ({type(error).__name__}); falling back to an older state")
-            path.rename(path.with_suffix(".unreadable"))
-    return None
 
 
 def save_model(directory: Path, generator: Generator, config: dict[str, Any]) -> None:
@@ -72,7 +28,7 @@ def save_model(directory: Path, generator: Generator, config: dict[str, Any]) ->
     document = {
         "format": FORMATS["generator"],
         "architecture": architecture,
-        "conditioning": generator.conditioning,
+        "conditioning": generator.config.conditioning,
         **config,
     }
     (temporary / "config.json").write_text(json.dumps(document, indent=2) + "\n")

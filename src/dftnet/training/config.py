@@ -1,23 +1,49 @@
-"""The training configuration: one frozen dataclass, its presets, and its JSON.
+"""The training configuration: a tuple of phases and what they share, as frozen dataclasses and as JSON.
 
-The `config.json` that a run writes is valid for `dftnet train --config`.
+The `config.json` that a run writes is valid for `dftnet train --config`, and so are those of runs from before there were phases.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dftnet.aus import AU_NAMES
-from dftnet.networks import CriticConfig, DFTNetConfig, GANimationConfig, GeneratorConfig, generator_config
-from dftnet.training.losses import WARP_PHASE, LossWeights
+from dftnet.errors import RequestError
+from dftnet.networks import CriticConfig, DFTNetConfig, GeneratorConfig, generator_config
+from dftnet.training.loss_weights import TEACHERS, LossWeights, generator_losses, given_by
 
 PRECISIONS = ("float32", "bfloat16")
 EPOCH = 200_000
 """Images of the paper's training set: what its "30 epochs" count"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of a training: how long, what is trained, and what counts there."""
+
+    name: str
+    """What the log and `--set phases.NAME.images=…` call it."""
+    images: int
+    """Images seen in this phase; 0 leaves it out."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """λ that differ here from the configuration's, {"guide_aligned": 10}: about Φ = 0 any small flow blurs, which the pair losses
+    punish, so that without a strong guide a warp does not start."""
+    critic: bool = True
+    """Whether the critics learn here, and teach."""
+    warp_only: bool = False
+    """Whether the warp is trained alone: the edit is the aligned image, and only losses count that concern it."""
+
+    def __post_init__(self) -> None:
+        if self.images < 0:
+            raise RequestError(f"phases.{self.name}.images is {self.images}; give 0 or more")
+        if self.warp_only and self.critic:
+            raise RequestError(f"phase {self.name} trains the warp alone, without a critic; set critic to false")
+        known = generator_losses(critic=self.critic, warp_only=self.warp_only)
+        strangers = [name for name in self.weights if name not in known]
+        if strangers:
+            raise RequestError(f"phases.{self.name}.weights names {', '.join(strangers)}; known are {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +56,15 @@ class TrainConfig:
     """The critic's architecture."""
     weights: LossWeights = field(default_factory=LossWeights)
     """λ of each loss."""
-    images: int = 30 * EPOCH
-    """Images the critic sees in all (the paper: 30 epochs of 200,000)."""
+    phases: tuple[Phase, ...] = (Phase(name="adversarial", images=30 * EPOCH),)
+    """What is trained, one after the other (the paper: one phase of 30 epochs of 200,000)."""
     decay_images: int = 10 * EPOCH
-    """The last so many of them, over which the learning rate falls linearly to 0."""
-    warp_images: int = 0
-    """The first so many images train the warp alone, on pairs of one person, without a critic."""
-    warp_weights: dict[str, float] = field(default_factory=dict)
-    """λ that differ in that phase, {"guide_aligned": 10}: about Φ = 0 any small flow blurs, which the pair losses punish, so that
-    without a strong guide the warp does not start."""
-    paint_images: int = 0
-    """The next so many train both paths, on pairs and the guide, still without a critic."""
+    """The last so many images, over which the learning rate falls linearly to 0."""
+    warmup_images: int = 0
+    """The first so many images, over which the learning rate grows from 0."""
     init: str = ""
-    """Start the generator from this model directory (of the same architecture) in place of random weights."""
+    """Start the generator from this model (a shipped one's name or a directory, of the same architecture) in place of random
+    weights."""
     batch: int = 25
     """Images a step, over all processes."""
     learning_rate: float = 1e-4
@@ -92,161 +114,98 @@ class TrainConfig:
     validate_images: int = 50_000
     """Interval of validation."""
     checkpoint_images: int = 50_000
-    """Interval of training states."""
+    """Interval of training states; there is one every ten minutes beside."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        object.__setattr__(self, "phases", tuple(self.phases))
+        self._check_numbers()
+        self._check_phases()
+        self._check_teachers()
+
+    def _check_numbers(self) -> None:
         for name in ("images", "batch", "critic_steps", "penalty_every", "log_images", "sample_images",
                      "validate_images", "checkpoint_images"):  # fmt: skip
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+                raise RequestError(f"{name} is {getattr(self, name)}; give 1 or more")
         for name in ("single_share", "pair_share", "null_share", "attention_target", "target_noise"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
-        unknown = [name for name in self.focus if name not in AU_NAMES]
-        if unknown or any(not value > 0 for value in self.focus.values()):
-            raise ValueError(f"focus is {self.focus}; give numbers above 0 to names among {', '.join(AU_NAMES)}")
-        strangers = [name for name in self.warp_weights if name not in WARP_PHASE]
-        if strangers:
-            raise ValueError(f"warp_weights names {', '.join(strangers)}; known are {', '.join(WARP_PHASE)}")
+                raise RequestError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
+        if any(not value > 0 for value in self.focus.values()):
+            raise RequestError(f"focus is {self.focus}; give each name a number above 0")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+            raise RequestError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.decay_images <= self.images:
-            raise ValueError(f"decay_images is {self.decay_images}; give 0 to images ({self.images})")
+            raise RequestError(f"decay_images is {self.decay_images}; give 0 to images ({self.images})")
         if self.generator.au_count != self.critic.au_count:
-            raise ValueError(
+            raise RequestError(
                 f"generator.au_count is {self.generator.au_count} but critic.au_count {self.critic.au_count}; make them equal"
             )
-        if (self.warp_images or self.paint_images) and not (self.pair_share or self.guide):
-            raise ValueError(
-                "warp_images and paint_images train on pairs or a guide; set pair_share above 0, or both to 0"
-            )
-        if self.warp_images and (self.generator.kind != "dftnet" or not self.pair_share):
-            raise ValueError("warp_images needs a DFT-Net generator and pair_share above 0; set warp_images to 0")
-        if self.weights.condition_aligned and self.generator.kind != "dftnet":
-            raise ValueError("weights.condition_aligned needs a generator that warps; set it to 0")
-        if bool(self.guide) != bool(self.weights.guide or self.weights.guide_aligned):
-            raise ValueError(
-                f"guide is {self.guide!r} but weights.guide {self.weights.guide} and weights.guide_aligned "
-                f"{self.weights.guide_aligned}; set both a guide and a weight, or neither"
-            )
-        if self.warp_phase.get("guide_aligned") and not self.guide:
-            raise ValueError("warp_weights names guide_aligned, but there is no guide; set a guide, or warp_weights={}")
-        object.__setattr__(self, "betas", tuple(self.betas))
+
+    def _check_phases(self) -> None:
+        names = [phase.name for phase in self.phases]
+        if len(set(names)) < len(names):
+            raise RequestError(f"the phases are called {', '.join(names)}; give each a name of its own")
+        for phase in self.phases:
+            self.weights_of(phase)  # refuses a negative weight
+            if phase.images and not phase.critic and not (self.pair_share or self.taught(phase)):
+                raise RequestError(
+                    f"phase {phase.name} has no critic, so it learns from pairs or a guide; set pair_share above 0, or "
+                    f"phases.{phase.name}.images=0"
+                )
+            if phase.images and phase.warp_only and not self.generator.warps:
+                raise RequestError(
+                    f"phase {phase.name} trains a warp, which this generator has not; set phases.{phase.name}.images=0"
+                )
+        if self.weights.condition_aligned and not self.generator.warps:
+            raise RequestError("weights.condition_aligned needs a generator that warps; set it to 0")
+
+    def _check_teachers(self) -> None:
+        for teacher in TEACHERS:
+            losses = given_by(teacher)
+            weighed = any(getattr(self.weights, name) for name in losses)
+            weighed = weighed or any(phase.weights.get(name) for phase in self.phases for name in losses)
+            if bool(getattr(self, teacher)) != weighed:
+                raise RequestError(
+                    f"{teacher} is {getattr(self, teacher)!r}, and {'a' if weighed else 'no'} weight among "
+                    f"{', '.join(losses)} is above 0; set both a {teacher} and a weight, or neither"
+                )
 
     @property
-    def warp_phase(self) -> dict[str, float]:
-        """The generator's weights while only the warp trains and no critic exists."""
-        return replace(self.weights, **self.warp_weights).warp_phase()
+    def images(self) -> int:
+        """Images seen in all."""
+        return sum(phase.images for phase in self.phases)
 
     @property
     def size(self) -> int:
         """Image size in pixels."""
         return self.critic.size
 
+    def phase_at(self, images_seen: int) -> Phase:
+        """The phase that the step which starts there belongs to; the last one at the end."""
+        end = 0
+        for phase in self.phases:
+            end += phase.images
+            if images_seen < end:
+                return phase
+        return self.phases[-1]
 
-def paper(size: int = 128) -> TrainConfig:
-    """Section 3.1, to the letter where it is unambiguous; docs/paper.md has each choice where it is not."""
-    weights = LossWeights(total_variation=0.0001 * size * size)
-    return TrainConfig(critic=CriticConfig(size=size), weights=weights)
+    def weights_of(self, phase: Phase) -> LossWeights:
+        """λ as they are in a phase."""
+        return replace(self.weights, **phase.weights)
 
+    def generator_weights(self, phase: Phase) -> dict[str, float]:
+        """The generator's λ above 0 in a phase."""
+        return self.weights_of(phase).generator(critic=phase.critic, warp_only=phase.warp_only)
 
-def stable(size: int = 128) -> TrainConfig:
-    """What was found to train best; every difference from "paper" is a field set here."""
-    return TrainConfig(
-        generator=DFTNetConfig(
-            channels=(32, 64, 128, 256),
-            stem="unshuffle",
-            norm="group",
-            upsample="resize",
-            texture_head="detail",
-            align_skips=True,
-            condition_at_code=True,
-            conditioning="difference",
-            zero_flow=True,
-            attention_bias=2.0,
-            max_flow=0.15,
-        ),
-        critic=CriticConfig(size=size, width=32, max_channels=512, patch_layer=4),
-        weights=LossWeights(
-            adversarial=0.05,
-            drift=0.001,
-            condition=0.3,
-            guide=0.3,
-            guide_aligned=3.0,
-            reconstruction=0.0,
-            total_variation=2.0,
-            attention=0.0,
-            attention_hinge=1.0,
-            pair=30.0,
-            pair_aligned=15.0,
-            pair_texture=10.0,
-            pair_features=3.0,
-            paint=6.0,
-        ),
-        images=6_000_000,
-        decay_images=2_000_000,
-        warp_images=300_000,
-        warp_weights={"guide_aligned": 10.0, "total_variation": 1.0},
-        paint_images=300_000,
-        batch=64,
-        learning_rate=2e-4,
-        critic_steps=1,
-        penalty_every=4,
-        attention_target=0.8,
-        single_share=0.5,
-        balance_aus=True,
-        focus={"AU12": 2.0, "AU25": 2.0, "AU26": 2.0, "AU45": 3.0},
-        pair_share=0.6,
-        null_share=0.15,
-        jitter=0.03,
-        guide="shipped",
-        max_gradient=10.0,
-        precision="bfloat16",
-    )
+    def taught(self, phase: Phase) -> bool:
+        """Whether a frozen teacher has a say in a phase."""
+        weights = self.generator_weights(phase)
+        return any(name in weights for teacher in TEACHERS for name in given_by(teacher))
 
-
-def tiny(size: int = 32) -> TrainConfig:
-    """Seconds on a CPU: every part of "stable" at toy size, for tests."""
-    config = stable(128)
-    generator = generator_config(asdict(config.generator) | {"channels": (8, 16, 16), "residual_blocks": 1})
-    return replace(
-        config,
-        generator=generator,
-        critic=CriticConfig(size=size, width=8, layers=4, max_channels=32, patch_layer=3),
-        images=96,
-        decay_images=32,
-        warp_images=32,
-        paint_images=16,
-        batch=8,
-        guide="",
-        warp_weights={},
-        weights=replace(config.weights, guide=0.0, guide_aligned=0.0, condition_aligned=1.0),
-        precision="float32",
-        log_images=16,
-        sample_images=48,
-        validate_images=48,
-        checkpoint_images=32,
-    )
-
-
-def ganimation(size: int = 128) -> TrainConfig:
-    """The baseline under the paper's training."""
-    return replace(paper(size), generator=GANimationConfig())
-
-
-PRESETS: dict[str, Callable[[int], TrainConfig]] = {
-    "paper": paper,
-    "stable": stable,
-    "tiny": tiny,
-    "ganimation": ganimation,
-}
-
-
-def preset(name: str, size: int | None = None) -> TrainConfig:
-    """The named preset, at `size` pixels or at its own size."""
-    if name not in PRESETS:
-        raise ValueError(f"preset {name!r} is unknown; known presets are {', '.join(PRESETS)}")
-    return PRESETS[name](size or (32 if name == "tiny" else 128))
+    def pairs_only(self, phase: Phase) -> bool:
+        """Whether every image of the phase is one of a pair: nothing else teaches a warp there."""
+        return phase.warp_only and not self.taught(phase)
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -256,11 +215,12 @@ def to_dict(config: TrainConfig) -> dict[str, Any]:
 
 def from_dict(data: dict[str, Any]) -> TrainConfig:
     """The inverse of `to_dict`; an unknown or missing name is an error that says which."""
-    data = dict(data)
+    data = _in_phases(data)
     parts: dict[str, Any] = {
         "generator": generator_config,
         "critic": lambda d: CriticConfig(**d),
         "weights": lambda d: LossWeights(**d),
+        "phases": lambda phases: tuple(Phase(**p) for p in phases),
     }
     try:
         for name, build in parts.items():
@@ -268,28 +228,51 @@ def from_dict(data: dict[str, Any]) -> TrainConfig:
                 data[name] = build(data[name])
         return TrainConfig(**data)
     except TypeError as error:
-        raise ValueError(f"the training configuration does not fit: {error}") from error
+        raise RequestError(f"the training configuration does not fit: {error}") from error
+
+
+def _in_phases(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as written before there were phases (images, warp_images, warp_weights, paint_images) → with them."""
+    data = dict(data)
+    old = {name: data.pop(name) for name in ("images", "warp_images", "warp_weights", "paint_images") if name in data}
+    if "phases" in data or not old:
+        return data | old
+    images = old.get("images", 30 * EPOCH)
+    warp = min(old.get("warp_images", 0), images)
+    paint = min(old.get("paint_images", 0), images - warp)
+    weights = old.get("warp_weights", {})
+    phases = [{"name": "warp", "images": warp, "weights": weights, "critic": False, "warp_only": True}] if warp else []
+    phases += [{"name": "paint", "images": paint, "critic": False}] if paint else []
+    return data | {"phases": [*phases, {"name": "adversarial", "images": images - warp - paint}]}
 
 
 def load(path: str | Path) -> TrainConfig:
     """A configuration from a JSON file, such as a run's config.json."""
     try:
-        return from_dict(json.loads(Path(path).read_text()))
+        data = json.loads(Path(path).read_text())
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}); give the config.json of a training run") from error
+        raise RequestError(f"{path} is not JSON ({error}); give the config.json of a training run") from error
+    if not isinstance(data, dict):
+        raise RequestError(f"{path} holds no object; give the config.json of a training run")
+    return from_dict(data)
 
 
 def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
-    """Apply `name=value` or `part.name=value` (JSON values; bare words are strings), as in `--set weights.pair=20`."""
+    """Apply `name=value`, `part.name=value` or `phases.NAME.field=value` (JSON values; bare words are strings), as in
+    `--set weights.pair=20`."""
     data = to_dict(config)
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         keys = name.split(".")
-        part = data
+        part: Any = data
         for key in keys[:-1]:
-            part = part.get(key, {}) if isinstance(part, dict) else {}
-        if not separator or not isinstance(part, dict) or keys[-1] not in part:
-            raise ValueError(f"cannot set {assignment!r}; known names are {', '.join(_names(data))}")
+            if isinstance(part, list):
+                part = next((item for item in part if item["name"] == key), None)
+            else:
+                part = part.get(key) if isinstance(part, dict) else None
+        free = keys[0] == "focus" or (keys[0] == "phases" and keys[-2:-1] == ["weights"])
+        if not separator or not isinstance(part, dict) or (keys[-1] not in part and not free):
+            raise RequestError(f"cannot set {assignment!r}; known names are {', '.join(_names(data))}")
         try:
             part[keys[-1]] = json.loads(text)
         except json.JSONDecodeError:
@@ -300,17 +283,21 @@ def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
 def stretch(config: TrainConfig, images: int) -> TrainConfig:
     """The same schedule over another number of images: phases, decay, averaging and all intervals but the log's in proportion."""
     ratio = images / config.images
-    names = ("decay_images", "warp_images", "paint_images", "sample_images", "validate_images", "checkpoint_images")
-    scaled = {name: round(getattr(config, name) * ratio) for name in names}
-    scaled |= {
-        name: max(1, value) for name, value in scaled.items() if name.endswith(("sample_images", "validate_images"))
-    }
-    scaled["checkpoint_images"] = max(1, scaled["checkpoint_images"])
-    return replace(config, images=images, ema_images=config.ema_images * min(1.0, ratio), **scaled)
+    *first, last = config.phases
+    phases = [replace(phase, images=round(phase.images * ratio)) for phase in first]
+    phases.append(replace(last, images=max(0, images - sum(phase.images for phase in phases))))
+    intervals = ("sample_images", "validate_images", "checkpoint_images")
+    scaled = {name: max(1, round(getattr(config, name) * ratio)) for name in intervals}
+    scaled |= {name: round(getattr(config, name) * ratio) for name in ("decay_images", "warmup_images")}
+    return replace(
+        config, phases=tuple(phases), ema_images=config.ema_images * min(1.0, ratio), **scaled
+    )  # fmt: skip
 
 
-def _names(data: dict[str, Any]) -> list[str]:
-    names = []
-    for key, value in data.items():
-        names += [f"{key}.{k}" for k in value] if isinstance(value, dict) else [key]
-    return names
+def _names(data: Any, before: str = "") -> list[str]:
+    """The dotted names of everything that can be set."""
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        return [name for item in data for name in _names(item, f"{before}.{item['name']}")]
+    if isinstance(data, dict) and data:
+        return [name for key, value in data.items() for name in _names(value, f"{before}.{key}" if before else key)]
+    return [before]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
+
+Value = TypeVar("Value")
+PATIENCE = timedelta(hours=1)
+"""How long processes wait for each other: the first one may be decoding a large set"""
 
 
 def start() -> tuple[int, int, torch.device]:
@@ -20,7 +26,7 @@ def start() -> tuple[int, int, torch.device]:
     else:
         device = torch.device("cpu")
     if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return rank, world, device
 
 
@@ -49,10 +55,20 @@ def mean_gradients(parameters: Iterable[nn.Parameter]) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def mean(values: Tensor) -> Tensor:
-    """Mean of a tensor over the processes."""
-    if dist.is_initialized():
-        values = values.clone()
-        dist.all_reduce(values)
-        values /= dist.get_world_size()
-    return values
+def is_first() -> bool:
+    """Whether this is the process that writes."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def is_first_of_machine() -> bool:
+    """Whether this is the first process on its machine."""
+    return not dist.is_initialized() or int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
+def from_first(value: Value) -> Value:
+    """What the first process has, on every process: text or numbers."""
+    if not dist.is_initialized():
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ from dftnet.faces.template import TEMPLATE
 from dftnet.inference.directory import read_config
 from dftnet.networks import Generator, build_generator
 from dftnet.networks.layers import scale_output
-from dftnet.training.checkpoint import load_state
 from dftnet.training.config import TrainConfig, from_dict, to_dict
 from dftnet.training.export import export_model
+from dftnet.training.run import load_state, read_log
+from dftnet.training.run import read_config as read_run_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +127,7 @@ def scale_condition(generator: Generator, au: int, factor: float) -> None:
 
 def _newest(run: Path) -> tuple[TrainConfig, Generator, int]:
     """Configuration, averaged generator and images seen of a run's newest training state."""
-    if not (run / "config.json").is_file():
-        raise ValueError(f"{run} is no training run: it has no config.json; give the --output of dftnet train")
-    config = from_dict(json.loads((run / "config.json").read_text()))
+    config = from_dict(read_run_config(run))
     state = load_state(run)
     if state is None:
         raise ValueError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
@@ -150,7 +148,5 @@ def _provenance(init: str) -> dict[str, Any] | None:
 
 
 def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
-    path = run / "log.jsonl"
-    lines = [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-    found = [line for line in lines if line["kind"] == "validation" and line["images"] <= images_seen]
+    found = [line for line in read_log(run) if line.get("kind") == "validation" and line["images"] <= images_seen]
     return {k: v for k, v in found[-1].items() if k != "kind"} if found else {}

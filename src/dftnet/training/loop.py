@@ -1,4 +1,4 @@
-"""`dftnet train`: section 3.1's training, resumable, on one process or many.
+"""`dftnet train`: section 3.1's training, phase by phase, resumable, on one process or many.
 
 Images seen count everything. Each step's batch follows from (seed, images seen), so running the same command again goes on
 where the last training state was, bit for bit on a CPU.
@@ -6,177 +6,216 @@ where the last training state was, bit for bit on a CPU.
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from contextlib import AbstractContextManager
-from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.data.dataset import FaceData
-from dftnet.inference.directory import find_model
-from dftnet.inference.sessions import EstimatorSession
-from dftnet.media.image import to_uint8, write_image
-from dftnet.networks import Critic, Edit, Generator, build_generator
-from dftnet.networks.layers import channels_last
+from dftnet.errors import RequestError
+from dftnet.media.image import write_image
+from dftnet.networks import Edit
 from dftnet.training import distributed
-from dftnet.training.batches import BatchSource
-from dftnet.training.checkpoint import load_generator, load_state, save_state
-from dftnet.training.config import TrainConfig, from_dict, to_dict
-from dftnet.training.estimator_directory import load_estimator
+from dftnet.training.batches import Batch, BatchSource
+from dftnet.training.config import Phase, TrainConfig, from_dict, to_dict
+from dftnet.training.critics import LearningTeacher
 from dftnet.training.finish import write_model
-from dftnet.training.losses import Batch, critic_terms, generator_terms, warp_terms, weighted_sum
-from dftnet.training.progress import TrainLog
-from dftnet.training.validation import Judge, flow_health, sample_sheet, validate
+from dftnet.training.fitting import fitted
+from dftnet.training.losses import weighted_sum
+from dftnet.training.players import Players
+from dftnet.training.progress import Pace, TrainLog
+from dftnet.training.run import check_claim, claim, resume, save_state
+from dftnet.training.teachers import Teacher, build_teachers
+from dftnet.training.terms import ask, generator_terms
+from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
 
 VALIDATION_IMAGES = 512
+SAVE_EVERY = 600.0
+"""Seconds after which a training state is written, whatever the interval in images"""
+NOTED = ("mean_attention", "mean_flow", "pair_aligned", "pair", "condition")
+"""What the bar shows"""
 
 
-@dataclass
-class Players:
-    """G, its average, D, and their optimisers."""
-
-    generator: Generator
-    average: Generator
-    critic: Critic
-    generator_adam: torch.optim.Adam
-    critic_adam: torch.optim.Adam
-
-    @classmethod
-    def build(cls, config: TrainConfig, device: torch.device) -> Players:
-        """Untrained, the same on every process: the seed decides."""
-        torch.manual_seed(config.seed)
-        generator = build_generator(config.generator)
-        if config.init:
-            start = load_generator(config.init)
-            if start.config != config.generator:
-                raise ValueError(
-                    f"{config.init} has another architecture: {start.config}; train with that one, or without --init"
-                )
-            generator.load_state_dict(start.state_dict())
-        generator = channels_last(generator.to(device))
-        critic = channels_last(Critic(config.critic).to(device))
-
-        def adam(module: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(module.parameters(), config.learning_rate, config.betas)
-
-        return cls(generator, deepcopy(generator).requires_grad_(False), critic, adam(generator), adam(critic))
-
-    def state(self) -> dict[str, Any]:
-        """Everything to go on from."""
-        return {name: part.state_dict() for name, part in vars(self).items()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        for name, part in vars(self).items():
-            part.load_state_dict(state[name])
-
-    def update_average(self, batch: int, images_seen: int, config: TrainConfig) -> None:
-        """Exponential moving average of the generator's weights, with a shorter memory at the start."""
-        half_life = min(config.ema_images, 0.05 * images_seen + batch)
-        keep = 0.5 ** (batch / max(half_life, 1e-9))
-        with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
-
-
-def learning_rate(config: TrainConfig, images_seen: int) -> float:
-    """Constant, then linear to 0 over the last `decay_images` (section 3.1)."""
+def schedule(config: TrainConfig, images_seen: int) -> float:
+    """The learning rate as a share of its base: up over `warmup_images`, constant, then linear to 0 over the last `decay_images`
+    (section 3.1)."""
     left = max(config.images - images_seen, 0)
-    return config.learning_rate * min(1.0, left / max(config.decay_images, 1))
+    down = min(1.0, left / max(config.decay_images, 1))
+    return down * min(1.0, (images_seen + config.batch) / max(config.warmup_images, 1))
 
 
 class Trainer:
     """One run's moving parts; `step` takes one batch."""
 
-    def __init__(self, config: TrainConfig, source: BatchSource, players: Players, guide: nn.Module | None) -> None:
-        self.config, self.source, self.players, self.guide = config, source, players, guide
+    def __init__(self, config: TrainConfig, source: BatchSource, players: Players, teachers: list[Teacher]) -> None:
+        self.config, self.source, self.players, self.teachers = config, source, players, teachers
         self.forward: Any = torch.compile(players.generator) if config.compile else players.generator
         self.device = source.device
+        self.last_edit: Edit | None = None
+        """The edit of the last generator step, detached: what `health` looks at"""
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Mixed precision as configured."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     def step(self, images_seen: int, index: int) -> dict[str, Tensor]:
-        """The step whose batch starts at `images_seen`, the `index`-th of its phase; the unweighted losses."""
-        rate = learning_rate(self.config, images_seen)
-        for optimiser in (self.players.generator_adam, self.players.critic_adam):
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-        if images_seen < self.config.warp_images:
-            batch = self.source.batch(images_seen, all_pairs=self.guide is None)
-            values = self._warp_step(batch)
-        elif images_seen < self.config.warp_images + self.config.paint_images:
-            values, _ = self._generator_step(self.source.batch(images_seen), None)
-        else:
-            values = self._adversarial_step(self.source.batch(images_seen), images_seen, index)
-        self.players.update_average(self.config.batch, images_seen, self.config)
+        """The step whose batch starts at `images_seen`, the `index`-th of its phase; the unweighted losses.
+
+        A critic step of each critic that has a say, and on every `critic_steps`-th batch a generator step before it. The device
+        is never waited for: what comes back are tensors on it.
+        """
+        config, phase = self.config, self.config.phase_at(images_seen)
+        weights = config.generator_weights(phase)
+        critics = [c for c in self.players.critics if phase.critic and not weights.keys().isdisjoint(c.losses)]
+        self._set_rates(schedule(config, images_seen))
+        batch = self.source.batch(images_seen, all_pairs=config.pairs_only(phase))
+        values: dict[str, Tensor] = {}
+        edit: Edit | None = None
+        if not critics or (index + 1) % config.critic_steps == 0:
+            values, edit = self._generator_step(batch, phase, weights, critics)
+        if critics:
+            if edit is None or config.critic_steps > 1:
+                with torch.no_grad(), self.autocast():
+                    edit = ask(self.forward, batch)
+            share = self.source.uniform(images_seen)
+            for critic in critics:
+                own = self._critic_step(critic, batch, edit.image.detach(), phase, index, share)
+                values = {f"{critic.NAME}_{name}": value for name, value in own.items()} | values
+        self.players.update_average(config, images_seen)
         return values
 
-    def _warp_step(self, batch: Batch) -> dict[str, Tensor]:
-        weights = self.config.warp_phase
-        with self.autocast():
-            terms, edit = warp_terms(self.forward, batch, weights, self.guide)
-        return self._update_generator(weighted_sum(terms, weights)) | terms | _health(edit)
+    def health(self) -> dict[str, float]:
+        """A and Φ of the last generator step, as numbers; waits for the device."""
+        return flow_health(self.last_edit) if self.last_edit is not None else {}
 
-    def _adversarial_step(self, batch: Batch, images_seen: int, index: int) -> dict[str, Tensor]:
-        """A critic step, and on every `critic_steps`-th batch a generator step."""
-        values: dict[str, Tensor] = {}
-        generator = self.players.generator
-        if (index + 1) % self.config.critic_steps == 0:
-            values, edit = self._generator_step(batch, self.players.critic)
-        if self.config.critic_steps > 1:
-            with torch.no_grad(), self.autocast():
-                edit = self.forward(batch.image, generator.condition(batch.aus, batch.target))
-        critic_values = self._critic_step(batch, edit.image.detach(), images_seen, index)
-        return {f"critic_{k}": v for k, v in critic_values.items()} | values
+    def _set_rates(self, share: float) -> None:
+        optimisers: list[tuple[torch.optim.Optimizer, float]] = [
+            (self.players.generator_adam, self.config.learning_rate),
+            *((critic.adam, critic.base_rate) for critic in self.players.critics),
+        ]
+        for optimiser, rate in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
 
-    def _critic_step(self, batch: Batch, fake: Tensor, images_seen: int, index: int) -> dict[str, Tensor]:
-        penalty = index % self.config.penalty_every == 0
-        weights = self.config.weights.critic(penalty)
-        if "gradient_penalty" in weights:
-            weights["gradient_penalty"] *= self.config.penalty_every
-        critic = self.players.critic
+    def _critic_step(
+        self, critic: LearningTeacher, batch: Batch, fake: Tensor, phase: Phase, index: int, share: Tensor
+    ) -> dict[str, Tensor]:
         with self.autocast():
-            terms = critic_terms(critic, batch, fake, weights, self.source.uniform(images_seen))
-        self.players.critic_adam.zero_grad(set_to_none=True)
+            terms, weights = critic.own_terms(batch, fake, self.config.weights_of(phase), index=index, share=share)
+        critic.adam.zero_grad(set_to_none=True)
         weighted_sum(terms, weights).backward()
-        distributed.mean_gradients(critic.parameters())
-        self.players.critic_adam.step()
+        distributed.mean_gradients(critic.network.parameters())
+        critic.adam.step()
         return terms
 
-    def _generator_step(self, batch: Batch, critic: Critic | None) -> tuple[dict[str, Tensor], Edit]:
-        weights = self.config.weights.generator() if critic else self.config.weights.paint_phase()
-        self.players.critic.requires_grad_(False)
+    def _generator_step(
+        self, batch: Batch, phase: Phase, weights: dict[str, float], critics: list[LearningTeacher]
+    ) -> tuple[dict[str, Tensor], Edit]:
+        generator, config = self.players.generator, self.config
+        for critic in critics:
+            critic.network.requires_grad_(False)
         with self.autocast():
             terms, edit = generator_terms(
-                self.forward, critic, batch, weights, guide=self.guide, attention_target=self.config.attention_target
-            )
-        extra = self._update_generator(weighted_sum(terms, weights))
-        self.players.critic.requires_grad_(True)
-        return extra | terms | _health(edit), edit
-
-    def _update_generator(self, loss: Tensor) -> dict[str, Tensor]:
-        generator = self.players.generator
+                self.forward, batch, weights, [*critics, *self.teachers],
+                attention_target=config.attention_target, warp_only=phase.warp_only,
+            )  # fmt: skip
         self.players.generator_adam.zero_grad(set_to_none=True)
-        loss.backward()
+        weighted_sum(terms, weights).backward()
         distributed.mean_gradients(generator.parameters())
         extra = {}
-        if self.config.max_gradient:
-            extra["gradient_norm"] = nn.utils.clip_grad_norm_(generator.parameters(), self.config.max_gradient)
+        if config.max_gradient:
+            extra["gradient_norm"] = nn.utils.clip_grad_norm_(generator.parameters(), config.max_gradient)
         self.players.generator_adam.step()
-        return extra
+        for critic in critics:
+            critic.network.requires_grad_(True)
+        self.last_edit = Edit(edit.image.detach(), {name: part.detach() for name, part in edit.parts.items()})
+        return extra | terms, edit
 
 
-def _health(edit: Edit) -> dict[str, Tensor]:
-    with torch.no_grad():
-        return {k: torch.tensor(v) for k, v in flow_health(edit).items()}
+class Run:
+    """A training under way: what is due after each step, and what is written then."""
+
+    def __init__(self, run: Path, trainer: Trainer, held_out: BatchSource | None, log: TrainLog, end: int) -> None:
+        self.run, self.trainer, self.held_out, self.log, self.end = run, trainer, held_out, log, end
+        self.config = trainer.config
+        self.judge = open_judge(trainer.source.names, trainer.players.critic, trainer.device) if held_out else None
+        self.images_seen, self.index, self._saved_at = 0, 0, -1
+        self._recent: dict[str, list[Tensor]] = {}
+        self._clock = self._saved = time.perf_counter()
+        self._since = 0
+
+    def start_at(self, images_seen: int, index: int) -> None:
+        """Go on from a training state."""
+        self.images_seen, self.index, self._since, self._saved_at = images_seen, index, images_seen, images_seen
+
+    def go(self) -> None:
+        """To the end; a state is written also where it is interrupted."""
+        try:
+            while self.images_seen < self.end:
+                self._step()
+        except KeyboardInterrupt:
+            if self.images_seen > self._saved_at:
+                self._save()
+            self.log.say(f"interrupted at {self.images_seen} images; the same command goes on from there")
+            raise
+
+    def _step(self) -> None:
+        config, before = self.config, self.images_seen
+        phase = config.phase_at(before)
+        for name, value in self.trainer.step(before, self.index).items():
+            self._recent.setdefault(name, []).append(value.detach())
+        self.images_seen = before + config.batch
+        self.index = self.index + 1 if config.phase_at(self.images_seen) == phase else 0
+        self.log.advance(self.images_seen)
+        if self._due(config.log_images, before):
+            self._write_line(before)
+        if self.held_out is not None:
+            pause = time.perf_counter()
+            self._look(self.held_out, before, phase.warp_only)
+            self._clock += time.perf_counter() - pause
+        late = time.perf_counter() - self._saved > SAVE_EVERY
+        if distributed.is_first() and (late or self._due(config.checkpoint_images, before)):
+            self._save()
+        if self._due(config.log_images, before):
+            self._clock, self._since = time.perf_counter(), self.images_seen
+
+    def _due(self, interval: int, before: int) -> bool:
+        return before // interval < self.images_seen // interval or self.images_seen >= self.end
+
+    def _write_line(self, before: int) -> None:
+        line = {name: float(torch.stack(values).mean()) for name, values in self._recent.items()}
+        self._recent.clear()
+        line |= self.trainer.health()
+        line["learning_rate"] = self.config.learning_rate * schedule(self.config, before)
+        line["images_per_second"] = (self.images_seen - self._since) / (time.perf_counter() - self._clock)
+        if not all(math.isfinite(value) for value in line.values()):
+            raise RequestError(
+                f"the losses are not numbers at {self.images_seen} images: {line}; start again from the last state with a "
+                "lower --set learning_rate, or --set precision=float32"
+            )
+        self.log.write(self.images_seen, "train", line, NOTED)
+
+    def _look(self, held_out: BatchSource, before: int, warp_only: bool) -> None:
+        config, average = self.config, self.trainer.players.average
+        if self._due(config.validate_images, before):
+            assert self.judge is not None
+            batches = max(1, min(VALIDATION_IMAGES, 4 * config.batch) // config.batch)
+            self.log.write(self.images_seen, "validation", validate(average, held_out, self.judge, batches, warp_only))
+        if self._due(config.sample_images, before):
+            picture = sample_sheet(average, held_out, warp_only=warp_only)
+            write_image(self.run / "samples" / f"{self.images_seen:010d}.png", picture, overwrite=True)
+
+    def _save(self) -> None:
+        if not distributed.is_first():
+            return
+        record = {"players": self.trainer.players.state(), "images_seen": self.images_seen, "index": self.index}
+        self._saved, self._saved_at = time.perf_counter(), self.images_seen
+        if not save_state(self.run, self.images_seen, record):
+            self.log.say("[yellow]the training state could not be written (disk full?); next try at the next interval")
 
 
 def train(
@@ -189,138 +228,56 @@ def train(
 ) -> Path:
     """Train on the dataset directory `data`, in the run directory `output`; returns the model directory OUTPUT/model.
 
-    A run directory with another configuration is refused. `stop_after` ends early (after so many images, with a training
-    state) without changing the schedule.
+    A run directory with another configuration is refused, and a start that fails leaves no directory. `stop_after` ends early
+    (after so many images, with a training state) without changing the schedule.
     """
     rank, world, device = distributed.start()
-    run = Path(output)
-    faces = FaceData.open(data, config.size)
-    if rank == 0:
-        _claim(run, config)
+    try:
+        return _train(Path(data), Path(output), config, device, rank, world, quiet, stop_after)
+    finally:
+        distributed.stop()
+
+
+def _train(
+    data: Path,
+    run: Path,
+    wanted: TrainConfig,
+    device: torch.device,
+    rank: int,
+    world: int,
+    quiet: bool,
+    stop_after: int | None,
+) -> Path:
+    faces = FaceData.open(data, wanted.size)
+    config, words = fitted(wanted, faces)
+    check_claim(run, to_dict(config), as_today=lambda old: to_dict(from_dict(old)))
+    if distributed.is_first_of_machine():
+        faces.images()  # decoded once, by one process
     distributed.barrier()
     source = BatchSource(faces, config, device, rank=rank, world=world)
-    held_out = (
-        BatchSource(faces, config, device, split="validation") if rank == 0 and len(faces.rows("validation")) else None
-    )
+    watched = rank == 0 and len(faces.rows("validation")) > 0
+    held_out = BatchSource(faces, config, device, split="validation") if watched else None
+    teachers: list[Teacher] = [*build_teachers(config, source.names, device)]
     players = Players.build(config, device)
-    state = load_state(run)
-    images_seen, index = 0, 0
+    if rank == 0:
+        claim(run, to_dict(config))
+    distributed.barrier()
+    state = resume(run)
+    images_seen = 0 if state is None else state["images_seen"]
     if state is not None:
         players.load(state["players"])
-        images_seen, index = state["images_seen"], state["index"]
-    trainer = Trainer(config, source, players, _guide(config, faces, device))
-    end = min(config.images, stop_after or config.images)
-    with TrainLog(run, config.images, images_seen, quiet=quiet or rank > 0) as log:
-        if images_seen:
+    trainer = Trainer(config, source, players, teachers)
+    pace = Pace([(phase.images, 1.0) for phase in config.phases], images_seen)
+    with TrainLog(run, config.images, images_seen, pace=pace, quiet=quiet) as log:
+        for line in words:
+            log.say(line)
+        under_way = Run(run, trainer, held_out, log, min(config.images, stop_after or config.images))
+        if state is not None:
+            under_way.start_at(images_seen, state["index"])
             log.say(f"resumed at {images_seen} images")
-        judge = _judge(faces, players.critic, device)
-        clock, since = time.perf_counter(), images_seen
-        recent: dict[str, list[Tensor]] = {}
-        while images_seen < end:
-            values = trainer.step(images_seen, index)
-            for name, value in values.items():
-                recent.setdefault(name, []).append(value.detach())
-            before, images_seen = images_seen, images_seen + config.batch
-            index = 0 if _starts_phase(config, before, images_seen) else index + 1
-
-            def due(interval: int, before: int = before, now: int = images_seen) -> bool:
-                return before // interval < now // interval or now >= end
-
-            log.advance(images_seen)
-            if due(config.log_images):
-                line = {k: float(torch.stack(v).mean()) for k, v in recent.items()}
-                recent.clear()
-                line["learning_rate"] = learning_rate(config, before)
-                line["images_per_second"] = (images_seen - since) / (time.perf_counter() - clock)
-                if not all(_finite(v) for v in line.values()):
-                    raise ValueError(
-                        f"the losses are not numbers at {images_seen} images: {line}; start again from the last state with a "
-                        "lower --set learning_rate, or --set precision=float32"
-                    )
-                log.write(images_seen, "train", line)
-            warp_only = images_seen <= config.warp_images
-            if held_out is not None and rank == 0:
-                pause = time.perf_counter()
-                if due(config.validate_images):
-                    batches = max(1, min(VALIDATION_IMAGES, 4 * config.batch) // config.batch)
-                    log.write(images_seen, "validation", validate(players.average, held_out, judge, batches, warp_only))
-                if due(config.sample_images):
-                    picture = sample_sheet(players.average, held_out, warp_only=warp_only)
-                    write_image(run / "samples" / f"{images_seen:010d}.png", picture, overwrite=True)
-                clock += time.perf_counter() - pause
-            if due(config.checkpoint_images) and rank == 0:
-                record = {"players": players.state(), "images_seen": images_seen, "index": index}
-                if not save_state(run, images_seen, record):
-                    log.say(
-                        "[yellow]the training state could not be written (disk full?); going on, next try at the next interval"
-                    )
-            if due(config.log_images):
-                clock, since = time.perf_counter(), images_seen
-        if rank == 0 and images_seen >= config.images:
-            write_model(run / "model", run, faces, config, players.average, images_seen)
+        under_way.go()
+        if rank == 0 and under_way.images_seen >= config.images:
+            write_model(run / "model", run, faces, config, players.average, under_way.images_seen)
             log.say(f"model written to {run / 'model'}")
     distributed.barrier()
-    distributed.stop()
     return run / "model"
-
-
-def _claim(run: Path, config: TrainConfig) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    path = run / "config.json"
-    if path.exists():
-        if from_dict(json.loads(path.read_text())) != config:
-            raise ValueError(
-                f"{run} holds a run with another configuration; give another --output, or train with --config {path} to resume it"
-            )
-        return
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(to_dict(config), indent=2) + "\n")
-    temporary.replace(path)
-
-
-def _guide(config: TrainConfig, faces: FaceData, device: torch.device) -> nn.Module | None:
-    """The frozen estimator of the configuration, or None."""
-    if not config.guide:
-        return None
-    directory = find_model(None if config.guide == "shipped" else config.guide, "estimator")
-    guide = load_estimator(directory)
-    if tuple(guide.config.au_names) != tuple(faces.au_names):
-        raise ValueError(
-            f"the guide {directory} reads the AUs {', '.join(guide.config.au_names)}, the training set has "
-            f"{', '.join(faces.au_names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0 "
-            "--set warp_weights={}"
-        )
-    return nn.Sequential(Resized(guide.config.size), channels_last(guide.to(device).requires_grad_(False)))
-
-
-class Resized(nn.Module):
-    """Images [b, 3, h, w] → [b, 3, size, size], for an estimator of another size than the generator's; of one size, the same."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[2:] == (self.size, self.size):
-            return x
-        return F.interpolate(x, size=(self.size, self.size), mode="bicubic", align_corners=False, antialias=True)
-
-
-def _judge(faces: FaceData, critic: Critic, device: torch.device) -> Judge:
-    """The shipped estimator where it reads this set's AUs at this size, else the critic's own regressor D_C."""
-    try:
-        session = EstimatorSession()
-    except (ValueError, OSError):
-        return lambda images: critic(images)[1]
-    if tuple(session.au_names) != tuple(faces.au_names):
-        return lambda images: critic(images)[1]
-    resized = Resized(session.size)
-    return lambda images: torch.from_numpy(session(to_uint8(resized(images.float().cpu()).numpy()))).to(device)
-
-
-def _starts_phase(config: TrainConfig, before: int, now: int) -> bool:
-    return any(before < end <= now for end in (config.warp_images, config.warp_images + config.paint_images))
-
-
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")

@@ -1,15 +1,20 @@
-"""What a training run says of itself: a progress bar, `log.jsonl`, TensorBoard scalars, warnings when it collapses."""
+"""What a training says of itself: a bar with the time left, a line every half minute where there is no terminal, warnings."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dftnet.training import distributed
+from dftnet.training.run import RunLog
+
+LINE_EVERY = 30.0
+"""Seconds between lines where there is no terminal"""
 
 
 def collapse(values: Mapping[str, float]) -> str | None:
@@ -21,84 +26,99 @@ def collapse(values: Mapping[str, float]) -> str | None:
     if a is not None and flow is not None and a > 0.98 and flow < 0.2:
         return f"A is {a:.3f} and |Φ| {flow:.2f} px: the edit copies its input. Look at the AU labels; lower weights.attention"
     if a is not None and a < 0.1:
-        return f"A is {a:.3f}: the warp is unused. Raise weights.attention or warp_images"
+        return f"A is {a:.3f}: the warp is unused. Raise weights.attention or phases.warp.images"
     if folding is not None and folding > 0.01:
         return f"{folding:.1%} of the warp folds. Raise weights.total_variation or lower generator.max_flow"
     return None
 
 
+class Pace:
+    """How long a training whose phases differ in pace still takes."""
+
+    def __init__(self, phases: Sequence[tuple[int, float]], images_seen: int) -> None:
+        """phases: (images, cost of an image), the costs in any unit: what matters is how they compare."""
+        self.phases = phases
+        self._at, self._unit = -1, 0.0  # phase, seconds a unit of cost
+        self._since, self._clock = images_seen, time.perf_counter()
+
+    def left(self, images_seen: int) -> float | None:
+        """Seconds left after so many images; None before anything is known."""
+        now, end, cost = time.perf_counter(), 0, 0.0
+        for at, (images, each) in enumerate(self.phases):
+            start, end = end, end + images
+            if start <= images_seen < end and at != self._at:
+                self._at, self._since, self._clock = at, images_seen, now
+            if at == self._at and images_seen > self._since:
+                self._unit = (now - self._clock) / (images_seen - self._since) / each
+            cost += each * max(0, end - max(start, images_seen))
+        return cost * self._unit if self._unit else None
+
+
+def duration(seconds: float | None) -> str:
+    """4000 → "1 h 07 min"."""
+    if seconds is None:
+        return "?"
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{round(seconds)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 class TrainLog:
-    """Writes only; training never reads it. On resumption the lines after the resumed state are dropped."""
+    """The bar or the lines, log.jsonl and TensorBoard of a run. Writes only; training never reads it."""
 
-    def __init__(self, run: Path, total: int, images_seen: int, *, quiet: bool = False) -> None:
-        self.path = run / "log.jsonl"
-        self.quiet = quiet
+    def __init__(
+        self, run: Path, total: int, images_seen: int, *, pace: Pace | None = None, quiet: bool = False
+    ) -> None:
+        """quiet: prints nothing. Of several processes only the first one writes and prints."""
+        self.first, self.total = distributed.is_first(), total
+        quiet = quiet or not self.first
         self.console = Console(quiet=quiet)
-        self.warned = ""
-        if quiet:
-            return
-        kept = []
-        if self.path.exists():
-            for line in self.path.read_text().splitlines():
-                try:
-                    if json.loads(line)["images"] <= images_seen:
-                        kept.append(line)
-                except (json.JSONDecodeError, KeyError):
-                    continue
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text("".join(line + "\n" for line in kept))
-        temporary.replace(self.path)
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.board = SummaryWriter(str(run / "tensorboard"), purge_step=images_seen)
-        self.progress = Progress(
-            TextColumn("[bold]{task.description}"),
+        self.pace = pace or Pace([(total, 1.0)], images_seen)
+        self.warned, self.note, self._line = "", "", time.perf_counter()
+        self.files = RunLog(run, images_seen) if self.first else None
+        self.bar = Progress(
+            TextColumn("[bold]train"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("images · {task.fields[rate]:.0f}/s ·"),
             TimeElapsedColumn(),
-            TextColumn("· left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("· left {task.fields[left]} {task.fields[note]}"),
             console=self.console,
             refresh_per_second=2,
+            disable=quiet or not self.console.is_terminal,
         )
-        self.task = self.progress.add_task("train", total=total, completed=images_seen, rate=0.0, note="")
+        self.task = self.bar.add_task("train", total=total, completed=images_seen, rate=0.0, left="?", note="")
 
     def __enter__(self) -> TrainLog:
-        if not self.quiet:
-            self.progress.start()
+        self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.quiet:
-            self.progress.stop()
-            self.board.close()
+        self.bar.stop()
+        if self.files:
+            self.files.close()
 
     def advance(self, images_seen: int) -> None:
-        """Move the progress bar."""
-        if not self.quiet:
-            self.progress.update(self.task, completed=images_seen)
+        """So many images are done: move the bar, or say so twice a minute."""
+        left = duration(self.pace.left(images_seen))
+        self.bar.update(self.task, completed=images_seen, left=left)
+        if not self.console.is_terminal and time.perf_counter() - self._line >= LINE_EVERY:
+            self.say(f"{images_seen:>9} of {self.total} images ({images_seen / self.total:.1%}), left {left}")
 
-    def write(self, images_seen: int, kind: str, values: Mapping[str, float]) -> None:
-        """One line of log.jsonl, the same numbers to TensorBoard under kind/name, and a warning where they collapse."""
-        if self.quiet:
+    def write(self, images_seen: int, kind: str, values: Mapping[str, float], note: Sequence[str] = ()) -> None:
+        """One line of log.jsonl, the same numbers to TensorBoard under kind/name, and a warning where they collapse.
+
+        note: the names shown beside the bar.
+        """
+        if self.files is None:
             return
-        line: dict[str, Any] = {"images": images_seen, "kind": kind}
-        line.update({k: round(float(v), 6) for k, v in values.items()})
-        try:
-            with open(self.path, "a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            self.say(f"[yellow]log.jsonl cannot be written: {error}")
-        for name, value in values.items():
-            self.board.add_scalar(f"{kind}/{name}", value, images_seen)
+        self.files.write(images_seen, values, kind)
         if kind == "train":
-            keys = ("mean_attention", "mean_flow", "pair_aligned", "pair", "condition")
-            note = " ".join(f"{k.replace('mean_', '')} {values[k]:.3g}" for k in keys if k in values)
-            self.progress.update(self.task, rate=values.get("images_per_second", 0.0), note=note)
+            text = " ".join(f"{k.replace('mean_', '')} {values[k]:.3g}" for k in note if k in values)
+            self.bar.update(self.task, rate=values.get("images_per_second", 0.0), note=text)
             warning = collapse(values) or ""
             if warning and warning[:6] != self.warned[:6]:
                 self.say(f"[yellow]warning at {images_seen} images: {warning}")
@@ -107,6 +127,6 @@ class TrainLog:
             self.say(f"{images_seen:>9} {kind}: " + " ".join(f"{k} {v:.4g}" for k, v in values.items()))
 
     def say(self, text: str) -> None:
-        """A line above the progress bar."""
-        if not self.quiet:
-            self.console.print(text, highlight=False, soft_wrap=True)
+        """A line above the bar."""
+        self._line = time.perf_counter()
+        self.console.print(text, highlight=False, soft_wrap=True)

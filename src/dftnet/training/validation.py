@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dftnet.aus import AU_NAMES
 from dftnet.drawing import flow_colours, grey, sheet
+from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.image import to_uint8
-from dftnet.networks import Edit, Generator
+from dftnet.networks import Critic, Edit, Generator
 from dftnet.networks.layers import jacobian_determinant
 from dftnet.training.batches import BatchSource
 from dftnet.training.losses import pair_distance
+from dftnet.training.teachers import Resized
+from dftnet.training.terms import ask
 
 Judge = Callable[[Tensor], Tensor]
 """Images [n, 3, h, w] in [-1, 1] → AUs [n, K]"""
@@ -42,6 +44,18 @@ def flow_health(edit: Edit) -> dict[str, float]:
     return values
 
 
+def open_judge(names: tuple[str, ...], critic: Critic, device: torch.device) -> Judge:
+    """The shipped estimator where it reads these units, else the critic's own regressor D_C."""
+    try:
+        session = EstimatorSession()
+    except (ValueError, OSError):
+        return lambda images: critic(images)[1]
+    if tuple(session.au_names) != tuple(names):
+        return lambda images: critic(images)[1]
+    resized = Resized(session.size)
+    return lambda images: torch.from_numpy(session(to_uint8(resized(images.float().cpu()).numpy()))).to(device)
+
+
 @torch.no_grad()
 def validate(
     generator: Generator, source: BatchSource, judge: Judge, batches: int, warp_only: bool
@@ -61,7 +75,7 @@ def validate(
     got2 = asked2 = 0.0
     for index in range(batches):
         batch = source.batch(-(index + 1) * source.config.batch % 2**31)
-        edit = generator(batch.image, generator.condition(batch.aus, batch.target), warp_only=warp_only)
+        edit = ask(generator, batch, warp_only=warp_only)
         null = generator(batch.image, generator.condition(batch.aus, batch.aus), warp_only=warp_only)
         before, after = judge(batch.image), judge(edit.image)
         add("au_error", float((after - batch.target).abs().mean()))
@@ -86,7 +100,6 @@ def validate(
 @torch.no_grad()
 def sample_sheet(generator: Generator, source: BatchSource, faces: int = 3, warp_only: bool = False) -> np.ndarray:
     """Held-out faces × REQUESTS: source, aligned, texture, attention, flow, result; then pairs with their true frame."""
-    names = AU_NAMES if source.aus.shape[1] == len(AU_NAMES) else ()
     rows, labels = [], []
     rng = np.random.default_rng(0)
     for row in rng.choice(source.rows, faces):
@@ -95,8 +108,9 @@ def sample_sheet(generator: Generator, source: BatchSource, faces: int = 3, warp
         for label, request in REQUESTS:
             target = aus.clone()
             for name, value in request.items():
-                if name in names:
-                    target[0, names.index(name)] = value
+                for unit in (name, f"{name}L", f"{name}R"):
+                    if unit in source.names:
+                        target[0, source.names.index(unit)] = value
             rows.append(_row(image, generator(image, generator.condition(aus, target), warp_only=warp_only), image))
             labels.append(label)
     if len(source.pairs):

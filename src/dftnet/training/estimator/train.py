@@ -13,7 +13,6 @@ RUN holds config.json, log.jsonl, tensorboard/, state-*.pt, and model/ at the en
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import time
@@ -33,10 +32,12 @@ from dftnet.data.dataset import FaceData
 from dftnet.media import image as media
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig, calibrate
-from dftnet.training.checkpoint import load_state, save_state
+from dftnet.training.averaging import follow
 from dftnet.training.estimator.augment import JitterConfig
 from dftnet.training.estimator.batches import EstimatorBatches
 from dftnet.training.estimator_directory import load_estimator, write_estimator
+from dftnet.training.progress import TrainLog
+from dftnet.training.run import check_claim, claim, resume, save_state
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -213,16 +214,9 @@ class Training:
         self._update_average()
         return {name: float(term.detach()) for name, term in terms.items()}
 
-    @torch.no_grad()
     def _update_average(self) -> None:
         steps = self.images_seen // self.config.batch
-        decay = min(self.config.ema, (steps + 1) / (steps + 20))
-        ours, theirs = self.average.state_dict().values(), self.network.state_dict().values()
-        for mine, new in zip(ours, theirs, strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(new, 1 - decay)
-            else:
-                mine.copy_(new)
+        follow(self.average, self.network, min(self.config.ema, (steps + 1) / (steps + 20)))
 
     def validate(self, data: FaceData, split: str) -> dict[str, Any]:
         """Scores of the averaged network on a split, in float32."""
@@ -247,30 +241,6 @@ class Training:
         self.images_seen = state["images_seen"]
 
 
-class Log:
-    """log.jsonl and TensorBoard of a run; lines after `images_seen` are dropped on resuming."""
-
-    def __init__(self, run: Path, images_seen: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        path = run / "log.jsonl"
-        old = path.read_text("utf-8").splitlines() if path.exists() else []
-        kept = [line for line in old if json.loads(line)["images"] <= images_seen]
-        path.write_text("".join(line + "\n" for line in kept), "utf-8")
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=images_seen)
-
-    def __call__(self, images: int, values: dict[str, float]) -> None:
-        self._file.write(json.dumps({"images": images, **values}) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, images)
-
-    def close(self) -> None:
-        self._file.close()
-        self._board.close()
-
-
 def train_aus(
     data: str | Path | FaceData, run: str | Path, config: TrainAUsConfig | None = None, progress: bool = True
 ) -> Path:
@@ -281,21 +251,16 @@ def train_aus(
     data = data if isinstance(data, FaceData) else FaceData.open(data)
     config = for_data(config or TrainAUsConfig(), data)
     run = Path(run)
-    run.mkdir(parents=True, exist_ok=True)
-    _claim(run, config)
+    check_claim(run, asdict(config), free=("threads", "calibration"))  # the calibration comes after training
     if config.threads:
         torch.set_num_threads(config.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(data, config, device)
-    if state := load_state(run):
+    claim(run, asdict(config))
+    if state := resume(run):
         training.load(state)
-    log = Log(run, training.images_seen)
-    workers = min(config.threads or os.cpu_count() or 1, 16)
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            _loop(training, data, log, run, pool, workers, progress)
-    finally:
-        log.close()
+    with TrainLog(run, config.images, training.images_seen, quiet=not progress) as log:
+        _loop(training, data, log, run, min(config.threads or os.cpu_count() or 1, 16))
     calibrate(training.average, config.calibration)
     results = {split: training.validate(data, split) for split in ("validation", "test") if len(data.rows(split))}
     provenance = {
@@ -330,54 +295,29 @@ def for_data(config: TrainAUsConfig, data: FaceData) -> TrainAUsConfig:
     return TrainAUsConfig(**(fields | {"architecture": EstimatorConfig(**architecture)}))
 
 
-def _claim(run: Path, config: TrainAUsConfig) -> None:
-    """Write the run's config.json, or compare with it; the calibration comes after training and may be changed."""
-    path = run / "config.json"
-    text = json.dumps(asdict(config), indent=2)
-    before, now = json.loads(path.read_text("utf-8") if path.exists() else text), json.loads(text)
-    changed = [name for name in now if before.get(name) != now[name] and name not in ("threads", "calibration")]
-    if changed:
-        raise ValueError(
-            f"{run} was begun with another {', '.join(changed)}; name another folder, or repeat the first settings"
-        )
-    path.write_text(text + "\n", "utf-8")
-
-
-def _loop(
-    training: Training,
-    data: FaceData,
-    log: Log,
-    run: Path,
-    pool: ThreadPoolExecutor,
-    workers: int,
-    progress: bool,
-) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+def _loop(training: Training, data: FaceData, log: TrainLog, run: Path, workers: int) -> None:
     config = training.config
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     sums: dict[str, float] = {}
     steps, since = 0, time.perf_counter()
-    with Progress(*columns, disable=not progress) as bar:
-        task = bar.add_task("", total=config.images, completed=training.images_seen)
+    with ThreadPoolExecutor(workers) as pool:
         while training.images_seen < config.images:
             for name, value in training.step(pool, workers).items():
                 sums[name] = sums.get(name, 0.0) + value
             steps += 1
             seen, last = training.images_seen, training.images_seen >= config.images
-            bar.update(task, completed=seen)
+            log.advance(seen)
             if last or seen // config.log_images > (seen - config.batch) // config.log_images:
                 seconds = (time.perf_counter() - since) / steps / config.batch
                 means = {name: value / steps for name, value in sums.items()}
-                log(seen, means | {"ms_per_image": 1e3 * seconds, "learning_rate": training.learning_rate()})
-                bar.update(task, description=" ".join(f"{k} {v:.3f}" for k, v in means.items()))
+                pace = {"images_per_second": 1 / seconds, "learning_rate": training.learning_rate()}
+                log.write(seen, "train", means | pace, note=tuple(means))
                 sums, steps, since = {}, 0, time.perf_counter()
             if last or seen // config.validate_images > (seen - config.batch) // config.validate_images:
                 if len(data.rows("validation")):
                     found = training.validate(data, "validation")
-                    per_au = {f"validation/{name}": c["r"] for name, c in found["aus"].items()}
-                    log(seen, {f"validation/{k}": v for k, v in found["mean"].items()} | per_au)
-                    bar.console.print(f"{seen} images: validation r {found['mean']['r']:.4f}")
+                    log.write(seen, "validation", found["mean"] | {name: c["r"] for name, c in found["aus"].items()})
                 if not save_state(run, seen, training.state()):
-                    bar.console.print("warning: the training state could not be written; is the disk full?")
+                    log.say(
+                        "[yellow]the training state could not be written (disk full?); next try at the next interval"
+                    )
                 since = time.perf_counter()

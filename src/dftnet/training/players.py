@@ -1,0 +1,68 @@
+"""The players of a training: G with its average, and the critics, each with an optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dftnet.errors import RequestError
+from dftnet.networks import Critic, Generator, build_generator
+from dftnet.networks.layers import channels_last
+from dftnet.training.averaging import follow
+from dftnet.training.checkpoint import load_generator
+from dftnet.training.config import TrainConfig
+from dftnet.training.critics import LearningTeacher, PaperCritic, build_critics
+
+
+@dataclass
+class Players:
+    """What a training state holds."""
+
+    generator: Generator
+    average: Generator
+    generator_adam: torch.optim.Adam
+    critics: list[LearningTeacher]
+
+    @classmethod
+    def build(cls, config: TrainConfig, device: torch.device) -> Players:
+        """Untrained, the same on every process: the seed decides."""
+        torch.manual_seed(config.seed)
+        generator = build_generator(config.generator)
+        if config.init:
+            start = load_generator(config.init)
+            if start.config != config.generator:
+                raise RequestError(
+                    f"{config.init} has another architecture: {start.config}; train with that one, or without --init"
+                )
+            generator.load_state_dict(start.state_dict())
+        generator = channels_last(generator.to(device))
+        critics = build_critics(config, device)
+        average = deepcopy(generator).requires_grad_(False)
+        adam = torch.optim.Adam(generator.parameters(), config.learning_rate, config.betas)
+        return cls(generator, average, adam, critics)
+
+    @property
+    def critic(self) -> Critic:
+        """D of section 2.2."""
+        return next(critic.network for critic in self.critics if isinstance(critic, PaperCritic))
+
+    def state(self) -> dict[str, Any]:
+        """Everything to go on from."""
+        own = {name: getattr(self, name).state_dict() for name in ("generator", "average", "generator_adam")}
+        return own | {name: part for critic in self.critics for name, part in critic.state().items()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state`."""
+        for name in ("generator", "average", "generator_adam"):
+            getattr(self, name).load_state_dict(state[name])
+        for critic in self.critics:
+            critic.load(state)
+
+    def update_average(self, config: TrainConfig, images_seen: int) -> None:
+        """The average's half-life is shorter at the start."""
+        half_life = min(config.ema_images, 0.05 * images_seen + config.batch)
+        follow(self.average, self.generator, 0.5 ** (config.batch / max(half_life, 1e-9)))
