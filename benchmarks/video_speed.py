@@ -21,6 +21,8 @@ import numpy as np
 import skimage.data
 
 from dftnet.editing.editor import Editor
+from dftnet.editing.options import SaveOptions
+from dftnet.editing.plan import as_plan
 from dftnet.editing.video import edit_video
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.detect import FaceDetector
@@ -89,7 +91,7 @@ def main() -> None:
             def tell(what: str, done: int, count: int, marks: dict[str, float] = marks) -> None:
                 marks[what] = time.perf_counter()
 
-            edit_video(editor, source, asked, output, overwrite=True, on_frame=tell)
+            edit_video(editor, source, as_plan(asked), output, save=SaveOptions(overwrite=True), tell=tell)
             total, first = time.perf_counter() - start, marks["following the face"] - start
             n = arguments.frames
             print(

@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 import skimage.data
 
-from dftnet.aus import Request
 from dftnet.drawing import flow_colours, grey, sheet
-from dftnet.editing.editor import EditableFace, Editor
+from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace
+from dftnet.editing.request import Request
 from dftnet.media.image import decode_image, write_image
 
 FOLDER = Path(__file__).parent / "pictures"

@@ -14,11 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dftnet.au_sources.reading import read_aus as read_aus
     from dftnet.aus import AU_NAMES as AU_NAMES
-    from dftnet.aus import EMOTIONS as EMOTIONS
-    from dftnet.aus import Request as Request
-    from dftnet.editing.editor import EditableFace as EditableFace
+    from dftnet.editing.edit import edit as edit
     from dftnet.editing.editor import Editor as Editor
+    from dftnet.editing.face import EditableFace as EditableFace
+    from dftnet.editing.options import Report as Report
+    from dftnet.editing.options import SaveOptions as SaveOptions
+    from dftnet.editing.plan import EditPlan as EditPlan
+    from dftnet.editing.request import EMOTIONS as EMOTIONS
+    from dftnet.editing.request import Request as Request
+    from dftnet.editing.timeline import Drive as Drive
+    from dftnet.editing.timeline import Timeline as Timeline
     from dftnet.errors import DatasetError as DatasetError
     from dftnet.errors import DftnetError as DftnetError
     from dftnet.errors import MediaError as MediaError
@@ -34,10 +41,17 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Editor": "editing.editor",
-    "EditableFace": "editing.editor",
-    "Request": "aus",
+    "EditableFace": "editing.face",
+    "Request": "editing.request",
+    "Timeline": "editing.timeline",
+    "Drive": "editing.timeline",
+    "EditPlan": "editing.plan",
+    "SaveOptions": "editing.options",
+    "Report": "editing.options",
+    "edit": "editing.edit",
+    "read_aus": "au_sources.reading",
     "AU_NAMES": "aus",
-    "EMOTIONS": "aus",
+    "EMOTIONS": "editing.request",
     "read_image": "media.image",
     "write_image": "media.image",
     "models": "inference.directory",

@@ -11,9 +11,9 @@ import pytest
 import skimage.data
 from PIL import Image, ImageCms
 
-from dftnet.aus import EMOTIONS
 from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
+from dftnet.editing.request import EMOTIONS
 from dftnet.inference.directory import DEFAULTS
 from dftnet.media.image import read_video
 from dftnet.media.photo import Photo, read_photo, write_photo
@@ -185,7 +185,7 @@ def test_several_faces(shell: Shell) -> None:
     assert Path("m/face-0-sheet.png").exists()
     assert Path("m/face-1-sheet.png").exists()
     assert "the image has 2 faces" in shell.fails("edit", "two.png", "--au", "AU12=1", "--face", "7")
-    assert "choose largest" in shell.fails("edit", "two.png", "--au", "AU12=1", "--face", "left")
+    assert "choose largest" in shell.fails("edit", "two.png", "--au", "AU12=1", "--face", "biggest")
 
 
 def test_a_request_for_each_face(shell: Shell) -> None:

@@ -21,12 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dftnet.aus import AU_NAMES, EMOTIONS, WORDS, Request, parse_values, target
+from dftnet.aus import AU_NAMES, WORDS, parse_values
 from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
 from dftnet.editing.compositing import composite
 from dftnet.editing.editor import Editor
-from dftnet.editing.timeline import parse_course_values, read_drive_csv
+from dftnet.editing.plan import as_plan
+from dftnet.editing.request import EMOTIONS, Request, target
+from dftnet.editing.timeline import parse_values_over_time, read_drive_csv
 from dftnet.editing.video import edit_video
 from dftnet.inference.sessions import GeneratorSession
 from dftnet.media.photo import Photo, decode_photo, encode_photo
@@ -139,7 +141,7 @@ def test_any_size(editor: Editor, height: int, width: int, turn: int, deep: bool
 )
 def test_any_keyframes(items: list[str]) -> None:
     try:
-        values, keys = parse_course_values(items)
+        values, keys = parse_values_over_time(items)
     except ValueError:
         return
     assert all(0 <= value <= 1 for value in values.values())
@@ -192,7 +194,7 @@ def test_damaged_clips(editor: Editor, clips: dict[str, bytes], data: st.DataObj
         path, output = Path(folder) / f"in{suffix}", Path(folder) / "out.mp4"
         path.write_bytes(damaged)
         try:
-            done = edit_video(editor, path, {"AU12": 1}, output, workers=1)
+            done = edit_video(editor, path, as_plan({"AU12": 1}), output, workers=1)
         except (ValueError, OSError):
             assert [entry.name for entry in Path(folder).iterdir()] == [path.name]
             return

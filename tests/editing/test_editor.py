@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from dftnet.aus import AU_NAMES, Request
+from dftnet.aus import AU_NAMES
 from dftnet.editing.editor import Editor
+from dftnet.editing.request import Request
 from dftnet.faces.detect import Face
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from tests.synthetic_model import write_estimator, write_generator

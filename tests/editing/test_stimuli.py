@@ -11,7 +11,7 @@ from PIL import Image
 
 from dftnet.aus import AU_NAMES
 from dftnet.editing.editor import Editor
-from dftnet.editing.stimuli import make_stimuli
+from dftnet.editing.stimuli import Conditions, make_stimuli
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.photo import read_photo
 from tests.moving_face import picture
@@ -31,8 +31,8 @@ def test_stimuli(editor: Editor, tmp_path: Path) -> None:
     for name in ("anna", "ben"):
         Image.fromarray(picture(0.0 if name == "anna" else 0.3)).save(faces / f"{name}.png")
     Image.new("RGB", (60, 60)).save(faces / "nobody.png")
-    done = make_stimuli(editor, [faces], ["AU12", "close eyes"], [0.25, 1], out)
-    assert (done.written, done.kept) == (8, 0)
+    done = make_stimuli(editor, [faces], Conditions(units=["AU12", "close eyes"], levels=[0.25, 1]), out)
+    assert (len(done.written), len(done.skipped)) == (8, 0)
     assert [Path(photo).name for photo in done.failed] == ["nobody.png"]
     rows = list(csv.DictReader((out / "manifest.csv").open()))
     assert {row["file"] for row in rows} == {path.name for path in out.glob("*.png")}
@@ -44,11 +44,11 @@ def test_stimuli(editor: Editor, tmp_path: Path) -> None:
     assert not np.array_equal(read_photo(out / "anna_AU12_1.00.png").pixels, picture(0.0))
 
     (out / "ben_AU12_1.00.png").unlink()
-    again = make_stimuli(editor, [faces], ["AU12", "close eyes"], [0.25, 1, 0.5], out)
-    assert (again.written, again.kept) == (5, 7)
+    again = make_stimuli(editor, [faces], Conditions(units=["AU12", "close eyes"], levels=[0.25, 1, 0.5]), out)
+    assert (len(again.written), len(again.skipped)) == (5, 7)
     assert len(list(csv.DictReader((out / "manifest.csv").open()))) == 12
     with pytest.raises(ValueError, match="another model or request"):
-        make_stimuli(editor, [faces], ["AU12"], [1], out, neutral=True)
+        make_stimuli(editor, [faces], Conditions(units=["AU12"], levels=[1], neutral=True), out)
 
 
 def test_bad_requests(editor: Editor, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_bad_requests(editor: Editor, tmp_path: Path) -> None:
         (["AU12"], [1], {"suffix": ".x"}),
     ):
         with pytest.raises(ValueError):
-            make_stimuli(editor, [tmp_path / "a.png"], units, levels, tmp_path / "out", **more)  # type: ignore[arg-type]
+            make_stimuli(editor, [tmp_path / "a.png"], Conditions(units=units, levels=levels), tmp_path / "out", **more)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
-        make_stimuli(editor, [tmp_path / "none"], ["AU12"], [1], tmp_path / "out")
+        make_stimuli(editor, [tmp_path / "none"], Conditions(units=["AU12"], levels=[1]), tmp_path / "out")
     assert not (tmp_path / "out").exists()

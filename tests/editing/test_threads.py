@@ -12,8 +12,9 @@ import skimage.data
 
 from dftnet.editing.editor import Editor
 from dftnet.editing.folder import edit_folder
+from dftnet.editing.following import read_drive
 from dftnet.editing.photo import edit_photo
-from dftnet.editing.video import edit_video, read_drive
+from dftnet.editing.video import edit_video
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.image import read_image, write_image

@@ -7,34 +7,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dftnet.aus import AU_NAMES, Request
-from dftnet.editing.plan import parse_requests
-from dftnet.editing.timeline import Course, Drive, parse_course_values, read_drive_csv
+from dftnet.aus import AU_NAMES
+from dftnet.editing.request import Request
+from dftnet.editing.timeline import Drive, Timeline, parse_values_over_time, read_drive_csv
 
 OWN = dict.fromkeys(AU_NAMES, 0.2)
 
 
 def test_keyframes_ease_and_stay() -> None:
-    course = Course(keys={"AU12": [(1, 0), (2, 1)]})
+    course = Timeline(keys={"AU12": [(1, 0), (2, 1)]})
     values = [course.at(time, OWN).set["AU12"] for time in (0, 1, 1.25, 1.5, 1.75, 2, 9)]
     assert values == pytest.approx([0, 0, 0.15625, 0.5, 0.84375, 1, 1])
     assert course.seconds == 2
     assert not course.constant
-    assert Course(Request(set={"AU12": 1})).constant
+    assert Timeline(Request(set={"AU12": 1})).constant
 
 
 def test_keyframes_of_words_and_changes() -> None:
-    course = Course(Request(set={"AU04": 0.3}), {"smile": [(0, 1)]}, {"AU01": [(0, -0.5), (1, 0.5)]})
+    course = Timeline(Request(set={"AU04": 0.3}), {"smile": [(0, 1)]}, {"AU01": [(0, -0.5), (1, 0.5)]})
     asked = course.at(1, OWN)
     assert asked.set == {"AU04": 0.3, "AU06": 0.6, "AU12": 1}
     assert asked.add == {"AU01": 0.5}
 
 
 def test_typed_keyframes() -> None:
-    values, keys = parse_course_values(["AU12=0@0s,1@1.5s", "AU04=0.5", "smile=0.2@0,0.4@200ms"])
+    values, keys = parse_values_over_time(["AU12=0@0s,1@1.5s", "AU04=0.5", "smile=0.2@0,0.4@200ms"])
     assert values == {"AU04": 0.5}
     assert keys == {"AU12": [(0.0, 0.0), (1.5, 1.0)], "smile": [(0.0, 0.2), (0.2, 0.4)]}
-    assert parse_course_values(["AU12=-0.5@1s"], -1.0)[1] == {"AU12": [(1.0, -0.5)]}
+    assert parse_values_over_time(["AU12=-0.5@1s"], -1.0)[1] == {"AU12": [(1.0, -0.5)]}
     for bad in (
         "AU12=0@",
         "AU12=0@2s,1@1s",
@@ -46,33 +46,19 @@ def test_typed_keyframes() -> None:
         "=1@1s",
     ):
         with pytest.raises(ValueError):
-            parse_course_values([bad])
-
-
-def test_requests_for_single_faces() -> None:
-    asked = parse_requests(["AU04=0.1", "0:smile=0.8", "1:AU12=0@0s,1@1s"], ["1:AU01=+0.2"], ["1:anger"], strength=0.5)
-    assert asked.common.request.set == {"AU04": 0.1}
-    assert set(asked.each) == {0, 1}
-    assert asked.each[0].request.set == pytest.approx({"AU04": 0.1, "AU06": 0.48, "AU12": 0.8})
-    assert asked.each[1].request.emotion == "anger"
-    assert asked.each[1].request.add == {"AU01": 0.2}
-    assert asked.timed
-    with pytest.raises(ValueError, match="one emotion"):
-        parse_requests([], [], ["anger", "fear"])
-    with pytest.raises(ValueError, match="did you mean"):
-        parse_requests(["1:AU13=1"], [], [])
+            parse_values_over_time([bad])
 
 
 def test_drive() -> None:
     drive = Drive(times=np.array([0.0, 1.0]), aus=np.array([[0.0], [1.0]], np.float32), names=("AU12",))
-    course = Course(Request(strength=0.5), drive=drive)
+    course = Timeline(Request(strength=0.5), drive=drive)
     like = course.at(0.5, OWN).like
     assert like is not None
     assert like["AU12"] == pytest.approx(0.5)
     assert like["AU04"] == 0.2  # not in the drive: stays
     assert course.at(7, OWN).like["AU12"] == 1  # type: ignore[index]
     with pytest.raises(ValueError, match="not both"):
-        Course(Request(like=OWN), drive=drive)
+        Timeline(Request(like=OWN), drive=drive)
 
 
 def test_openface_csv(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dftnet.editing import video as module
 from dftnet.editing.editor import Editor
-from dftnet.editing.timeline import Course
-from dftnet.editing.video import animate_photo, edit_video, read_drive
+from dftnet.editing.following import chooser, follow, moments, read_drive
+from dftnet.editing.plan import EditPlan, as_plan
+from dftnet.editing.timeline import Timeline
+from dftnet.editing.video import animate_photo, edit_video, render_frame
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
@@ -49,7 +50,7 @@ def packets(path: Path, kind: str) -> list[bytes]:
 def test_time_sound_and_surroundings_are_kept(editor: Editor, clip: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     out = tmp_path / "out.mp4"
-    done = edit_video(editor, clip, {"AU12": 1}, out, on_frame=lambda *now: told.append(now))
+    done = edit_video(editor, clip, as_plan({"AU12": 1}), out, tell=lambda *now: told.append(now))
     assert (done.frames, done.edited) == (COUNT, COUNT)
     assert told[-1] == ("editing", COUNT, COUNT)
     before, after = list(open_clip(clip).frames()), list(open_clip(out).frames())
@@ -121,11 +122,10 @@ def test_the_edit_does_not_flicker(editor: Editor) -> None:
     to_crop = np.vstack([crop_from_image(photo.landmarks, FLICKER_SIDE), [0, 0, 1]])
     held = [(to_crop @ np.vstack([cv2.invertAffineTransform(matrix_at(float(t))), [0, 0, 1]]))[:2] for t in times]
 
-    tracks, own, _ = module._follow(editor, Frames(frames), module._chooser("largest"), lambda *_: None)
-    plan = module._plan(tracks, own)
-    course = Course(module.Request(set={"AU12": 1, "AU45": 0.6}))
-    steady = [module._render(editor, frame, plan[frame.number], course, {}) for frame in Frames(frames).frames()]
-    single = [editor.render(editor.read(image), course.request) for image in frames]
+    plan = as_plan({"AU12": 1, "AU45": 0.6})
+    seen = moments(follow(editor, Frames(frames), chooser(plan)))
+    steady = [render_frame(editor, frame, seen[frame.number], plan) for frame in Frames(frames).frames()]
+    single = [editor.render(editor.read(image), plan.common.request) for image in frames]
     source = flicker(frames, held)
     assert flicker(steady, held) < 1.15 * source  # type: ignore[arg-type]
     assert flicker(steady, held) < flicker(single, held)  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def test_frames_without_a_face_come_through(editor: Editor, tmp_path: Path) -> N
     empty = np.full((240, 320, 3), 90, np.uint8)
     frames = [empty if 14 <= i < 26 else picture(0.0, noise=0) for i in range(40)]
     path = write_clip(tmp_path / "in.mp4", times, frames, sound=False)
-    done = edit_video(editor, path, {"AU12": 1}, tmp_path / "out.mkv")
+    done = edit_video(editor, path, as_plan({"AU12": 1}), tmp_path / "out.mkv")
     assert 24 <= done.edited <= 28
     assert any("unchanged" in warning for warning in done.warnings)
     after = [frame.image for frame in open_clip(tmp_path / "out.mkv").frames()]
@@ -157,13 +157,13 @@ def test_no_face_and_no_video(editor: Editor, clip: Path, tmp_path: Path) -> Non
         "cut.mp4": "video|frame",
     }.items():
         with pytest.raises(ValueError, match=message):
-            edit_video(editor, tmp_path / name, {"AU12": 1}, tmp_path / "out.mp4")
+            edit_video(editor, tmp_path / name, as_plan({"AU12": 1}), tmp_path / "out.mp4")
     with pytest.raises(ValueError, match="at most 1 face"):
-        edit_video(editor, clip, {"AU12": 1}, tmp_path / "out.mp4", face=3)
+        edit_video(editor, clip, EditPlan.parse(au=["AU12=1"], face=3), tmp_path / "out.mp4")
     with pytest.raises(ValueError, match="end its name"):
-        edit_video(editor, path, {"AU12": 1}, tmp_path / "out.xyz")
-    with pytest.raises(ValueError, match="X,Y"):
-        edit_video(editor, path, {"AU12": 1}, tmp_path / "out.mp4", face="left")
+        edit_video(editor, path, as_plan({"AU12": 1}), tmp_path / "out.xyz")
+    with pytest.raises(ValueError, match="choose largest"):
+        edit_video(editor, path, EditPlan.parse(au=["AU12=1"], face="biggest"), tmp_path / "out.mp4")
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -174,7 +174,7 @@ def test_an_interruption_leaves_nothing(editor: Editor, clip: Path, tmp_path: Pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        edit_video(editor, clip, {"AU12": 1}, tmp_path / f"out{end}", on_frame=stop)
+        edit_video(editor, clip, as_plan({"AU12": 1}), tmp_path / f"out{end}", tell=stop)
     assert not list(tmp_path.iterdir())
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_clip_gives_what_can_be_read(editor: Editor, tmp_path: Path) -
     write_clip(path, [i / 25 for i in range(12)], [picture(i / 25) for i in range(12)], sound=False)
     data = path.read_bytes()
     path.write_bytes(data[: int(0.6 * len(data))])
-    done = edit_video(editor, path, {"AU12": 1}, tmp_path / "out.mp4")
+    done = edit_video(editor, path, as_plan({"AU12": 1}), tmp_path / "out.mp4")
     assert 3 < done.frames < 12
     assert len(list(open_clip(tmp_path / "out.mp4").frames())) == done.frames
 
@@ -192,7 +192,7 @@ def test_webm_and_back(editor: Editor, clip: Path, tmp_path: Path) -> None:
     """Sound that the container cannot hold is coded anew."""
     short = tmp_path / "short.mp4"
     write_clip(short, [i / 25 for i in range(6)], [picture(i / 25) for i in range(6)])
-    edit_video(editor, short, {"AU12": 1}, tmp_path / "a.webm")
+    edit_video(editor, short, as_plan({"AU12": 1}), tmp_path / "a.webm")
     with av.open(str(tmp_path / "a.webm")) as container:
         assert container.streams.audio[0].codec_context.name == "opus"
         assert container.streams.video[0].codec_context.name in ("vp9", "libvpx-vp9")
@@ -207,7 +207,7 @@ def test_animated_pictures(editor: Editor, tmp_path: Path, end: str) -> None:
     more = {"lossless": True} if end == ".webp" else {}
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[100, 200, 100, 60], loop=3, **more)
     assert is_animation(path)
-    edit_video(editor, path, {"AU12": 1}, tmp_path / f"out{end}")
+    edit_video(editor, path, as_plan({"AU12": 1}), tmp_path / f"out{end}")
     with Image.open(tmp_path / f"out{end}") as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
         assert image.info["loop"] == 3
@@ -249,8 +249,8 @@ def test_clear_parts_of_a_gif_stay_clear(tmp_path: Path) -> None:
 
 def test_a_photo_moves(editor: Editor, tmp_path: Path) -> None:
     Image.fromarray(picture(0)).save(tmp_path / "photo.png")
-    course = Course(keys={"AU12": [(0, 0.2), (0.4, 1)]})
-    animate_photo(editor, tmp_path / "photo.png", course, tmp_path / "out.mp4")
+    plan = as_plan(Timeline(keys={"AU12": [(0, 0.2), (0.4, 1)]}))
+    animate_photo(editor, tmp_path / "photo.png", plan, tmp_path / "out.mp4")
     frames = list(open_clip(tmp_path / "out.mp4").frames())
     assert 22 <= len(frames) <= 25
     face = slice(90, 150), slice(120, 200)
@@ -258,7 +258,7 @@ def test_a_photo_moves(editor: Editor, tmp_path: Path) -> None:
     assert np.abs(frames[-1].image[face].astype(int) - picture(0)[face]).mean() > still + 2
     assert np.abs(frames[0].image.mean((0, 1)) - picture(0).mean((0, 1))).max() < 1.5
     with pytest.raises(ValueError, match="keyframes"):
-        animate_photo(editor, tmp_path / "photo.png", {"AU12": 1}, tmp_path / "b.mp4")
+        animate_photo(editor, tmp_path / "photo.png", as_plan({"AU12": 1}), tmp_path / "b.mp4")
 
 
 def test_driven_by_a_clip(editor: Editor, clip: Path, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_driven_by_a_clip(editor: Editor, clip: Path, tmp_path: Path) -> None:
     assert drive.at(0.5) == pytest.approx(dict.fromkeys(editor.au_names, 0.2), abs=1e-3)
     assert drive.times[-1] == pytest.approx(uneven_times(COUNT)[-1], abs=1e-3)
     Image.fromarray(picture(0)).save(tmp_path / "photo.jpg")
-    animate_photo(editor, tmp_path / "photo.jpg", Course(drive=drive), tmp_path / "out.mp4")
+    animate_photo(editor, tmp_path / "photo.jpg", as_plan(Timeline(drive=drive)), tmp_path / "out.mp4")
     assert [frame.time for frame in open_clip(tmp_path / "out.mp4").frames()] == pytest.approx(drive.times, abs=2e-3)
     with pytest.raises(ValueError, match="--like"):
         read_drive(editor, tmp_path / "photo.jpg")

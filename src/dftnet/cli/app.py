@@ -12,7 +12,6 @@ from dftnet.cli import aus as cli_aus
 from dftnet.cli import data as cli_data
 from dftnet.cli import edit as cli_edit
 from dftnet.cli import evaluate as cli_evaluate
-from dftnet.cli import stimuli as cli_stimuli
 from dftnet.cli import train as cli_train
 
 app = typer.Typer(
@@ -41,7 +40,7 @@ def _root(
 
 
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
-app.command()(cli_stimuli.stimuli)
+app.command()(cli_edit.stimuli)
 app.command()(cli_aus.aus)
 app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)

@@ -1,8 +1,7 @@
-"""The command `dftnet edit`: its options, and how several values may follow one --au."""
+"""The commands `dftnet edit`, with how several values may follow one --au, and `dftnet stimuli`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dftnet.cli.options import GeneratorModel, Threads, progress_bars
+from dftnet.cli.options import GeneratorModel, Threads, print_report, progress_bars
 
 EXAMPLES = """
 Examples:
@@ -55,7 +54,8 @@ def spread(arguments: list[str]) -> list[str]:
     are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
     file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
-    from dftnet.aus import EMOTION_WORDS, EMOTIONS, WORDS
+    from dftnet.aus import WORDS
+    from dftnet.editing.request import EMOTION_WORDS, EMOTIONS
 
     known: dict[str, Mapping[str, Any]] = {"--au": WORDS, "--add": WORDS, "--emotion": {**EMOTIONS, **EMOTION_WORDS}}
     result: list[str] = []
@@ -182,119 +182,64 @@ def edit(
     AU15 pull down lip corners, AU17 raise chin, AU20 stretch lips, AU23 press lips,
     AU25 part lips, AU26 drop jaw; also smile, grin, frown, raise brows, open mouth, blink.
     """
-    from dftnet.editing.plan import is_clip, parse_requests
+    from dataclasses import replace
 
-    if not any((au, add, neutral, emotion, like, sweep, drive)):
-        raise ValueError(
-            "nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion, --like, --drive or --sweep"
-        )
-    asked = parse_requests(au or [], add or [], emotion or [], neutral, strength)
+    from dftnet.editing.edit import edit as run
+    from dftnet.editing.options import SaveOptions
+    from dftnet.editing.plan import EditPlan, Sweep
 
-    from dftnet.editing.editor import Editor
-    from dftnet.editing.photo import check_output, edit_photo, like_photo
-
-    if not photo.exists():
-        raise FileNotFoundError(f"no such image: {photo}")
-    swept = _sweep_output(photo, sweep, output)
-    moving = is_clip(photo, output)
-    timed = asked.timed or drive is not None
-    if photo.is_dir():
-        _refuse_for_folders(photo, output, maps, sweep)
-    if sweep is not None and (timed or moving or asked.each):
-        raise ValueError(
-            "--sweep is for one face of a photo: leave out keyframes, --drive and requests for single faces"
-        )
-    if timed and photo.is_dir():
-        raise ValueError("keyframes and --drive are for a photo or a clip, not for a folder")
-    if moving or timed:
-        from dftnet.cli.clips import edit_clip
-
-        if maps is not None:
-            raise ValueError("--maps is for photos")
-        edit_clip(photo, asked, output, drive, like, face, model, threads, overwrite, quality, mark)
-        return
-    if not photo.is_dir() and swept is None:
-        output = check_output(photo, output, overwrite)
-    editor = Editor.from_pretrained(model, threads=threads)
-    if like is not None:
-        asked = asked.with_like(like_photo(editor, like))
-    request = asked.common.request
-    if photo.is_dir():
-        if asked.each:
-            raise ValueError("requests for single faces (1:AU12=0.8) are for one photo, not for a folder")
-        _edit_folder(editor, photo, request, output, face, overwrite, quality, mark)
-        return
-    if swept is not None and sweep is not None:
-        _sweep(editor, photo, sweep, swept, request, face, overwrite, mark)
-        return
-    done = edit_photo(
-        editor, photo, request, output, face=face, overwrite=overwrite, maps=maps, quality=quality, mark=mark,
-        each={index: course.request for index, course in asked.each.items()},
-    )  # fmt: skip
-    for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    for line in done.lines:
-        print(f"{done.path}: {line}")
-
-
-def _sweep_output(photo: Path, sweep: str | None, output: Path | None) -> Path | None:
-    """Where a sweep goes (PHOTO-sweep.png beside the photo), checked as far as it can be before the work."""
-    if sweep is None:
-        return None
-    from dftnet.editing.sweep import parse_sweep
-
-    parse_sweep(sweep)
-    return output if output is not None else photo.with_name(f"{photo.stem}-sweep.png")
-
-
-def _sweep(
-    editor: Any, photo: Path, sweep: str, output: Path, request: Any, face: str, overwrite: bool, mark: bool
-) -> None:
-    from dftnet.editing import sweep as sweeping
-    from dftnet.media.image import read_image
-    from dftnet.media.photo import Photo, read_photo
-
-    if face == "all":
-        raise ValueError("a sweep shows one face: say --face largest or a number")
-    name, levels = sweeping.parse_sweep(sweep)
-    picture = Photo(pixels=read_image(photo)) if sweeping.is_animated(output) else read_photo(photo)
-    chosen = editor.read(picture.pixels, face)
-    path = sweeping.sweep(
-        editor, picture, chosen, name, levels, output, request=request, overwrite=overwrite, mark=mark
+    plan = EditPlan.parse(
+        au=au or [], add=add or [], emotion=emotion or [], neutral=neutral, strength=strength, face=face
     )
-    print(f"{path}: face {chosen.index}, {name} at {', '.join(f'{level:.3g}' for level in levels)}")
-
-
-def _refuse_for_folders(photo: Path, output: Path | None, maps: Path | None, sweep: str | None) -> None:
-    if output is None:
-        raise ValueError(f"{photo} is a folder: name another folder with -o for the edited photos")
-    if maps is not None or sweep is not None:
-        raise ValueError("--maps and --sweep are for one photo, not for a folder")
-
-
-def _edit_folder(
-    editor: Any,
-    folder: Path,
-    request: Any,
-    output: Path | None,
-    face: str,
-    overwrite: bool,
-    quality: int,
-    mark: bool,
-) -> None:
-    """Progress while it runs, failures at the end with exit code 1."""
-    from dftnet.editing.folder import edit_folder
-
-    assert output is not None
+    plan = replace(plan, like=like, drive=drive, sweep=Sweep.parse(sweep) if sweep is not None else None)
+    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark)
     with progress_bars() as tell:
-        done = edit_folder(
-            editor, folder, request, output, face=face, overwrite=overwrite, quality=quality, mark=mark,
-            on_photo=lambda count, total: tell("photos", count, total),
-        )  # fmt: skip
-    skipped = f", {len(done.skipped)} were there already" if done.skipped else ""
-    print(f"{output}: {len(done.written)} photos edited{skipped}")
-    for name, reason in sorted(done.failed.items()):
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    if done.failed:
-        print(f"{len(done.failed)} photos could not be edited", file=sys.stderr)
-        raise typer.Exit(1)
+        done = run(photo, plan, output, editor=model, save=save, maps=maps, threads=threads, tell=tell)
+    print_report(done)
+
+
+def stimuli(
+    faces: Annotated[list[Path], typer.Argument(help="Photos of faces, or folders of them.", show_default=False)],
+    au: Annotated[
+        str,
+        typer.Option(
+            help="Action Units, by name or in words, with commas: AU04,AU12,smile.",
+            metavar="NAME,…",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the pictures and manifest.csv.", show_default=False)
+    ],
+    levels: Annotated[str, typer.Option(help="Intensities from 0 to 1, with commas.")] = "0,.25,.5,.75,1",
+    neutral: Annotated[bool, typer.Option("--neutral", help="Relax the rest of the face first.")] = False,
+    ending: Annotated[str, typer.Option(help="Of the pictures' names: .png, .jpg, .webp, .tif.")] = ".png",
+    model: GeneratorModel = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make all pictures anew.")] = False,
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP, 1 to 100.", min=1, max=100)] = 95,
+    mark: Annotated[
+        bool, typer.Option("--mark/--no-mark", help="Tell in the pictures' metadata that they were edited.")
+    ] = True,
+    threads: Threads = None,
+) -> None:
+    """Make pictures for experiments: each face with each Action Unit at each level.
+
+    DIR/manifest.csv tells for every picture what was requested and what was measured in it, and by whom. The same
+    command again goes on where it was.
+    """
+    from dftnet.editing.editor import Editor
+    from dftnet.editing.options import SaveOptions
+    from dftnet.editing.stimuli import Conditions, make_stimuli
+    from dftnet.errors import RequestError
+
+    try:
+        strengths = [float(level) for level in levels.split(",") if level.strip()]
+    except ValueError:
+        raise RequestError(f"--levels {levels}: write numbers from 0 to 1 with commas, such as 0,.5,1") from None
+    units = [unit.strip() for unit in au.split(",") if unit.strip()]
+    conditions = Conditions(units=units, levels=strengths, neutral=neutral)
+    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark)
+    editor = Editor.from_pretrained(model, threads=threads)
+    with progress_bars() as tell:
+        done = make_stimuli(editor, faces, conditions, output, suffix=ending.lower(), save=save, tell=tell)
+    print_report(done, "pictures made")

@@ -13,71 +13,29 @@ face's mask is that of the input, and a request that the face already meets retu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from dftnet.aus import Request, as_dict, as_vector, target
+from dftnet.aus import as_dict, as_vector
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box
+from dftnet.editing.face import EditableFace, pick
+from dftnet.editing.parallel import in_order
+from dftnet.editing.request import Request, same, target
+from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness
-from dftnet.faces.track import overlap
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 
-UNCHANGED = 1e-4
-"""AUs that differ by no more are the same."""
-
+Picture = np.ndarray | Image.Image
+"""uint8 or uint16 RGB [H, W, 3], or a PIL image."""
 AUReader = Callable[[np.ndarray], np.ndarray]
 """Crops uint8 [n, S, S, 3] → AUs float [n, K] in [0, 1]."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EditableFace:
-    """One face of a photo, all that `render` needs."""
-
-    image: np.ndarray
-    """The photo, uint8 or uint16 [H, W, 3] (not copied)."""
-    index: int
-    """0 is the largest face of the photo."""
-    box: np.ndarray
-    """float32 [4]: x, y, width, height in photo pixels."""
-    landmarks: np.ndarray
-    """float32 [5, 2]: right eye, left eye, nose, right and left mouth corner (the person's right)."""
-    score: float
-    """The detector's, in [0, 1]."""
-    crop: np.ndarray
-    """uint8 [S, S, 3]."""
-    crop_from_image: np.ndarray
-    """float64 [2, 3]: p_crop = crop_from_image @ [x, y, 1]."""
-    aus: dict[str, float]
-    """The face's own Action Units by name, in [0, 1]; see `aus_from`."""
-    aus_from: str
-    """Where `aus` comes from: "estimator", "source", "given", or "nowhere": then they are all 0, which is right
-    for a neutral face only."""
-    trouble: str = ""
-    """Why the face cannot be edited, in words; empty if it can."""
-    note: str = ""
-    """A doubt worth telling; empty if there is none."""
-
-    def resized(self, image: np.ndarray) -> EditableFace:
-        """The same face in a smaller or larger copy of its photo, for a preview; crop and AUs are the photo's."""
-        grow = np.array(image.shape[1::-1], np.float64) / self.image.shape[1::-1]
-        matrix = self.crop_from_image.copy()
-        matrix[:, :2] /= grow
-        matrix[:, 2] += self.crop_from_image[:, :2] @ (0.5 / grow - 0.5)  # pixel centres are at whole numbers
-        box = np.concatenate([(self.box[:2] + 0.5) * grow - 0.5, self.box[2:] * grow])
-        landmarks = (self.landmarks + 0.5) * grow - 0.5
-        return replace(
-            self,
-            image=image,
-            box=box.astype(np.float32),
-            landmarks=landmarks.astype(np.float32),
-            crop_from_image=matrix,
-        )
 
 
 class Editor:
@@ -127,49 +85,39 @@ class Editor:
         """Whether a face's own AUs can be read from its pixels."""
         return self.estimator is not None or self.read_aus is not None
 
-    def faces(self, image: np.ndarray, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
+    def faces(self, image: Picture, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
         """Every face of the photo, the largest first, also those with `trouble`; [] where there is none.
 
         `aus` gives the faces' own AUs where they are known (names not given are 0).
         """
-        if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
-            shape = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise ValueError(f"the image is {shape}; give a uint8 RGB array [height, width, 3]")
-        if image.shape[2] != 3 or 0 in image.shape:
-            raise ValueError(f"the image is {list(image.shape)}; give RGB pixels [height, width, 3]")
-        eight = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
-        known = as_dict(as_vector(aus, self.au_names), self.au_names) if aus is not None else None
-        found = enumerate(self.detector(eight))
-        return [self._editable(image, eight, face, index, known) for index, face in found]
+        return self.with_aus(self.find(image), aus)
 
     def read(
-        self, image: np.ndarray, index: int | str = "largest", aus: Mapping[str, float] | None = None
+        self, image: Picture, which: int | str = "largest", aus: Mapping[str, float] | None = None
     ) -> EditableFace:
-        """One face of the photo: "largest" (of those that can be edited), by index (0 is the largest), by "X,Y", a point
-        in it, or by "X,Y,WIDTH,HEIGHT", a box around it, in pixels.
+        """One face of the photo: "largest" (of those that can be edited), "left", "middle" or "right", by number (0 is the
+        largest), by "X,Y", a point in it, or by "X,Y,WIDTH,HEIGHT", a box around it, in pixels.
 
-        Raises ValueError where there is no face, no such face, or it cannot be edited.
+        Raises NoFaceError where there is no face or no such face, UnfitFaceError where it cannot be edited.
         """
-        face = pick(self.faces(image, aus), index, image)
+        pixels = as_pixels(image)
+        face = pick(self.find(pixels), which, pixels.shape)
         if face.trouble:
-            raise ValueError(face.trouble)
-        return face
+            raise UnfitFaceError(face.trouble)
+        return self.with_aus([face], aus)[0]
 
     def target(self, face: EditableFace, request: Request | Mapping[str, float]) -> dict[str, float]:
         """The AUs that a request asks of this face, by name."""
-        own = np.array([face.aus[name] for name in self.au_names], np.float32)
-        return as_dict(target(own, request, self.au_names), self.au_names)
+        return as_dict(target(face.vector(self.au_names), request, self.au_names), self.au_names)
 
     def maps(self, face: EditableFace, request: Request | Mapping[str, float]) -> Maps:
         """What the generator says of the face: flow [2, S, S], attention [1, S, S], texture, aligned, image [3, S, S]."""
-        return Maps(*(value[0] for value in self.generator(*self._batch(face, request))))
+        return self.maps_of(face, target(face.vector(self.au_names), request, self.au_names))
 
-    def _batch(
-        self, face: EditableFace, request: Request | Mapping[str, float]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A batch of one: crops, own AUs, AUs to aim at."""
-        own = np.array([face.aus[name] for name in self.au_names], np.float32)
-        return face.crop[None], own[None], target(own, request, self.au_names)[None]
+    def maps_of(self, face: EditableFace, goal: np.ndarray) -> Maps:
+        """`maps` with the AUs to aim at, float32 [K] in the order of `au_names`."""
+        own = face.vector(self.au_names)
+        return Maps(*(value[0] for value in self.generator(face.crop[None], own[None], goal[None])))
 
     def render(
         self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
@@ -177,12 +125,15 @@ class Editor:
         """The photo with this face edited, a new array of the same size and type.
 
         `onto` is the picture to edit instead of the face's own photo: the same photo with other faces edited.
-        A request that changes no AU returns the picture unchanged. Raises ValueError for a face with `trouble`.
+        A request that changes no AU returns the picture unchanged. Raises UnfitFaceError for a face with `trouble`.
         """
+        return self.render_aus(face, target(face.vector(self.au_names), request, self.au_names), onto)
+
+    def render_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
+        """`render` with the AUs to aim at, float32 [K] in the order of `au_names`."""
         photo = face.image if onto is None else onto
-        if self._unchanged(face, request):
-            return photo.copy()
-        return composite(photo, face.crop_from_image, face.crop, *self._parts(face, request))
+        parts = self._parts(face, goal)
+        return photo.copy() if parts is None else composite(photo, face.crop_from_image, face.crop, *parts)
 
     def render_patch(
         self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
@@ -192,124 +143,126 @@ class Editor:
         The part does not depend on the request. What a page calls while a slider moves.
         """
         photo = face.image if onto is None else onto
-        if self._unchanged(face, request):
+        parts = self._parts(face, target(face.vector(self.au_names), request, self.au_names))
+        if parts is None:
             return cut(photo, patch_box(len(face.crop), face.crop_from_image, photo.shape))
-        return composite_patch(photo, face.crop_from_image, face.crop, *self._parts(face, request))
+        return composite_patch(photo, face.crop_from_image, face.crop, *parts)
 
-    def _unchanged(self, face: EditableFace, request: Request | Mapping[str, float]) -> bool:
-        """Whether the face is already as asked; ValueError for a face with `trouble`."""
+    def _parts(self, face: EditableFace, goal: np.ndarray) -> tuple[np.ndarray, ...] | None:
+        """Flow, attention and texture of one face, without a batch axis; None where it is already as asked; UnfitFaceError
+        for a face with `trouble`."""
         if face.trouble:
-            raise ValueError(face.trouble)
-        goal = self.target(face, request)
-        return all(abs(goal[name] - face.aus[name]) <= UNCHANGED for name in goal)
+            raise UnfitFaceError(face.trouble)
+        own = face.vector(self.au_names)
+        if same(goal, own):
+            return None
+        return tuple(part[0] for part in self.generator.parts(face.crop[None], own[None], goal[None]))
 
-    def _parts(
-        self, face: EditableFace, request: Request | Mapping[str, float]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Flow, attention and texture of one face, without a batch axis."""
-        flow, attention, texture = self.generator.parts(*self._batch(face, request))
-        return flow[0], attention[0], texture[0]
+    def render_maps(self, face: EditableFace, maps: Maps, onto: np.ndarray | None = None) -> np.ndarray:
+        """The photo edited with `maps` of this face (see `maps`), a new array."""
+        if face.trouble:
+            raise UnfitFaceError(face.trouble)
+        photo = face.image if onto is None else onto
+        return composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
 
     def edit(
         self,
-        image: np.ndarray,
+        image: Picture,
         request: Request | Mapping[str, float],
         face: int | str = "largest",
         aus: Mapping[str, float] | None = None,
     ) -> np.ndarray:
-        """The photo with one face edited ("largest" or its index), or "all" that can be; see `read`, `render`."""
+        """The photo with one face edited (see `read`), or "all" that can be."""
         if face != "all":
             return self.render(self.read(image, face, aus), request)
         faces = [found for found in self.faces(image, aus) if not found.trouble]
         if not faces:
             self.read(image)  # says why
-        result = image
+        result = faces[0].image
         for found in faces:
             result = self.render(found, request, onto=result)
         return result
 
-    def _editable(
-        self, image: np.ndarray, eight: np.ndarray, face: Face, index: int, known: dict[str, float] | None
-    ) -> EditableFace:
+    def edit_many(
+        self,
+        images: Iterable[Picture],
+        request: Request | Mapping[str, float],
+        face: int | str = "largest",
+        workers: int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """`edit` of many photos, in order, several at once on `workers` threads (by default one a core)."""
+        for _, edited in in_order(lambda image: self.edit(image, request, face), images, workers):
+            yield edited
+
+    def find(self, image: Picture) -> list[EditableFace]:
+        """Every face, the largest first, also those with `trouble`, their AUs not read yet (see `with_aus`)."""
+        pixels = as_pixels(image)
+        eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+        return [self.editable(pixels, face, index, eight) for index, face in enumerate(self.detector(eight))]
+
+    def editable(self, image: np.ndarray, face: Face, index: int, eight: np.ndarray | None = None) -> EditableFace:
+        """A face that was found in the photo, cut out and looked at for doubts; its AUs not read yet.
+
+        `eight`: the photo, uint8, where `image` is uint16.
+        """
         try:
-            crop, matrix = align(eight, face.landmarks, self.generator.size)
+            crop, matrix = align(image if eight is None else eight, face.landmarks, self.generator.size)
             trouble, note = fitness(face, crop, index)
         except ValueError as error:
             crop, matrix = np.zeros((self.generator.size,) * 2 + (3,), np.uint8), np.eye(2, 3)
             trouble, note = doubts(face, index).trouble or f"face {index}: {error}", ""
-        editable = EditableFace(
+        return EditableFace(
             image=image, index=index, box=face.box, landmarks=face.landmarks, score=face.score,
             crop=crop, crop_from_image=matrix, aus={}, aus_from="", trouble=trouble, note=note,
         )  # fmt: skip
-        values, origin = (known, "given") if known is not None else self._own_aus(eight, editable)
-        return replace(editable, aus=values, aus_from=origin)
 
-    def _own_aus(self, eight: np.ndarray, face: EditableFace) -> tuple[dict[str, float], str]:
-        if self.read_aus is not None and not face.trouble:
-            values = np.clip(np.asarray(self.read_aus(face.crop[None]), np.float32)[0], 0, 1)
-            return as_dict(values, self.au_names), "source"
-        if self.estimator is not None and not face.trouble:
-            crop = face.crop
-            if self.estimator.size != len(crop):
-                crop, _ = align(eight, face.landmarks, self.estimator.size)
-            read = as_dict(self.estimator(crop[None])[0], self.estimator.au_names)
-            return {name: read.get(name, 0.0) for name in self.au_names}, "estimator"
-        return dict.fromkeys(self.au_names, 0.0), "nowhere"
+    def with_aus(self, faces: Sequence[EditableFace], aus: Mapping[str, float] | None = None) -> list[EditableFace]:
+        """The faces with their own AUs: given, or read in one batch where that can be done and they have no trouble."""
+        if aus is not None:
+            known = as_dict(as_vector(aus, self.au_names), self.au_names)
+            return [replace(face, aus=dict(known), aus_from="given") for face in faces]
+        readable = [i for i, face in enumerate(faces) if not face.trouble and self.reads_aus]
+        found = self.read_own_aus([faces[i] for i in readable]) if readable else np.zeros((0, len(self.au_names)))
+        values, origin = dict(zip(readable, found, strict=True)), "source" if self.read_aus is not None else "estimator"
+        nothing = np.zeros(len(self.au_names), np.float32)
+        return [
+            replace(
+                face, aus=as_dict(values.get(i, nothing), self.au_names), aus_from=origin if i in values else "nowhere"
+            )
+            for i, face in enumerate(faces)
+        ]
 
+    def read_own_aus(self, faces: Sequence[EditableFace]) -> np.ndarray:
+        """The own AUs of faces, float32 [n, K] in the order of `au_names`, read from their crops in one batch; 0 for units
+        that are not read, and where nothing reads them."""
+        if self.read_aus is not None:
+            crops = np.stack([face.crop for face in faces])
+            return np.clip(np.asarray(self.read_aus(crops), np.float32), 0, 1)
+        if self.estimator is None:
+            return np.zeros((len(faces), len(self.au_names)), np.float32)
+        crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
+        read = self.estimator(crops)
+        places = {name: i for i, name in enumerate(self.estimator.au_names)}
+        columns = [
+            read[:, places[name]] if name in places else np.zeros(len(faces), np.float32) for name in self.au_names
+        ]
+        return np.stack(columns, 1)
 
-def pick(faces: list[EditableFace], index: int | str, image: np.ndarray) -> EditableFace:
-    """One of all the `faces` of `image`, also one with trouble; `index` as in `Editor.read`. ValueError if none fits."""
-    if not faces:
-        raise ValueError(
-            f"no face found in this {image.shape[1]}x{image.shape[0]} image; "
-            "a face needs to look towards the camera and measure 20 pixels or more"
-        )
-    if index == "largest":
-        return next((face for face in faces if not face.trouble), faces[0])
-    if "," not in str(index):
-        return faces[_position(index, len(faces))]
-    place = face_at(str(index), [one.box for one in faces])
-    if place is None:
-        where = "; ".join(f"{face.index} at {_centre(face)}" for face in faces)
-        raise ValueError(f"there is no face at {index}; faces found: {where}")
-    return faces[place]
-
-
-def face_at(place: str, boxes: list[np.ndarray]) -> int | None:
-    """Which of the boxes x, y, width, height is meant by "X,Y", a point in it (the nearest by its middle), or by
-    "X,Y,WIDTH,HEIGHT" (the one that overlaps most); None if none is."""
-    try:
-        numbers = np.array([float(part) for part in place.split(",")])
-    except ValueError:
-        numbers = np.zeros(0)
-    if len(numbers) not in (2, 4) or not np.isfinite(numbers).all():
-        raise ValueError(
-            f"face {place!r}; a point in a face is X,Y in pixels, such as 320,200, a box around it X,Y,WIDTH,HEIGHT"
-        )
-    if len(numbers) == 4:
-        shares = {i: overlap(box, numbers) for i, box in enumerate(boxes)}
-        best = max(shares, key=shares.__getitem__, default=None)
-        return best if best is not None and shares[best] > 0 else None
-    inside = {}
-    for i, (left, top, width, height) in enumerate(boxes):
-        x, y = numbers
-        if left <= x <= left + width and top <= y <= top + height:
-            inside[i] = float(np.hypot(x - left - width / 2, y - top - height / 2))
-    return min(inside, key=inside.__getitem__, default=None)
+    def _crop(self, face: EditableFace, size: int) -> np.ndarray:
+        """The face's crop at another size, from the photo."""
+        if size == len(face.crop):
+            return face.crop
+        eight = face.image if face.image.dtype == np.uint8 else (face.image >> 8).astype(np.uint8)
+        return align(eight, face.landmarks, size)[0]
 
 
-def _centre(face: EditableFace) -> str:
-    return f"{face.box[0] + face.box[2] / 2:.0f},{face.box[1] + face.box[3] / 2:.0f}"
-
-
-def _position(index: int | str, count: int) -> int:
-    try:
-        position = int(index)
-    except ValueError:
-        raise ValueError(
-            f"face {index!r}; choose largest, all, a number from 0 (the largest), or a place X,Y"
-        ) from None
-    if not 0 <= position < count:
-        faces = "1 face (number 0)" if count == 1 else f"{count} faces (0 to {count - 1}, the largest first)"
-        raise ValueError(f"there is no face {position}: the image has {faces}")
-    return position
+def as_pixels(image: Picture) -> np.ndarray:
+    """The picture as an array; MediaError for anything else."""
+    if isinstance(image, Image.Image):
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
+        shape = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise MediaError(f"the image is {shape}; give a uint8 RGB array [height, width, 3]")
+    if image.shape[2] != 3 or 0 in image.shape:
+        raise MediaError(f"the image is {list(image.shape)}; give RGB pixels [height, width, 3]")
+    return image

@@ -2,92 +2,73 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
-from dftnet.aus import Request
 from dftnet.editing.editor import Editor
+from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
+from dftnet.editing.parallel import in_order
 from dftnet.editing.photo import edit_photo
+from dftnet.editing.plan import Asked, as_plan
+from dftnet.errors import MediaError, RequestError
 from dftnet.media.formats import IMAGE_SUFFIXES, PHOTO_SUFFIXES
 
 
-@dataclass
-class FolderEdited:
-    """What `edit_folder` did, paths relative to the folders."""
-
-    written: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    """Written by an earlier run."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """photo → why it was left out."""
+def check_folder_output(folder: Path, output: str | Path | None) -> Path:
+    """Where the edited photos go; RequestError or NotADirectoryError before any work where they cannot."""
+    if output is None:
+        raise RequestError(f"{folder} is a folder: name another folder with -o for the edited photos", field="output")
+    output = Path(output)
+    if output.resolve() == folder.resolve():
+        raise RequestError(
+            f"the edited photos cannot go to the folder they come from ({folder}): name another with -o", field="output"
+        )
+    if output.exists() and not output.is_dir():
+        raise RequestError(f"{output} is a file; for a folder of photos name a folder with -o", field="output")
+    return output
 
 
 def edit_folder(
     editor: Editor,
     folder: str | Path,
-    request: Request | Mapping[str, float],
+    asked: Asked,
     output: str | Path,
     *,
-    face: int | str = "largest",
-    overwrite: bool = False,
-    quality: int = 95,
-    mark: bool = True,
+    save: SaveOptions = SaveOptions(),
     workers: int | None = None,
-    on_photo: Callable[[int, int], None] = lambda done, count: None,
-) -> FolderEdited:
+    tell: Progress = silent,
+) -> Report:
     """Edit every photo below `folder` into the same place below `output`, in its own format (PNG where that cannot be
-    written). Photos already there are skipped, so the same command goes on where it was; `overwrite` edits them again.
+    written), several at once. Photos already there are skipped, so the same call goes on where it was; `save.overwrite`
+    edits them again.
 
-    `on_photo` is told (done, of how many) after each. Raises ValueError where the folder holds no photo; a photo
-    that cannot be edited is listed in the result and never stops the others.
+    Raises MediaError where the folder holds no photo; a photo that cannot be edited is listed in the report and never
+    stops the others. Names in the report are relative to the folders.
     """
-    folder, output = Path(folder), Path(output)
-    if output.resolve() == folder.resolve():
-        raise ValueError(f"the edited photos cannot go to the folder they come from ({folder}): name another with -o")
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; for a folder of photos name a folder with -o")
+    plan, folder = as_plan(asked), Path(folder)
+    output = check_folder_output(folder, output)
     photos = [path for path in _photos(folder) if output.resolve() not in path.resolve().parents]
     if not photos:
-        raise ValueError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
-    done = FolderEdited()
+        raise MediaError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
+    done = Report(path=output, many=True)
+    todo = [photo for photo in photos if save.overwrite or not _target(photo, folder, output).exists()]
+    done.skipped = {str(photo.relative_to(folder)): THERE for photo in photos if photo not in set(todo)}
 
-    def one(photo: Path) -> None:
-        edit_photo(
-            editor, photo, request, _target(photo, folder, output),
-            face=face, overwrite=overwrite, quality=quality, mark=mark,
-        )  # fmt: skip
+    def one(photo: Path) -> Report | Exception:
+        try:
+            return edit_photo(editor, photo, plan, _target(photo, folder, output), save=save)
+        except (ValueError, OSError, MemoryError) as error:
+            return error
 
-    todo = iter(photos)
-    running: dict[Future[None], Path] = {}
-    limit = workers or os.cpu_count() or 1
-    finished = 0
-    with ThreadPoolExecutor(limit) as pool:
-        while True:
-            for photo in todo:
-                if _target(photo, folder, output).exists() and not overwrite:
-                    done.skipped.append(str(photo.relative_to(folder)))
-                    finished += 1
-                    continue
-                running[pool.submit(one, photo)] = photo
-                if len(running) >= 2 * limit:
-                    break
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name = str(running.pop(future).relative_to(folder))
-                error = future.exception()
-                if error is None:
-                    done.written.append(name)
-                elif isinstance(error, ValueError | OSError | MemoryError):
-                    done.failed[name] = " ".join(str(error).split()) or type(error).__name__
-                else:
-                    raise error
-                finished += 1
-                on_photo(finished, len(photos))
-    on_photo(len(photos), len(photos))
+    for count, (photo, made) in enumerate(in_order(one, todo, workers), len(photos) - len(todo) + 1):
+        name = str(photo.relative_to(folder))
+        if isinstance(made, Report):
+            done.written.append(name)
+            done.lines += [f"{name}: {line}" for line in made.lines]
+            done.warn(*[f"{name}: {warning}" for warning in made.warnings])
+        else:
+            done.failed[name] = " ".join(str(made).split()) or type(made).__name__
+        tell("photos", count, len(photos))
     return done
 
 

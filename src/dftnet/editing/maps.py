@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -9,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dftnet.drawing import flow_colours, grey, sheet
+from dftnet.editing.face import EditableFace
 from dftnet.inference.sessions import Maps
 from dftnet.media import image as media
 from dftnet.media.files import atomic_file
@@ -18,22 +22,52 @@ SHOWN = 320
 """Side of a picture on the sheet, pixels."""
 
 
-def write_maps(
-    folder: str | Path, crop: np.ndarray, maps: Maps, overwrite: bool = False, prefix: str = ""
-) -> list[Path]:
-    """Write the maps of one crop (uint8 [S, S, 3]; maps without a batch axis) as pictures; returns their paths.
+def check_maps(folder: str | Path, prefixes: Iterable[str], overwrite: bool) -> None:
+    """FileExistsError before any work where maps with these prefixes would replace files."""
+    for prefix in prefixes:
+        for path in _paths(Path(folder), prefix):
+            if path.exists() and not overwrite:
+                raise FileExistsError(f"{path} exists: choose another folder or allow overwriting (--overwrite)")
 
-    source, aligned, attention, texture and result are S x S pixels; flow has a colour wheel beside it, arrows are
-    drawn on the source, sheet shows all with captions. maps.npz holds the numbers. Flow is drawn as the motion of
-    the skin, -Φ. Raises FileExistsError if one of them exists and `overwrite` is false.
+
+@contextlib.contextmanager
+def maps_written(
+    folder: str | Path | None, made: Sequence[tuple[str, EditableFace, Maps]], overwrite: bool = False
+) -> Iterator[list[Path]]:
+    """Writes the maps of faces, each with a prefix of its names, beside what is written inside: all of them appear when
+    that is done, none if it fails. Yields their paths; no folder, no maps.
+
+    A face's pictures: source, aligned, attention, texture and result, S x S pixels; flow with a colour wheel beside it,
+    arrows drawn on the source, sheet with all and captions; and maps.npz with the numbers. Flow is drawn as the
+    motion of the skin, -Φ.
     """
+    if folder is None:
+        yield []
+        return
     folder = Path(folder)
-    taken = [folder / f"{prefix}{name}.png" for name in NAMES if (folder / f"{prefix}{name}.png").exists()]
-    if taken and not overwrite:
-        raise FileExistsError(f"{taken[0]} exists: choose another folder or allow overwriting (--overwrite)")
+    check_maps(folder, [prefix for prefix, _, _ in made], overwrite)
+    there = folder.exists()
+    written: list[Path] = []
+    try:
+        with contextlib.ExitStack() as together:
+            for prefix, face, maps in made:
+                data = _encoded(face.crop, maps)
+                for path, content in zip(_paths(folder, prefix), data, strict=True):
+                    together.enter_context(atomic_file(path, overwrite)).write_bytes(content)
+                    written.append(path)
+            yield written
+    except BaseException:
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def pictures(crop: np.ndarray, maps: Maps) -> dict[str, np.ndarray]:
+    """The maps of one crop (uint8 [S, S, 3]; maps without a batch axis) as pictures, uint8 RGB: NAMES and `sheet`."""
     maximum = flow_scale(maps.flow)
     aligned, texture, result = media.to_uint8(np.stack([maps.aligned, maps.texture, maps.image]))
-    pictures = {
+    drawn = {
         "source": crop,
         "aligned": aligned,
         "attention": grey(maps.attention),
@@ -42,8 +76,8 @@ def write_maps(
         "arrows": arrows(crop, maps.flow),
         "result": result,
     }
-    shown = {name: _enlarged(picture) for name, picture in pictures.items() if name not in ("flow", "arrows")}
-    shown |= {"flow": _enlarged(flow_colours(-maps.flow, maximum)), "arrows": _enlarged(pictures["arrows"])}
+    shown = {name: _enlarged(picture) for name, picture in drawn.items() if name not in ("flow", "arrows")}
+    shown |= {"flow": _enlarged(flow_colours(-maps.flow, maximum)), "arrows": _enlarged(drawn["arrows"])}
     captions = {
         "source": "source",
         "arrows": "motion of the skin",
@@ -58,11 +92,19 @@ def write_maps(
     captions["change"] = "change, 4 times"
     order = [["source", "arrows", "flow", "aligned"], ["attention", "texture", "result", "change"]]
     rows = [sheet([[shown[name] for name in row]], [captions[name] for name in row]) for row in order]
-    pictures["sheet"] = np.vstack(rows)
-    written = [media.write_image(folder / f"{prefix}{name}.png", pictures[name], overwrite=overwrite) for name in NAMES]
-    with atomic_file(folder / f"{prefix}maps.npz", overwrite=True) as path:
-        np.savez_compressed(path, crop=crop, **maps._asdict())
-    return written
+    return {**drawn, "sheet": np.vstack(rows)}
+
+
+def _paths(folder: Path, prefix: str) -> list[Path]:
+    return [folder / f"{prefix}{name}" for name in (*(f"{name}.png" for name in NAMES), "maps.npz")]
+
+
+def _encoded(crop: np.ndarray, maps: Maps) -> list[bytes]:
+    """The contents of `_paths`."""
+    drawn = pictures(crop, maps)
+    numbers = io.BytesIO()
+    np.savez_compressed(numbers, crop=crop, **maps._asdict())
+    return [*(media.encode_image(drawn[name], ".png") for name in NAMES), numbers.getvalue()]
 
 
 def flow_scale(flow: np.ndarray) -> float:

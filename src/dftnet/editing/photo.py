@@ -1,27 +1,24 @@
-"""The verb `edit`: a photo file in, a photo file out."""
+"""A photo file in, a photo file out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dftnet.aus import Request, check_values
-from dftnet.editing.editor import UNCHANGED, EditableFace, Editor, pick
-from dftnet.editing.maps import write_maps
+from dftnet.aus import check_values
+from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace, pick
+from dftnet.editing.maps import check_maps, maps_written
+from dftnet.editing.options import Report, SaveOptions
+from dftnet.editing.plan import Asked, EditPlan, as_plan
+from dftnet.editing.request import same, target
+from dftnet.editing.wording import describe, describe_plan, photo_mark
+from dftnet.errors import ModelError, UnfitFaceError
+from dftnet.inference.sessions import Maps
 from dftnet.media.formats import photo_format
 from dftnet.media.image import read_image
 from dftnet.media.photo import mark_edited, read_photo, write_photo
-
-
-@dataclass
-class Edited:
-    """What `edit_photo` did: the file written, a line for each face edited, and what is worth a warning."""
-
-    path: Path
-    lines: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def default_output(photo: str | Path) -> Path:
@@ -30,66 +27,8 @@ def default_output(photo: str | Path) -> Path:
     return path.with_name(f"{path.stem}-edited.png")
 
 
-def edit_photo(
-    editor: Editor,
-    photo: str | Path,
-    request: Request | Mapping[str, float],
-    output: str | Path | None = None,
-    *,
-    face: int | str = "largest",
-    each: Mapping[int, Request] | None = None,
-    own_aus: Mapping[str, float] | None = None,
-    overwrite: bool = False,
-    maps: str | Path | None = None,
-    quality: int = 95,
-    mark: bool = True,
-) -> Edited:
-    """Edit the photo in a file and write it to `output` (by default photo-edited.png beside it).
-
-    `face` is "largest", "all", an index from 0, the largest, or a place, see `Editor.read`. `each`: index of a face →
-    what it shall show instead of `request`; other faces are then left alone, unless `face` is "all". `own_aus` gives
-    the faces' own AUs where they are known. `maps` is a folder for the maps of each face. `mark` writes software and
-    request into the metadata.
-    Raises ValueError or OSError, with the remedy, and then writes nothing.
-    """
-    request = request if isinstance(request, Request) else Request(set=request)
-    path = check_output(photo, output, overwrite)
-    picture = read_photo(photo)
-    found = editor.faces(picture.pixels, own_aus)
-    named = [pick(found, index, picture.pixels) for index in each or [face if face != "all" else "largest"]]
-    chosen = named if face != "all" else [one for one in found if one in named or not request.empty]
-    if all(one.trouble for one in chosen):
-        raise ValueError(chosen[0].trouble)
-    done = Edited(path)
-    if face == "largest" and len(found) > 1 and not each:
-        done.warnings += [f"{one.trouble}; left alone" for one in found[: chosen[0].index]]
-        done.warnings.append(f"{len(found)} faces found, editing the largest; --face all or a number for others")
-    result = picture.pixels
-    for one in chosen:
-        if one.trouble:
-            done.warnings.append(f"{one.trouble}; left alone")
-            continue
-        asked = (each or {}).get(one.index, request)
-        done.warnings += [one.note] if one.note else []
-        if one.aus_from == "nowhere" and not asked.empty:
-            done.warnings.append("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
-        result = editor.render(one, asked, onto=result)
-        done.lines.append(describe(editor, one, asked, len(found)))
-        if maps is not None:
-            prefix = f"face-{one.index}-" if len(chosen) > 1 else ""
-            write_maps(maps, one.crop, editor.maps(one, asked), overwrite, prefix)
-    picture.pixels = result
-    words = "; ".join(f"face {i}: {describe_request(one)}" for i, one in (each or {}).items())
-    words = words or describe_request(request)
-    if mark and words:
-        mark_edited(picture, f"dftnet {version_text()}", f"expression edited: {words}")
-    write_photo(path, picture, overwrite, quality)
-    done.warnings = list(dict.fromkeys(done.warnings))
-    return done
-
-
 def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) -> Path:
-    """The file to write; FileExistsError or ValueError before any work where it cannot be."""
+    """The file to write; FileExistsError or MediaError before any work where it cannot be."""
     path = Path(output) if output is not None else default_output(photo)
     if path.is_dir():
         path = path / default_output(photo).name
@@ -99,52 +38,80 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
     return path
 
 
+def edit_photo(
+    editor: Editor,
+    photo: str | Path,
+    asked: Asked,
+    output: str | Path | None = None,
+    *,
+    save: SaveOptions = SaveOptions(),
+    maps: str | Path | None = None,
+    own_aus: Mapping[str, float] | None = None,
+) -> Report:
+    """Edit the photo in a file and write it to `output` (by default photo-edited.png beside it).
+
+    `own_aus` gives the faces' own AUs where they are known. `maps` is a folder for the maps of each face, written
+    with the photo: all of it appears or nothing does.
+    Raises DftnetError or OSError, with the remedy, and then writes nothing.
+    """
+    plan = as_plan(asked)
+    path = check_output(photo, output, save.overwrite)
+    picture = read_photo(photo)
+    found = editor.find(picture.pixels)
+    chosen = editor.with_aus(chosen_faces(found, plan, picture.pixels.shape), own_aus)
+    prefixes = {face.index: f"face-{face.index}-" if len(chosen) > 1 else "" for face in chosen}
+    if maps is not None:
+        check_maps(maps, prefixes.values(), save.overwrite)
+    done = Report(path=path, written=[str(path)])
+    if plan.face == "largest" and len(found) > 1 and not plan.each:
+        done.warn(*[f"{face.trouble}; left alone" for face in found[: chosen[0].index]])
+        done.warn(f"{len(found)} faces found, editing the largest; --face all or a number for others")
+    made: list[tuple[str, EditableFace, Maps]] = []
+    result = picture.pixels
+    for face in chosen:
+        if face.trouble:
+            done.warn(f"{face.trouble}; left alone")
+            continue
+        request = plan.of(face.index).request
+        done.warn(face.note)
+        if face.aus_from == "nowhere" and not request.empty:
+            done.warn("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
+        own = face.vector(editor.au_names)
+        goal = target(own, request, editor.au_names)
+        if maps is None:
+            result = editor.render_aus(face, goal, onto=result)
+        else:
+            shown = editor.maps_of(face, goal)
+            made.append((prefixes[face.index], face, shown))
+            result = result if same(goal, own) else editor.render_maps(face, shown, onto=result)
+        done.lines.append(describe(face, goal, editor.au_names, len(found)))
+    words = describe_plan(plan)
+    picture = replace(picture, pixels=result)
+    if save.mark and words:
+        mark_edited(picture, *photo_mark(words))
+    with maps_written(maps, made, save.overwrite) as written:
+        write_photo(path, picture, save.overwrite, save.quality)
+    done.written += map(str, written)
+    return done
+
+
+def chosen_faces(found: Sequence[EditableFace], plan: EditPlan, shape: Sequence[int]) -> list[EditableFace]:
+    """The faces of a picture of `shape` that a plan is about; NoFaceError where one is not there, UnfitFaceError where none
+    of them can be edited."""
+    one = plan.face if plan.face != "all" else "largest"
+    named = [pick(found, which, shape) for which in plan.each or [one]]
+    if plan.face == "all":
+        named = [face for face in found if face in named or not plan.common.empty]
+    if all(face.trouble for face in named):
+        raise UnfitFaceError(named[0].trouble)
+    return named
+
+
 def like_photo(editor: Editor, photo: str | Path) -> dict[str, float]:
-    """The AUs of the largest face in a photo, for Request(like=…); ValueError where nothing can read them."""
+    """The AUs of the largest face in a photo, for Request(like=…); ModelError where nothing can read them."""
     if not editor.reads_aus:
-        raise ValueError(
+        raise ModelError(
             "no AU estimator is installed with this model, so the expression of another photo cannot be read; "
             "ask for it with --au or --emotion"
         )
     return check_values(editor.read(read_image(photo)).aus)
-
-
-def describe(editor: Editor, face: EditableFace, request: Request, count: int) -> str:
-    """One line: which face, its AUs before → asked."""
-    x, y, width, height = (round(float(value)) for value in face.box)
-    where = f"face {face.index} of {count} ({width}x{height} pixels at {x},{y})"
-    goal = editor.target(face, request)
-    change = {name: goal[name] - face.aus[name] for name in goal}
-    moved = sorted((name for name in goal if abs(change[name]) > UNCHANGED), key=lambda name: -abs(change[name]))
-    if not moved:
-        return f"{where}: already as asked, unchanged"
-    known = face.aus_from != "nowhere"
-    parts = [f"{name} {f'{face.aus[name]:.2f}' if known else '?'} → {goal[name]:.2f}" for name in moved[:8]]
-    more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
-    return f"{where}: {', '.join(parts)}{more}"
-
-
-def describe_request(request: Request) -> str:
-    """A request in the words of the command line."""
-    parts = ["neutral"] if request.neutral else []
-    parts += [request.emotion] if request.emotion else []
-    parts += ["like another photo"] if request.like is not None else []
-    if parts and request.strength != 1:
-        parts[-1] += f" at {request.strength:g}"
-    parts += [f"{name}={value:g}" for name, value in request.set.items()]
-    parts += [f"{name}{value:+g}" for name, value in request.add.items()]
-    return " ".join(parts)
-
-
-def mark_text(words: str) -> str:
-    """What a clip's metadata tell of an edit described in `words`."""
-    kind = "digital source type: compositeWithTrainedAlgorithmicMedia"
-    return f"expression edited: {words} (dftnet {version_text()}; {kind})"
-
-
-def version_text() -> str:
-    """dftnet's version."""
-    try:
-        return version("dftnet")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -1,6 +1,6 @@
 """Pictures for experiments: each face with each Action Unit at each level, and a table of what was asked and measured.
 
-    make_stimuli(editor, ["faces/"], ["AU04", "AU12"], [0, 0.25, 0.5, 0.75, 1], "stimuli")
+    make_stimuli(editor, ["faces/"], Conditions(units=["AU04", "AU12"], levels=[0, 0.5, 1]), "stimuli")
 
 `manifest.csv` has one row a picture: file, identity, photo, unit, level, model, who measured, and for every Action Unit
 its value in the photo, the value requested and the value measured in the picture written.
@@ -11,13 +11,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dftnet.aus import Request, check_values
-from dftnet.editing.editor import EditableFace, Editor
-from dftnet.editing.photo import describe_request, version_text
+from dftnet.aus import check_values
+from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace
+from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
+from dftnet.editing.request import Request
+from dftnet.editing.wording import describe_request, photo_mark
+from dftnet.errors import MediaError, RequestError
 from dftnet.faces.track import overlap
 from dftnet.media.files import write_file
 from dftnet.media.formats import IMAGE_SUFFIXES, photo_format
@@ -26,76 +30,80 @@ from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
 MANIFEST = "manifest.csv"
 
 
-@dataclass
-class Stimuli:
-    """What `make_stimuli` did."""
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What is shown of each face."""
 
-    manifest: Path
-    written: int = 0
-    kept: int = 0
-    """Made by an earlier run."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """photo → why it was left out."""
+    units: Sequence[str]
+    """AUs or plain words ("smile")."""
+    levels: Sequence[float]
+    """In [0, 1]."""
+    neutral: bool = False
+    """Relax the rest of the face first, instead of leaving it as it is."""
+
+    def requests(self) -> dict[tuple[str, float], Request]:
+        """(unit, level) → what is asked; RequestError where there is none."""
+        found = {
+            (unit, level): Request(set=check_values({unit: level}), neutral=self.neutral)
+            for unit in dict.fromkeys(self.units)
+            for level in dict.fromkeys(self.levels)
+        }
+        if not found:
+            raise RequestError("name at least one Action Unit and one level: --au AU04,AU12 --levels 0,0.5,1")
+        return found
+
+    @property
+    def rest(self) -> str:
+        """The rest of the face: "neutral" or its "own"."""
+        return "neutral" if self.neutral else "own"
 
 
 def make_stimuli(
     editor: Editor,
     faces: Iterable[str | Path],
-    units: Sequence[str],
-    levels: Sequence[float],
+    conditions: Conditions,
     output: str | Path,
     *,
-    neutral: bool = False,
     suffix: str = ".png",
-    overwrite: bool = False,
-    quality: int = 95,
-    mark: bool = True,
-    on_picture: Callable[[int, int], None] = lambda done, count: None,
-) -> Stimuli:
+    save: SaveOptions = SaveOptions(),
+    tell: Progress = silent,
+) -> Report:
     """One picture for each face x unit x level below `output`, and manifest.csv; the same call again goes on.
 
     faces     photos, or folders of them; the largest face of each, named by its file
-    units     AUs or plain words ("smile")
-    neutral   relax the rest of the face first, instead of leaving it as it is
-    Raises ValueError for a bad request, or where `output` holds stimuli of another model or request.
+    Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
     photo_format(suffix)
-    requests = {
-        (unit, level): Request(set=check_values({unit: level}), neutral=neutral)
-        for unit in dict.fromkeys(units)
-        for level in dict.fromkeys(levels)
-    }
-    if not requests:
-        raise ValueError("name at least one Action Unit and one level: --au AU04,AU12 --levels 0,0.5,1")
-    photos = _photos(faces)
-    identities = _identities(photos)
-    done = Stimuli(output / MANIFEST)
-    header = _header(editor)
-    rows = {} if overwrite else _known_rows(done.manifest, header, model_name(editor), neutral)
-    finished = 0
+    requests = conditions.requests()
+    identities = _identities(_photos(faces))
+    done = Report(path=output / MANIFEST, many=True)
+    header, model = _header(editor), model_name(editor)
+    rows = {} if save.overwrite else _known_rows(done.path, header, model, conditions.rest)
+    total, finished = len(identities) * len(requests), 0
     for photo, identity in identities.items():
         wanted = {key: _file_name(identity, *key, suffix) for key in requests}
         todo = {key: name for key, name in wanted.items() if name not in rows or not (output / name).is_file()}
-        done.kept += len(wanted) - len(todo)
-        finished += len(wanted)
-        if todo:
-            try:
+        done.skipped |= {name: THERE for key, name in wanted.items() if key not in todo}
+        finished += len(wanted) - len(todo)
+        try:
+            if todo:
                 picture = read_photo(photo)
                 face = editor.read(picture.pixels)
-                for key, name in todo.items():
-                    made = _make(editor, picture, face, requests[key], output / name, quality, mark)
-                    rows[name] = {
-                        "file": name, "identity": identity, "photo": str(photo), "au": key[0], "level": f"{key[1]:g}",
-                        "rest": "neutral" if neutral else "own", "model": model_name(editor), **made,
-                    }  # fmt: skip
-                    done.written += 1
-                    on_picture(finished - len(todo) + list(todo).index(key) + 1, len(identities) * len(requests))
-            except (ValueError, OSError, MemoryError) as error:
-                done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
-            finally:  # also on Ctrl-C: what is written is told
-                if rows:
-                    _write_manifest(done.manifest, header, rows)
+            for key, name in todo.items():
+                made = _make(editor, picture, face, requests[key], output / name, save)
+                rows[name] = {
+                    "file": name, "identity": identity, "photo": str(photo), "au": key[0], "level": f"{key[1]:g}",
+                    "rest": conditions.rest, "model": model, **made,
+                }  # fmt: skip
+                done.written.append(name)
+                finished += 1
+                tell("pictures", finished, total)
+        except (ValueError, OSError, MemoryError) as error:
+            done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
+        finally:  # also on Ctrl-C: what is written is told
+            if rows and todo:
+                _write_manifest(done.path, header, rows)
     return done
 
 
@@ -113,15 +121,15 @@ def measurer(editor: Editor) -> str:
 
 
 def _make(
-    editor: Editor, picture: Photo, face: EditableFace, request: Request, path: Path, quality: int, mark: bool
+    editor: Editor, picture: Photo, face: EditableFace, request: Request, path: Path, save: SaveOptions
 ) -> dict[str, str]:
     """Writes one picture; its columns of AUs."""
     pixels = editor.render(face, request)
     photo = replace(picture, pixels=pixels)
     goal = editor.target(face, request)
-    if mark:
-        mark_edited(photo, f"dftnet {version_text()}", f"expression edited: {describe_request(request)}")
-    write_photo(path, photo, True, quality)
+    if save.mark:
+        mark_edited(photo, *photo_mark(describe_request(request)))
+    write_photo(path, photo, True, save.quality)
     measured: dict[str, float] = {}
     if editor.reads_aus:
         found = editor.faces(read_photo(path).pixels)  # what is in the file, found anew
@@ -141,17 +149,18 @@ def _header(editor: Editor) -> list[str]:
     return ["file", "identity", "photo", "au", "level", "rest", "model", "measured_by", *values]
 
 
-def _known_rows(path: Path, header: list[str], model: str, neutral: bool) -> dict[str, dict[str, str]]:
-    """The rows of an earlier run by file; ValueError where they are of another kind."""
+def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[str, dict[str, str]]:
+    """The rows of an earlier run by file; RequestError where they are of another kind."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         rows = {row["file"]: row for row in reader if row.get("file")}
         same = list(reader.fieldnames or []) == header
-    rest = "neutral" if neutral else "own"
     if not same or any(row["model"] != model or row["rest"] != rest for row in rows.values()):
-        raise ValueError(f"{path} tells of stimuli made with another model or request: name another -o, or --overwrite")
+        raise RequestError(
+            f"{path} tells of stimuli made with another model or request: name another -o, or --overwrite"
+        )
     return rows
 
 
@@ -171,7 +180,7 @@ def _photos(faces: Iterable[str | Path]) -> list[Path]:
         inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
         found += [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES] if path.is_dir() else [path]
     if not found:
-        raise ValueError("no photo found there: name photos, or folders that hold some")
+        raise MediaError("no photo found there: name photos, or folders that hold some")
     return list(dict.fromkeys(found))
 
 

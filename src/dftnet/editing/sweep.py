@@ -9,12 +9,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.aus import Request, check_values
+from dftnet.aus import check_values
 from dftnet.drawing import sheet
-from dftnet.editing.editor import EditableFace, Editor
-from dftnet.editing.photo import describe_request, mark_text, version_text
+from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace
+from dftnet.editing.options import Report, SaveOptions
+from dftnet.editing.plan import EditPlan
+from dftnet.editing.request import Request
+from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
+from dftnet.errors import MediaError
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
-from dftnet.media.photo import Photo, mark_edited, write_photo
+from dftnet.media.image import read_image
+from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
 from dftnet.media.video import ClipFrame
 from dftnet.media.video_writer import clip_writer
 
@@ -28,70 +34,63 @@ HOLD = 0.12
 """Seconds that an animation stays at each value."""
 
 
-def parse_sweep(text: str) -> tuple[str, list[float]]:
-    """ "AU45=0:1:8" → ("AU45", 8 values from 0 to 1); the name may be a plain word; ValueError otherwise."""
-    name, sign, span = text.partition("=")
-    parts = span.split(":")
-    wrong = f"--sweep {text.replace('=', ' ')}: write it like AU45 0:1:8, for 8 values from 0 to 1"
-    if not sign or len(parts) != 3:
-        raise ValueError(wrong)
-    try:
-        first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-    except ValueError:
-        raise ValueError(wrong) from None
-    check_values({name: first})
-    check_values({name: last})
-    if not 2 <= count <= 1000:
-        raise ValueError(f"a sweep has 2 to 1000 values, not {count}; {wrong}")
-    return name, [round(float(value), 4) for value in np.linspace(first, last, count)]
-
-
 def is_animated(output: str | Path) -> bool:
     """Whether a sweep to this name is an animation."""
     suffix = Path(output).suffix.lower()
     return suffix in CLIP_SUFFIXES and suffix not in PHOTO_SUFFIXES
 
 
-def sweep(
-    editor: Editor,
-    picture: Photo,
-    face: EditableFace,
-    name: str,
-    levels: Sequence[float],
-    output: str | Path,
-    *,
-    request: Request | None = None,
-    overwrite: bool = False,
-    mark: bool = True,
-) -> Path:
-    """Render `face` at each level of the AU or word `name`, on top of `request`, and write `output`.
-
-    A name ending in .png, .jpg or .webp: a strip of the face with captions; .gif, .mp4 and other videos: an animation
-    there and back; without a suffix: a folder with a picture of the whole photo for each level. Marked as edited if `mark`.
-    """
-    output = Path(output)
-    base = request or Request()
-    requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in levels]
-    suffix = output.suffix.lower()
+def check_sweep_output(photo: str | Path, output: str | Path | None, overwrite: bool) -> Path:
+    """Where a sweep goes, PHOTO-sweep.png beside the photo by default; an error before any work where it cannot."""
+    photo = Path(photo)
+    output = Path(output) if output is not None else photo.with_name(f"{photo.stem}-sweep.png")
     known = dict.fromkeys((*PHOTO_SUFFIXES, *CLIP_SUFFIXES))
-    if suffix and suffix not in known:
-        raise ValueError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
+    if output.suffix and output.suffix.lower() not in known:
+        raise MediaError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
-    words = f"{describe_request(base)} {name} at {', '.join(f'{level:.3g}' for level in levels)}".strip()
-    if is_animated(output):
-        return _animate(editor, face, requests, output, overwrite, mark_text(words) if mark else None)
-    if suffix:
-        strip = _strip(editor, face, requests, [f"{name} {level:.3g}" for level in levels])
-        picture = Photo(pixels=strip, profile=picture.profile)
-    if mark:
-        mark_edited(picture, f"dftnet {version_text()}", f"expression edited: {words}")
-    if suffix:
-        return write_photo(output, picture, overwrite)
-    for level, asked in zip(levels, requests, strict=True):
-        frame = replace(picture, pixels=editor.render(face, asked))
-        write_photo(output / f"{name.replace(' ', '-')}-{level:.3f}.png", frame, overwrite)
     return output
+
+
+def sweep_photo(
+    editor: Editor,
+    photo: str | Path,
+    plan: EditPlan,
+    output: str | Path | None = None,
+    *,
+    save: SaveOptions = SaveOptions(),
+) -> Report:
+    """Render one face of a photo at each level of the plan's sweep, on top of its request, and write `output`.
+
+    A name ending in .png, .jpg or .webp: a strip of the face with captions; .gif, .mp4 and other videos: an animation
+    there and back; without a suffix: a folder with a picture of the whole photo for each level.
+    """
+    assert plan.sweep is not None
+    output = check_sweep_output(photo, output, save.overwrite)
+    picture = Photo(pixels=read_image(photo)) if is_animated(output) else read_photo(photo)
+    face = editor.read(picture.pixels, plan.face)
+    done = Report(path=output, lines=[f"face {face.index}, {plan.sweep}"], written=[str(output)])
+    done.warn(face.note)
+    base, name = plan.common.request, plan.sweep.name
+    requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in plan.sweep.levels]
+    words = f"{describe_plan(plan)} {plan.sweep}".strip()
+    if is_animated(output):
+        _animate(editor, face, requests, output, save, clip_mark(words))
+        return done
+    if output.suffix:
+        strip = _strip(editor, face, requests, [f"{name} {level:.3g}" for level in plan.sweep.levels])
+        picture = Photo(pixels=strip, profile=picture.profile)
+    if save.mark:
+        mark_edited(picture, *photo_mark(words))
+    if output.suffix:
+        write_photo(output, picture, save.overwrite, save.quality)
+        return done
+    done.written = []
+    for level, asked in zip(plan.sweep.levels, requests, strict=True):
+        frame = replace(picture, pixels=editor.render(face, asked))
+        path = output / f"{name.replace(' ', '-')}-{level:.3f}.png"
+        done.written.append(str(write_photo(path, frame, save.overwrite)))
+    return done
 
 
 def _strip(editor: Editor, face: EditableFace, requests: Sequence[Request], captions: Sequence[str]) -> np.ndarray:
@@ -108,15 +107,17 @@ def _animate(
     face: EditableFace,
     requests: Sequence[Request],
     output: Path,
-    overwrite: bool,
-    comment: str | None,
-) -> Path:
+    save: SaveOptions,
+    comment: str,
+) -> None:
     """The whole picture, at most MOVIE_SIDE long, through all requests and back, each for HOLD seconds."""
     frames = [_small(editor.render(face, asked)) for asked in requests]
-    with clip_writer(output, overwrite=overwrite, rate=1 / HOLD, comment=comment) as writer:
+    comment_if = comment if save.mark else None
+    with clip_writer(
+        output, overwrite=save.overwrite, quality=save.quality, rate=1 / HOLD, comment=comment_if
+    ) as writer:
         for number, frame in enumerate([*frames, *frames[-2:0:-1]]):
             writer.write(ClipFrame(number, number * HOLD, frame, HOLD))
-    return output
 
 
 def _window(face: EditableFace) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What a face shall show over time: constant, as keyframes, or copied from somebody else's frames.
 
-    Course(Request(set={"AU12": 0.6}))
-    Course(keys={"AU12": [(0, 0), (1.5, 1)]})              # 0 at the start, 1 after 1.5 s
-    Course(drive=read_drive("actor.csv"), request=Request(strength=0.8))
+    Timeline(Request(set={"AU12": 0.6}))
+    Timeline(keys={"AU12": [(0, 0), (1.5, 1)]})              # 0 at the start, 1 after 1.5 s
+    Timeline(drive=read_drive("actor.csv"), request=Request(strength=0.8))
 
 On the command line keyframes are `AU12=0@0s,1@1.5s`. Between keyframes values ease in and out, before the first and
 after the last they stay.
@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.aus import AU_NAMES, Request, check_values, parse_values
+from dftnet.aus import AU_NAMES, check_values, parse_values
+from dftnet.editing.request import Request
+from dftnet.errors import MediaError, RequestError
 
 Keys = Sequence[tuple[float, float]]
 KEY = re.compile(r"^\s*([+-]?[0-9.eE+-]+)\s*@\s*([0-9.]+)\s*(ms|s|)\s*$")
@@ -42,7 +44,7 @@ class Drive:
 
 
 @dataclass(frozen=True)
-class Course:
+class Timeline:
     """A request for each moment. `keys` and `add_keys`: AU or plain word → (time in seconds, value), times rising."""
 
     request: Request = field(default_factory=Request)
@@ -55,7 +57,7 @@ class Course:
             for name, points in keys.items():
                 _check_keys(name, points, low)
         if self.drive is not None and self.request.like is not None:
-            raise ValueError("a face can be like one photo or follow one clip, not both: leave out --like or --drive")
+            raise RequestError("a face can be like one photo or follow one clip, not both: leave out --like or --drive")
 
     @property
     def empty(self) -> bool:
@@ -69,7 +71,7 @@ class Course:
 
     @property
     def seconds(self) -> float:
-        """When the last change is over; 0 for a constant course."""
+        """When the last change is over; 0 for a constant timeline."""
         ends = [points[-1][0] for points in (*self.keys.values(), *self.add_keys.values())]
         return max([*ends, float(self.drive.times[-1]) if self.drive else 0.0])
 
@@ -86,14 +88,14 @@ class Course:
         return replace(self.request, set=values, add=changes, like=like)
 
 
-def as_course(asked: Course | Request | Mapping[str, float]) -> Course:
-    """A mapping is short for Request(set=mapping), a request for a constant course."""
-    if isinstance(asked, Course):
+def as_timeline(asked: Timeline | Request | Mapping[str, float]) -> Timeline:
+    """A mapping is short for Request(set=mapping), a request for a constant timeline."""
+    if isinstance(asked, Timeline):
         return asked
-    return Course(asked if isinstance(asked, Request) else Request(set=asked))
+    return Timeline(asked if isinstance(asked, Request) else Request(set=asked))
 
 
-def parse_course_values(items: Iterable[str], low: float = 0.0) -> tuple[dict[str, float], dict[str, Keys]]:
+def parse_values_over_time(items: Iterable[str], low: float = 0.0) -> tuple[dict[str, float], dict[str, Keys]]:
     """Texts such as "AU12=0.8" and "AU12=0@0s,1@1.5s" → (constant values, keyframes), checked."""
     items = list(items)
     keyed = [item for item in items if "@" in item]
@@ -103,7 +105,7 @@ def parse_course_values(items: Iterable[str], low: float = 0.0) -> tuple[dict[st
         name, sign, text = item.partition("=")
         found = [KEY.match(part) for part in text.split(",")]
         if not sign or not all(found):
-            raise ValueError(f"{item!r} is no list of keyframes; write it like AU12=0@0s,1@1.5s (value@time)")
+            raise RequestError(f"{item!r} is no list of keyframes; write it like AU12=0@0s,1@1.5s (value@time)")
         points = [(_number(m[2], item) * (0.001 if m[3] == "ms" else 1), _number(m[1], item)) for m in found if m]
         _check_keys(name, points, low)
         keys[name.strip()] = points
@@ -114,17 +116,17 @@ def _number(text: str, item: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{item!r}: {text!r} is not a number") from None
+        raise RequestError(f"{item!r}: {text!r} is not a number") from None
 
 
 def _check_keys(name: str, points: Keys, low: float) -> None:
     if not points:
-        raise ValueError(f"{name} has no keyframe; write it like {name}=0@0s,1@1.5s")
+        raise RequestError(f"{name} has no keyframe; write it like {name}=0@0s,1@1.5s")
     times = [time for time, _ in points]
     if not all(math.isfinite(time) and time >= 0 for time in times) or any(
         b <= a for a, b in itertools.pairwise(times)
     ):
-        raise ValueError(f"{name}: the times of keyframes must rise from 0, not {', '.join(f'{t:g}' for t in times)}")
+        raise RequestError(f"{name}: the times of keyframes must rise from 0, not {', '.join(f'{t:g}' for t in times)}")
     for _, value in points:
         check_values({name: value}, low)
 
@@ -158,10 +160,10 @@ def read_drive_csv(path: str | Path) -> Drive:
         columns = {au: name for au, name in columns.items() if au in AU_NAMES and name.endswith("_r")}
         names = [au for au in AU_NAMES if au in columns]
         if any(table[columns[au]].dtype.kind != "f" for au in names):
-            raise ValueError(f"{path} has an AU column that holds text: export it again")
+            raise MediaError(f"{path} has an AU column that holds text: export it again")
         raw = np.stack([table[columns[au]] for au in names], 1)
         if np.nanmax(raw, initial=0) > 5.5 or np.nanmin(raw, initial=0) < -0.5:
-            raise ValueError(f"{path}: OpenFace's intensities (AU12_r) lie in 0 to 5, these do not: export them again")
+            raise MediaError(f"{path}: OpenFace's intensities (AU12_r) lie in 0 to 5, these do not: export them again")
         aus, good = np.clip(raw / 5, 0, 1).astype(np.float32), np.isfinite(raw).all(1)
     rows = len(aus)
     if "success" in table and table["success"].dtype.kind == "f":
@@ -173,7 +175,7 @@ def read_drive_csv(path: str | Path) -> Drive:
         times = table["timestamp"]
     good &= np.isfinite(times)
     if not good.any():
-        raise ValueError(f"{path} has no row with a face found (success 1) and all AUs: run the AU tool again")
+        raise MediaError(f"{path} has no row with a face found (success 1) and all AUs: run the AU tool again")
     order = np.argsort(times[good], kind="stable")
     times, aus = times[good][order], aus[good][order]
     keep = np.concatenate([[True], np.diff(times) > 0])

@@ -16,10 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.aus import EMOTIONS, Request
 from dftnet.drawing import grey, sheet
 from dftnet.editing.compositing import composite
-from dftnet.editing.editor import EditableFace, Editor
+from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace
+from dftnet.editing.request import EMOTIONS, Request
 from dftnet.errors import RequestError
 from dftnet.faces.align import crop_from_image, warp_to_crop
 from dftnet.faces.template import EYE_LINE

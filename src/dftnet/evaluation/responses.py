@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dftnet import metrics
-from dftnet.aus import AU_NAMES, EMOTIONS, Request, target
+from dftnet.aus import AU_NAMES
+from dftnet.editing.request import EMOTIONS, Request, target
 from dftnet.evaluation.bench import Measured, Score, Section
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender

@@ -1,0 +1,64 @@
+"""What every way of editing shares: how files are written, how progress is told, and what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dftnet.errors import RequestError
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is done, how many are done, of how many or 0 where that is unknown)."""
+
+
+THERE = "there already"
+"""Why a file is skipped that an earlier run has written."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A Progress that tells nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveOptions:
+    """How files are written."""
+
+    overwrite: bool = False
+    """Replace files that exist."""
+    quality: int = 95
+    """Of JPEG, WebP and videos, 1 to 100."""
+    mark: bool = True
+    """Tell in the metadata that the picture was edited."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise RequestError(f"quality is {self.quality}; give 1 to 100", field="quality")
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What was done."""
+
+    path: Path
+    """The file or folder written."""
+    many: bool = False
+    """Many files were asked for: those named in `written`, `skipped` and `failed`."""
+    lines: list[str] = field(default_factory=list)
+    """What was edited, a line each."""
+    warnings: list[str] = field(default_factory=list)
+    """What is worth knowing."""
+    written: list[str] = field(default_factory=list)
+    """The files written; relative to the folder, if a folder was asked for."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """What was left alone → why: there already, not a photo …"""
+    failed: dict[str, str] = field(default_factory=dict)
+    """What could not be edited → why."""
+    frames: int = 0
+    """Of a clip, all; 0 for photos."""
+    edited: int = 0
+    """Frames of a clip with a face edited; the others came through unchanged."""
+
+    def warn(self, *warnings: str) -> None:
+        """Adds warnings, each once."""
+        self.warnings += [text for text in dict.fromkeys(warnings) if text and text not in self.warnings]

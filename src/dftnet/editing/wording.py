@@ -1,0 +1,82 @@
+"""An edit in words: for the lines of a report, and for the mark in the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from dftnet.aus import as_dict
+from dftnet.editing.face import EditableFace
+from dftnet.editing.plan import EditPlan
+from dftnet.editing.request import UNCHANGED, Request
+from dftnet.editing.timeline import Timeline
+
+LISTED = 8
+"""Units named in a line."""
+
+
+def describe(face: EditableFace, goal: np.ndarray, names: Sequence[str], count: int) -> str:
+    """One line: which of `count` faces, its AUs before → asked (`goal` [K] in the order of `names`)."""
+    where = f"face {face.index} of {count} ({face.where})"
+    wanted = as_dict(goal, names)
+    change = {name: abs(value - face.aus[name]) for name, value in wanted.items()}
+    moved = sorted((name for name in names if change[name] > UNCHANGED), key=lambda name: -change[name])
+    if not moved:
+        return f"{where}: already as asked, unchanged"
+    known = face.aus_from != "nowhere"
+    parts = [f"{name} {f'{face.aus[name]:.2f}' if known else '?'} → {wanted[name]:.2f}" for name in moved[:LISTED]]
+    more = f" and {len(moved) - LISTED} more" if len(moved) > LISTED else ""
+    return f"{where}: {', '.join(parts)}{more}"
+
+
+def describe_request(request: Request) -> str:
+    """A request in the words of the command line."""
+    parts = ["neutral"] if request.neutral else []
+    parts += [request.emotion] if request.emotion else []
+    parts += ["like another photo"] if request.like is not None else []
+    if parts and request.strength != 1:
+        parts[-1] += f" at {request.strength:g}"
+    parts += [f"{name}={value:g}" for name, value in request.set.items()]
+    parts += [f"{name}{value:+g}" for name, value in request.add.items()]
+    return " ".join(parts)
+
+
+def describe_timeline(timeline: Timeline) -> str:
+    """What changes over time, in the words of the command line."""
+    parts = [describe_request(timeline.request)]
+    for keys, form in ((timeline.keys, "{:g}"), (timeline.add_keys, "{:+g}")):
+        for name, points in keys.items():
+            values = ",".join(f"{form.format(value)}@{time:g}s" for time, value in points)
+            parts.append(f"{name}={values}")
+    parts += ["driven by another face"] if timeline.drive is not None else []
+    return " ".join(part for part in parts if part)
+
+
+def describe_plan(plan: EditPlan) -> str:
+    """What is asked of which face."""
+    each = "; ".join(f"face {number}: {describe_timeline(one)}" for number, one in plan.each.items())
+    common = describe_timeline(plan.common)
+    if each and plan.face == "all" and common:
+        return f"{common}; {each}"
+    return each or common
+
+
+def photo_mark(words: str) -> tuple[str, str]:
+    """(software, description) of an edit described in `words`, for a photo's metadata."""
+    return f"dftnet {version_text()}", f"expression edited: {words}"
+
+
+def clip_mark(words: str) -> str:
+    """What a clip's metadata tell of an edit described in `words`."""
+    kind = "digital source type: compositeWithTrainedAlgorithmicMedia"
+    return f"expression edited: {words} (dftnet {version_text()}; {kind})"
+
+
+def version_text() -> str:
+    """dftnet's version."""
+    try:
+        return version("dftnet")
+    except PackageNotFoundError:
+        return "(not installed)"
