@@ -19,6 +19,7 @@ from dftnet.aus import parse_values
 from dftnet.editing.compositing import composite, face_mask
 from dftnet.editing.editor import Editor
 from dftnet.media import image as media
+from dftnet.media.pixels import to_uint8
 
 
 def sharpness(image: np.ndarray, where: np.ndarray) -> float:
@@ -55,7 +56,7 @@ def main() -> None:
     start = time.perf_counter()
     result = composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
     seconds = time.perf_counter() - start
-    naive = naive_paste(photo, face.crop_from_image, media.to_uint8(maps.image[None])[0])
+    naive = naive_paste(photo, face.crop_from_image, to_uint8(maps.image[None])[0])
 
     size, matrix = editor.generator.size, face.crop_from_image
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -15,8 +15,8 @@ from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
 from dftnet.editing.request import EMOTIONS
 from dftnet.inference.directory import DEFAULTS
-from dftnet.media.image import read_video
 from dftnet.media.photo import Photo, read_photo, write_photo
+from dftnet.media.video import read_video
 from tests.synthetic_model import write_estimator, write_generator
 
 PICTURE = np.ascontiguousarray(skimage.data.astronaut()[:240, 100:340])

@@ -23,7 +23,7 @@ from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, iris_discs
 from dftnet.evaluation.methods import COPY, Contender, contenders, enlarged_maps, parameter_count
 from dftnet.evaluation.report import as_json, score_table, text
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
-from dftnet.media.image import to_float, to_uint8
+from dftnet.media.pixels import to_float, to_uint8
 from dftnet.metrics import Interval
 from tests.synthetic_model import write_estimator, write_generator
 from tests.toy_faces import write_toy_faces

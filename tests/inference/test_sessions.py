@@ -11,7 +11,7 @@ import pytest
 
 from dftnet.aus import AU_NAMES, as_vector
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession, GeneratorSession
-from dftnet.media import image as media
+from dftnet.media.pixels import to_float, to_uint8
 from tests.synthetic_model import window, write_estimator, write_generator
 
 SIZE = 64
@@ -42,7 +42,7 @@ def test_maps_are_what_the_graph_says(session: GeneratorSession) -> None:
     assert np.allclose(maps.flow[:, 0], 6 * 0.5 * window(SIZE), atol=1e-5)
     assert not maps.flow[:, 1].any()
     assert np.allclose(maps.attention[:, 0], 1 - 0.5 * window(SIZE), atol=1e-5)
-    assert np.allclose(maps.texture, media.to_float(crops(2)) + 0.25, atol=1e-5)
+    assert np.allclose(maps.texture, to_float(crops(2)) + 0.25, atol=1e-5)
     composed = (1 - maps.attention) * maps.texture + maps.attention * maps.aligned
     assert np.allclose(maps.image, composed, atol=1e-5)
     assert [value.shape[1:] for value in maps] == [(c, SIZE, SIZE) for c in (2, 1, 3, 3, 3)]
@@ -53,7 +53,7 @@ def test_own_aus_change_nothing(session: GeneratorSession) -> None:
     maps = session(crops(1), own, own)
     assert not maps.flow.any()
     assert (maps.attention == 1).all()
-    assert np.array_equal(media.to_uint8(maps.image), crops(1))
+    assert np.array_equal(to_uint8(maps.image), crops(1))
 
 
 def test_batches_are_cut_and_joined(session: GeneratorSession) -> None:
@@ -75,7 +75,7 @@ def test_model_without_a_flow_gives_zero(tmp_path: Path) -> None:
     maps = session(crops(1), rows(1, {}), rows(1, {"AU12": 1, "AU45": 1}))
     assert maps.flow.shape == (1, 2, SIZE, SIZE)
     assert not maps.flow.any()
-    assert np.array_equal(media.to_uint8(maps.aligned), crops(1))
+    assert np.array_equal(to_uint8(maps.aligned), crops(1))
     assert maps.attention.min() == pytest.approx(0, abs=1e-6)
 
 

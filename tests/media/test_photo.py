@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, IptcImagePlugin
 
-from dftnet.media.photo import Photo, decode_photo, encode_photo, mark_edited, read_photo, write_photo
+from dftnet.media.photo import Photo, decode_photo, encode_photo, read_photo, write_photo
+from dftnet.media.provenance import mark_edited
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (20, 30, 3), np.uint8)
@@ -57,7 +58,7 @@ def test_other_programs_read_the_16_bit_files() -> None:
 def test_lossy_formats_keep_profile_and_exif(suffix: str) -> None:
     smooth = cv2.GaussianBlur(cv2.resize(PIXELS, (64, 64)), (0, 0), 4)
     photo = Photo(pixels=smooth, profile=PROFILE)
-    mark_edited(photo, "dftnet", "AU12=0.8")
+    photo = mark_edited(photo, "dftnet", "AU12=0.8")
     again = decode_photo(encode_photo(photo, suffix))
     assert again.profile == PROFILE
     exif = Image.Exif()
@@ -70,11 +71,11 @@ def test_lossy_formats_keep_profile_and_exif(suffix: str) -> None:
 @pytest.mark.parametrize("deep", [False, True])
 def test_edits_are_marked_in_xmp(suffix: str, deep: bool) -> None:
     photo = Photo(pixels=DEEP if deep else PIXELS)
-    mark_edited(photo, "dftnet", "smile")
+    photo = mark_edited(photo, "dftnet", "smile")
     again = decode_photo(encode_photo(photo, suffix))
     assert again.xmp is not None
     assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
-    mark_edited(again, "dftnet", "smile")
+    again = mark_edited(again, "dftnet", "smile")
     assert again.xmp.count(b"compositeWithTrainedAlgorithmicMedia") == 1
     assert again.xmp.count(b"xmlns:Iptc4xmpExt") == 1
 
@@ -86,7 +87,7 @@ def test_marking_keeps_the_rest_of_xmp() -> None:
         b'Iptc4xmpExt:DigitalSourceType="digitalCapture" dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta>'
     )
     photo = Photo(pixels=PIXELS, xmp=packet)
-    mark_edited(photo, "dftnet", "smile")
+    photo = mark_edited(photo, "dftnet", "smile")
     assert b"digitalCapture" not in photo.xmp
     assert b'dc:format="image/jpeg"' in photo.xmp
     ElementTree.fromstring(photo.xmp)
@@ -102,7 +103,7 @@ def test_caption_and_resolution_are_kept() -> None:
     extra = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
     Image.fromarray(PIXELS).save(buffer, "JPEG", dpi=(300, 300), extra=extra)
     photo = decode_photo(buffer.getvalue())
-    mark_edited(photo, "dftnet", "smile")
+    photo = mark_edited(photo, "dftnet", "smile")
     written = encode_photo(photo, ".jpg")
     with Image.open(io.BytesIO(written)) as image:
         assert IptcImagePlugin.getiptcinfo(image) == {(2, 120): b"A caption..", (2, 80): b"Anna"}
@@ -132,7 +133,7 @@ def test_what_a_camera_tells_is_kept(form: str) -> None:
     Image.fromarray(PIXELS).save(buffer, form, exif=exif, **more)
     photo = decode_photo(buffer.getvalue())
     assert photo.pixels.shape[:2] == (30, 20)
-    mark_edited(photo, "dftnet", "smile")
+    photo = mark_edited(photo, "dftnet", "smile")
     for suffix in (".jpg", ".png", ".webp", ".tif"):
         for pixels in (photo.pixels, photo.pixels.astype(np.uint16) * 257):
             again = decode_photo(encode_photo(replace(photo, pixels=pixels), suffix))
@@ -157,7 +158,7 @@ def test_planes_one_after_another_are_refused() -> None:
 def test_xmp_that_a_jpeg_cannot_hold() -> None:
     """Editing programs write megabytes of masks there: the mark of the edit stays."""
     photo = Photo(pixels=PIXELS, xmp=b'<rdf:Description rdf:about="" x="' + b"y" * 70000 + b'"/>')
-    mark_edited(photo, "dftnet", "smile")
+    photo = mark_edited(photo, "dftnet", "smile")
     assert b"yyy" in (decode_photo(encode_photo(photo, ".png")).xmp or b"")
     again = decode_photo(encode_photo(photo, ".jpg")).xmp
     assert again is not None

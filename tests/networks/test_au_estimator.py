@@ -14,7 +14,7 @@ from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.directory import WEIGHTS
 from dftnet.inference.sessions import EstimatorSession
-from dftnet.media import image as media
+from dftnet.media.pixels import to_float
 from dftnet.metrics import icc, mean_absolute_error, pearson
 
 torch = pytest.importorskip("torch")
@@ -75,7 +75,7 @@ def test_written_directory_equals_the_network(tmp_path):
     assert worst < TOLERANCE
     crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
-        wanted = network(torch.from_numpy(media.to_float(crops))).numpy()
+        wanted = network(torch.from_numpy(to_float(crops))).numpy()
     read = EstimatorSession(tmp_path, threads=1)(crops)
     assert read.shape == (3, len(AU_NAMES))
     np.testing.assert_allclose(read, wanted, atol=5e-3)  # half-precision weights

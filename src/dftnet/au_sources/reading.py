@@ -15,8 +15,9 @@ from dftnet.aus import AU_DESCRIPTIONS, as_dict
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.sessions import EstimatorSession
-from dftnet.media import image as media
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dftnet.media.image import read_image
+from dftnet.media.video import read_video
 
 OPENFACE_SCALE = 5.0
 """OpenFace's intensities are 0 to 5."""
@@ -103,10 +104,10 @@ def read_aus(
 
 def _read_file(path: Path, reader: AUReader, every_frames: int, largest_only: bool) -> Iterator[Reading]:
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        for frame in media.read_video(path, every_frames):
+        for frame in read_video(path, every_frames):
             yield from _readings(path, frame.number, frame.time, reader(frame.image, True), reader)
     else:
-        image = media.read_image(path)
+        image = read_image(path)
         yield from _readings(path, 0, 0.0, reader(image, largest_only), reader)
 
 

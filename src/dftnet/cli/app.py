@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -57,6 +58,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, or that
 
 def main() -> None:
     """Entry point: a user's error is one line on stderr and exit code 2; Ctrl-C is 130."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata; what matters is told in our own words
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:

@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from dftnet.data.inputs import Photo
 from dftnet.data.shards import ShardWriter, read_tar
 from dftnet.faces.align import align, crop_from_image
 from dftnet.faces.detect import Face, FaceDetector
-from dftnet.media.image import decode_image, encode_image, read_video, stored_size
+from dftnet.media.image import decode_image, encode_image, stored_size
+from dftnet.media.video import read_video
 
 ENCODINGS = {"jpeg": ".jpg", "webp": ".webp", "lossless": ".webp"}
 
@@ -223,6 +225,7 @@ def start_worker(settings: CutSettings, parent: int) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -31,6 +31,7 @@ from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
+from dftnet.media.pixels import eight_bits
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -197,7 +198,7 @@ class Editor:
     def find(self, image: Picture) -> list[EditableFace]:
         """Every face, the largest first, also those with `trouble`, their AUs not read yet (see `with_aus`)."""
         pixels = as_pixels(image)
-        eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+        eight = eight_bits(pixels)
         return [self.editable(pixels, face, index, eight) for index, face in enumerate(self.detector(eight))]
 
     def editable(self, image: np.ndarray, face: Face, index: int, eight: np.ndarray | None = None) -> EditableFace:
@@ -252,7 +253,7 @@ class Editor:
         """The face's crop at another size, from the photo."""
         if size == len(face.crop):
             return face.crop
-        eight = face.image if face.image.dtype == np.uint8 else (face.image >> 8).astype(np.uint8)
+        eight = eight_bits(face.image)
         return align(eight, face.landmarks, size)[0]
 
 

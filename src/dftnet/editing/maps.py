@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from dftnet.drawing import flow_colours, grey, sheet
 from dftnet.editing.face import EditableFace
 from dftnet.inference.sessions import Maps
-from dftnet.media import image as media
 from dftnet.media.files import atomic_file
+from dftnet.media.image import encode_image
+from dftnet.media.pixels import to_uint8
 
 NAMES = ("source", "aligned", "attention", "texture", "flow", "arrows", "result", "sheet")
 SHOWN = 320
@@ -66,7 +67,7 @@ def maps_written(
 def pictures(crop: np.ndarray, maps: Maps) -> dict[str, np.ndarray]:
     """The maps of one crop (uint8 [S, S, 3]; maps without a batch axis) as pictures, uint8 RGB: NAMES and `sheet`."""
     maximum = flow_scale(maps.flow)
-    aligned, texture, result = media.to_uint8(np.stack([maps.aligned, maps.texture, maps.image]))
+    aligned, texture, result = to_uint8(np.stack([maps.aligned, maps.texture, maps.image]))
     drawn = {
         "source": crop,
         "aligned": aligned,
@@ -104,7 +105,7 @@ def _encoded(crop: np.ndarray, maps: Maps) -> list[bytes]:
     drawn = pictures(crop, maps)
     numbers = io.BytesIO()
     np.savez_compressed(numbers, crop=crop, **maps._asdict())
-    return [*(media.encode_image(drawn[name], ".png") for name in NAMES), numbers.getvalue()]
+    return [*(encode_image(drawn[name], ".png") for name in NAMES), numbers.getvalue()]
 
 
 def flow_scale(flow: np.ndarray) -> float:

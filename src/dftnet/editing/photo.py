@@ -18,7 +18,8 @@ from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.formats import photo_format
 from dftnet.media.image import read_image
-from dftnet.media.photo import mark_edited, read_photo, write_photo
+from dftnet.media.photo import read_photo, write_photo
+from dftnet.media.provenance import mark_edited
 
 
 def default_output(photo: str | Path) -> Path:
@@ -88,7 +89,7 @@ def edit_photo(
     words = describe_plan(plan)
     picture = replace(picture, pixels=result)
     if save.mark and words:
-        mark_edited(picture, *photo_mark(words))
+        picture = mark_edited(picture, *photo_mark(words))
     with maps_written(maps, made, save.overwrite) as written:
         write_photo(path, picture, save.overwrite, save.quality)
     done.written += map(str, written)

@@ -25,7 +25,8 @@ from dftnet.errors import MediaError, RequestError
 from dftnet.faces.track import overlap
 from dftnet.media.files import write_file
 from dftnet.media.formats import IMAGE_SUFFIXES, photo_format
-from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
+from dftnet.media.photo import Photo, read_photo, write_photo
+from dftnet.media.provenance import mark_edited
 
 MANIFEST = "manifest.csv"
 
@@ -128,7 +129,7 @@ def _make(
     photo = replace(picture, pixels=pixels)
     goal = editor.target(face, request)
     if save.mark:
-        mark_edited(photo, *photo_mark(describe_request(request)))
+        photo = mark_edited(photo, *photo_mark(describe_request(request)))
     write_photo(path, photo, True, save.quality)
     measured: dict[str, float] = {}
     if editor.reads_aus:

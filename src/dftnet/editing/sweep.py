@@ -20,7 +20,9 @@ from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
 from dftnet.errors import MediaError
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
 from dftnet.media.image import read_image
-from dftnet.media.photo import Photo, mark_edited, read_photo, write_photo
+from dftnet.media.photo import Photo, read_photo, write_photo
+from dftnet.media.pixels import eight_bits
+from dftnet.media.provenance import mark_edited
 from dftnet.media.video import ClipFrame
 from dftnet.media.video_writer import clip_writer
 
@@ -81,7 +83,7 @@ def sweep_photo(
         strip = _strip(editor, face, requests, [f"{name} {level:.3g}" for level in plan.sweep.levels])
         picture = Photo(pixels=strip, profile=picture.profile)
     if save.mark:
-        mark_edited(picture, *photo_mark(words))
+        picture = mark_edited(picture, *photo_mark(words))
     if output.suffix:
         write_photo(output, picture, save.overwrite, save.quality)
         return done
@@ -131,7 +133,7 @@ def _window(face: EditableFace) -> np.ndarray:
 def _close_up(image: np.ndarray, window: np.ndarray) -> np.ndarray:
     """uint8 RGB [STRIP_SIDE, STRIP_SIDE, 3]: the face in its window."""
     scale = float(np.hypot(*window[0, :2]))
-    eight = _eight(image)
+    eight = eight_bits(image)
     soft = cv2.GaussianBlur(eight, (0, 0), 0.4 / scale) if scale < 0.8 else eight
     side = (STRIP_SIDE, STRIP_SIDE)
     return cv2.warpAffine(soft, window, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -139,7 +141,7 @@ def _close_up(image: np.ndarray, window: np.ndarray) -> np.ndarray:
 
 def _small(image: np.ndarray) -> np.ndarray:
     """uint8 RGB at most MOVIE_SIDE long, its sides even."""
-    eight = _eight(image)
+    eight = eight_bits(image)
     scale = min(1.0, MOVIE_SIDE / max(eight.shape[:2]))
     width, height = (max(2, 2 * round(side * scale / 2)) for side in eight.shape[1::-1])
     return (
@@ -147,7 +149,3 @@ def _small(image: np.ndarray) -> np.ndarray:
         if (height, width) == eight.shape[:2]
         else cv2.resize(eight, (width, height), interpolation=cv2.INTER_AREA)
     )
-
-
-def _eight(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)

@@ -24,7 +24,8 @@ from dftnet.editing.request import EMOTIONS, Request
 from dftnet.errors import RequestError
 from dftnet.faces.align import crop_from_image, warp_to_crop
 from dftnet.faces.template import EYE_LINE
-from dftnet.media.image import read_image, to_uint8
+from dftnet.media.image import read_image
+from dftnet.media.pixels import to_uint8
 
 STEPS = (0.5, 0.75, 1.0)
 KINDS = ("eyelids", "details", "interpolation")

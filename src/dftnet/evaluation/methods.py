@@ -13,7 +13,7 @@ import numpy as np
 
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
-from dftnet.media.image import to_float, to_uint8
+from dftnet.media.pixels import to_float, to_uint8
 
 COPY = "copy-input"
 PARTS = {"aligned": "warp only", "texture": "texture only"}

@@ -12,7 +12,7 @@ from dftnet.editing.request import EMOTIONS, Request, target
 from dftnet.evaluation.bench import Measured, Score, Section
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender
-from dftnet.media.image import to_uint8
+from dftnet.media.pixels import to_uint8
 from dftnet.metrics import interval
 
 LEVELS = np.array([0, 0.25, 0.5, 0.75, 1.0])

@@ -17,7 +17,7 @@ from dftnet.aus import condition
 from dftnet.errors import ModelError
 from dftnet.inference.directory import open_model
 from dftnet.inference.onnx_runtime import open_graph
-from dftnet.media import image as media
+from dftnet.media.pixels import to_float
 
 MAX_BATCH = 16
 """Crops of one run of a graph; more are cut in several runs, so that memory stays bounded."""
@@ -80,7 +80,7 @@ class _Session:
             rows = slice(start, start + MAX_BATCH)
             feed = {name: value[rows] for name, value in inputs.items()}
             try:
-                parts.append(self.session.run(wanted, {"image": media.to_float(crops[rows]), **feed}))
+                parts.append(self.session.run(wanted, {"image": to_float(crops[rows]), **feed}))
             except Exception as error:  # ONNX Runtime raises classes of its own, each a plain Exception
                 raise ModelError(f"{self.graph} does not run: {error}") from error
         joined = {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(wanted)}
@@ -105,7 +105,7 @@ class GeneratorSession(_Session):
     def __call__(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
         found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
-        aligned = found["aligned"] if "aligned" in found else media.to_float(np.asarray(crops))
+        aligned = found["aligned"] if "aligned" in found else to_float(np.asarray(crops))
         return Maps(*self._parts(found), aligned, found["edited"])
 
     def parts(

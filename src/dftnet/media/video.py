@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 
-from dftnet.media import image as media
+from dftnet.errors import MediaError
 from dftnet.media.formats import ANIMATION_SUFFIXES, FORMATS
+from dftnet.media.image import MAX_PIXELS
 
 ANIMATION_FORMATS = tuple(form.name for form in FORMATS if form.moves and not form.video)
 TAGS = ("colorspace", "color_range", "color_primaries", "color_trc")
@@ -54,6 +54,14 @@ class ClipFrame:
     """Its time in units of the stream's time base."""
 
 
+class VideoFrame(NamedTuple):
+    """One decoded frame: `number` counts from 0, `time` is in seconds, `image` is uint8 [h, w, 3] RGB."""
+
+    number: int
+    time: float
+    image: np.ndarray
+
+
 class Clip(Protocol):
     """What can be read frame by frame, again and again."""
 
@@ -69,20 +77,18 @@ def is_animation(path: str | Path) -> bool:
     """Whether a GIF, WebP or PNG holds more than one picture."""
     if Path(path).suffix.lower() not in ANIMATION_SUFFIXES:
         return False
-    with contextlib.suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=ANIMATION_FORMATS) as image:
-            return getattr(image, "n_frames", 1) > 1
+    with contextlib.suppress(Exception), Image.open(path, formats=ANIMATION_FORMATS) as image:
+        return getattr(image, "n_frames", 1) > 1
     return False
 
 
 def open_clip(path: str | Path) -> Clip:
-    """The clip in a file. FileNotFoundError, or ValueError with the remedy where there is none."""
+    """The clip in a file. FileNotFoundError, or MediaError with the remedy where there is none."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such video: {path}")
     if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a video")
+        raise MediaError(f"{path} is a folder, not a video")
     return Animation(path) if path.suffix.lower() in ANIMATION_SUFFIXES else Video(path)
 
 
@@ -95,7 +101,7 @@ class Animation:
             try:
                 self.count = int(getattr(image, "n_frames", 1))
             except Exception as error:  # Pillow raises nearly everything at damaged frames
-                raise ValueError(f"{path} is damaged ({error}): export it again") from None
+                raise MediaError(f"{path} is damaged ({error}): export it again") from None
             self.loop = int(image.info.get("loop", 0)) if "loop" in image.info or image.format != "GIF" else 1
             self.first = bool(image.info.get("default_image", False))
 
@@ -109,7 +115,7 @@ class Animation:
                     picture = image.convert("RGBA")
                 except Exception as error:
                     if number == 0:
-                        raise ValueError(f"{self.path} is damaged ({error}): export it again") from None
+                        raise MediaError(f"{self.path} is damaged ({error}): export it again") from None
                     return
                 alpha = np.array(picture.getchannel("A"))
                 duration = max(float(image.info.get("duration", 0)) / 1000, 0.0) or 0.1
@@ -122,14 +128,12 @@ class Animation:
     @contextlib.contextmanager
     def _open(self) -> Iterator[Image.Image]:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                image = Image.open(self.path, formats=ANIMATION_FORMATS)
+            image = Image.open(self.path, formats=ANIMATION_FORMATS)
         except Exception as error:
-            raise ValueError(f"{self.path} is not a readable animation ({error}): export it again") from None
+            raise MediaError(f"{self.path} is not a readable animation ({error}): export it again") from None
         with image:
-            if image.width * image.height > media.MAX_PIXELS:
-                raise ValueError(f"{self.path} has more than {media.MAX_PIXELS // 1_000_000} million pixels")
+            if image.width * image.height > MAX_PIXELS:
+                raise MediaError(f"{self.path} has more than {MAX_PIXELS // 1_000_000} million pixels")
             yield image
 
 
@@ -145,18 +149,18 @@ class Video:
             self.aspect = stream.codec_context.sample_aspect_ratio
             seconds = float(container.duration or 0) / 1_000_000
             self.count = int(stream.frames or seconds * self.rate)
-            if stream.width * stream.height > media.MAX_PIXELS:
-                raise ValueError(f"{path} has more than {media.MAX_PIXELS // 1_000_000} million pixels a frame")
+            if stream.width * stream.height > MAX_PIXELS:
+                raise MediaError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels a frame")
 
     def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
-        """See Clip. Frames that do not decode are passed over; ValueError if none decodes."""
+        """See Clip. Frames that do not decode are passed over; MediaError if none decodes."""
         with self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             streams = [stream, *(carried(container) if other is not None else [])]
             first: int | None = None
             last = -1
-            for number, frame in enumerate(media.decoded(container, streams, self.path, other)):
+            for number, frame in enumerate(decoded(container, streams, self.path, other)):
                 pts = frame.pts
                 if pts is None or (first is not None and pts <= last):
                     pts = last + 1 if first is None else last + max(1, round(1 / (self.rate * self.time_base)))
@@ -176,12 +180,12 @@ class Video:
         try:
             container = av.open(str(self.path), metadata_errors="ignore")
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise ValueError(f"{self.path} is not a readable video ({error}): convert it to MP4") from None
+            raise MediaError(f"{self.path} is not a readable video ({error}): convert it to MP4") from None
         with container:
             if not container.streams.video:
-                raise ValueError(f"{self.path} holds no video stream")
+                raise MediaError(f"{self.path} holds no video stream")
             if container.streams.video[0].codec_context is None:
-                raise ValueError(f"{self.path} is in no known video format: convert it to MP4 (H.264)")
+                raise MediaError(f"{self.path} is in no known video format: convert it to MP4 (H.264)")
             yield container
 
 
@@ -200,3 +204,69 @@ def _planes(frame: Any, turns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def carried(container: Any) -> list[Any]:
     """The streams of sound and subtitles."""
     return [*container.streams.audio, *container.streams.subtitles]
+
+
+def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | None = None) -> Iterator[VideoFrame]:
+    """Frames of a video in order, upright: every n-th frame, or about one every `every_seconds` seconds.
+
+    Frames that do not decode are skipped. Raises FileNotFoundError, and MediaError where there is no video.
+    """
+    import av
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no such video: {path}")
+    if every_frames < 1 or (every_seconds is not None and every_seconds <= 0):
+        raise MediaError("sample every 1 or more frames, or every positive number of seconds")
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path} is not a readable video ({error}): convert it to MP4") from None
+    with container:
+        if not container.streams.video:
+            raise MediaError(f"{path} holds no video stream")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        due = 0.0
+        for number, frame in enumerate(decoded(container, [stream], path)):
+            time = float(frame.time) if frame.time is not None else number / rate
+            if every_seconds is not None:
+                if time + 1e-6 < due:
+                    continue
+                due = max(due + every_seconds, time + 0.5 * every_seconds)
+            elif number % every_frames:
+                continue
+            turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
+            image = frame.to_ndarray(format="rgb24")
+            yield VideoFrame(number, time, np.ascontiguousarray(np.rot90(image, turns)))
+
+
+def decoded(container, streams: list, path: Path, other: Callable[[Any], None] | None = None) -> Iterator:
+    """Decoded PyAV frames of the first of `streams`; packets of the others are handed to `other`.
+
+    Passes over damage after the first frame, raises MediaError if none decodes.
+    """
+    import av
+
+    count = 0
+    packets = container.demux(streams)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            if packet.stream.index != streams[0].index:
+                if other is not None:
+                    other(packet)
+                continue
+            frames = packet.decode()
+        except (av.error.InvalidDataError, av.error.EOFError):
+            continue
+        except av.error.FFmpegError:
+            break
+        for frame in frames:
+            count += 1
+            yield frame
+    if count == 0:
+        raise MediaError(f"{path}: no frame of it can be decoded: convert it to MP4 (H.264)")

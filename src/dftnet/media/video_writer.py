@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dftnet.errors import MediaError
+from dftnet.media import xmp
 from dftnet.media.files import atomic_file
 from dftnet.media.formats import clip_format
-from dftnet.media.photo import MARK, XMP_PACKET
 from dftnet.media.video import Animation, Clip, ClipFrame, Video, carried
 
 LUMA = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
@@ -45,7 +46,7 @@ class ClipWriter(Protocol):
 
 
 def check_clip_output(output: str | Path, overwrite: bool) -> Path:
-    """FileExistsError or ValueError before any work where `output` cannot be written."""
+    """FileExistsError or MediaError before any work where `output` cannot be written."""
     output = Path(output)
     clip_format(output)
     if output.exists() and not overwrite:
@@ -148,7 +149,7 @@ class _VideoWriter:
 
     def finish(self) -> None:
         if self.stream is None:
-            raise ValueError("there is no frame to write")
+            raise MediaError("there is no frame to write")
         self.container.mux(self.stream.encode(None))
         for index in self.coded:
             self.container.mux(self.tracks[index].encode(None))
@@ -266,7 +267,7 @@ class _AnimationWriter:
         image = frame.image if edited is None else edited
         self.pixels += image.shape[0] * image.shape[1]
         if self.pixels > LONGEST_GIF:
-            raise ValueError(f"too long for {self.path.suffix}: write .mp4, or cut or shrink the clip first")
+            raise MediaError(f"too long for {self.path.suffix}: write .mp4, or cut or shrink the clip first")
         picture = Image.fromarray(np.ascontiguousarray(image))
         if frame.alpha is not None:
             picture.putalpha(Image.fromarray(frame.alpha))
@@ -281,7 +282,7 @@ class _AnimationWriter:
 
     def finish(self) -> None:
         if not self.pictures:
-            raise ValueError("there is no frame to write")
+            raise MediaError("there is no frame to write")
         unit = 10 if self.path.suffix.lower() == ".gif" else 1  # milliseconds
         ends = [*self.times[1:], self.times[-1] + self.last]
         marks = [round(1000 * time / unit) * unit for time in [self.times[0], *ends]]
@@ -294,7 +295,7 @@ class _AnimationWriter:
             more |= {"comment": self.comment.encode()} if self.comment else {}
             first.save(self.path, "GIF", **more)
         else:
-            more |= {"xmp": XMP_PACKET.format(mark=MARK).encode()} if self.comment else {}
+            more |= {"xmp": xmp.marked()} if self.comment else {}
             first.save(self.path, "WEBP", quality=self.quality, method=2, loop=self.loop, **more)
 
     def close(self) -> None:

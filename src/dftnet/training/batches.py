@@ -202,7 +202,7 @@ class BatchSource:
             images = self.resident[torch.from_numpy(rows).to(self.device)]
         else:
             images = torch.from_numpy(self.images[rows]).to(self.device)
-        # the tensor form of media.image.to_float
+        # the tensor form of media.pixels.to_float
         x = images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
         return x.contiguous(memory_format=torch.channels_last)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dftnet.inference.directory import FORMATS, read_config, weights_file
 from dftnet.inference.onnx_runtime import open_graph
-from dftnet.media import image as media
+from dftnet.media.pixels import to_float
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
@@ -65,7 +65,7 @@ def write_estimator(
     }  # fmt: skip
     save_file(state, str(path / "estimator.safetensors"))
     crops = example_crops(config.size)
-    image = torch.from_numpy(media.to_float(crops))
+    image = torch.from_numpy(to_float(crops))
     with torch.no_grad():
         aus = exported(image)
     save_file({"image": torch.from_numpy(crops), "aus": aus}, str(path / "example.safetensors"))
@@ -113,7 +113,7 @@ def verify_estimator(path: str | Path) -> float:
     size = estimator.config.size
     noise = np.random.default_rng(1).uniform(-1, 1, (3, 3, size, size)).astype(np.float32)
     worst = 0.0
-    for image in (media.to_float(example_crops(size)), noise, noise[:1]):
+    for image in (to_float(example_crops(size)), noise, noise[:1]):
         with torch.no_grad():
             wanted = estimator(torch.from_numpy(image)).numpy()
         worst = max(worst, float(np.abs(session.run(["aus"], {"image": image})[0] - wanted).max()))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dftnet.drawing import flow_colours, grey, sheet
 from dftnet.inference.sessions import EstimatorSession
-from dftnet.media.image import to_uint8
+from dftnet.media.pixels import to_uint8
 from dftnet.networks import Critic, Edit, Generator
 from dftnet.networks.layers import jacobian_determinant
 from dftnet.training.batches import BatchSource

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
-from dftnet.media import image as media
+from dftnet.media.pixels import to_float
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig, calibrate
 from dftnet.training.averaging import follow
@@ -123,7 +123,7 @@ def predict(
     parts = []
     for start in range(0, len(rows), batch):
         crops = np.asarray(images[rows[start : start + batch]])
-        x = torch.from_numpy(media.to_float(crops)).to(device, memory_format=torch.channels_last)
+        x = torch.from_numpy(to_float(crops)).to(device, memory_format=torch.channels_last)
         parts.append(network(x).float().cpu().numpy())
     return np.concatenate(parts)
 
@@ -189,7 +189,7 @@ class Training:
         config = self.config
         batch = self.batches(self.images_seen, pool, workers)
         torch.manual_seed(hash((config.seed, self.images_seen)) & 0x7FFFFFFF)  # dropout
-        image = torch.from_numpy(media.to_float(batch.crops))
+        image = torch.from_numpy(to_float(batch.crops))
         image = image.to(self.device, memory_format=torch.channels_last)
         aus, side = torch.from_numpy(batch.aus).to(self.device), torch.from_numpy(batch.side).to(self.device)
         for group in self.optimiser.param_groups:

@@ -1,0 +1,75 @@
+"""All changes of one kind of pixels into another.
+
+Conventions
+    Outside networks an image is uint8 [h, w, 3], RGB, upright, sRGB; a photo may have uint16 in its place.
+    Inside networks it is float32 [n, 3, h, w] in [-1, 1]; `to_float` and `to_uint8` are the only ways there and back.
+    8 bits and 16 bits: v → 257 v, and back the nearest, so that black stays black, white white, and there and back is exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def to_float(image: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] or [n, h, w, 3] in 0..255 → float32 [n, 3, h, w] in [-1, 1]."""
+    if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3:
+        raise ValueError(f"expected a uint8 image [h, w, 3] or [n, h, w, 3], got {image.dtype} {list(image.shape)}")
+    batch = image if image.ndim == 4 else image[None]
+    planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
+    return planes / np.float32(127.5) - np.float32(1.0)
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """float [n, 3, h, w] in [-1, 1] → uint8 [n, h, w, 3]; rounds to nearest, clips what is outside."""
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise ValueError(f"expected float [n, 3, h, w], got {list(image.shape)}")
+    scaled = np.rint((image.astype(np.float32) + 1.0) * 127.5)
+    return np.ascontiguousarray(np.clip(scaled, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
+
+
+def eight_bits(values: np.ndarray) -> np.ndarray:
+    """uint16 (or uint8, returned as it is) of any shape → uint8."""
+    if values.dtype == np.uint8:
+        return values
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def sixteen_bits(values: np.ndarray) -> np.ndarray:
+    """uint8 (or uint16, returned as it is) of any shape → uint16."""
+    return values if values.dtype == np.uint16 else values.astype(np.uint16) * np.uint16(257)
+
+
+def from_grey(values: np.ndarray) -> np.ndarray:
+    """Grey [h, w] of any type → uint8 [h, w, 3]: integers are of 16 bits, floats from 0 to 1 (or 255, where one is above 1)."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values.astype(np.float64))
+        top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
+        eight = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+    else:
+        eight = values if values.dtype == np.uint8 else eight_bits(np.clip(values, 0, 65535).astype(np.uint16))
+    return np.repeat(eight[:, :, None], 3, axis=2)
+
+
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 [h, w, 3] → [h, w] of the same type, the mean of the channels."""
+    return np.rint(pixels.mean(2)).astype(pixels.dtype)
+
+
+def on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """uint8 [h, w, 3] laid on white where alpha uint8 [h, w] lets it through."""
+    if alpha is None:
+        return pixels
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """[h, w, …] turned and mirrored as EXIF's orientation 1 to 8 asks."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return np.ascontiguousarray(values)
