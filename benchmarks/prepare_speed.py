@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import skimage.data
 
+from dftnet.data.config import PrepareConfig
 from dftnet.data.prepare import prepare
 from dftnet.faces.align import crop_from_image
 from dftnet.faces.yunet_network import WEIGHTS
@@ -89,7 +90,8 @@ def main() -> None:
         files = sorted((folder / "photos").iterdir())
         decode, plain = decode_only(files[:200]), plain_loop(files[:200])
         clock = Clock()
-        result = prepare(folder / "photos", folder / "set", folder / "labels.csv", workers=options.workers, quiet=True)
+        config = PrepareConfig(labels=folder / "labels.csv")
+        result = prepare(folder / "photos", folder / "set", config, workers=options.workers)
         whole = clock.rates(options.photos)
     print(f"{'':24}{'photos/s':>12}{'photos/CPU-s':>14}")
     rows = (
@@ -100,9 +102,7 @@ def main() -> None:
     for label, rates in rows:
         print(f"{label:24}{rates[0]:12.1f}{rates[1]:14.1f}")
     print(f"prepare / plain: {whole[0] / plain[0]:.2f} by the wall, {whole[1] / plain[1]:.2f} by CPU time")
-    print(
-        f"{result.faces} faces of {result.photos} photos; photos/CPU-s x cores is what idle cores would do by the wall"
-    )
+    print(*result.lines, "photos/CPU-s x cores is what idle cores would do by the wall", sep="\n")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,11 +22,13 @@ import skimage.data
 from PIL import Image
 
 import dftnet.data.inputs
+import dftnet.data.plan
 import dftnet.data.prepare
-import dftnet.data.prepare_plan
+from dftnet.data import prepare as verb
+from dftnet.data.config import PrepareConfig
 from dftnet.data.dataset import FaceData
 from dftnet.data.inputs import collect, unique_keys
-from dftnet.data.prepare import prepare
+from dftnet.errors import DatasetError, RequestError
 from dftnet.faces.align import crop_from_image
 from dftnet.media.files import file_sha256
 from dftnet.media.image import read_image, write_image
@@ -63,6 +67,25 @@ def labels(path: Path, keys: list[str], **more) -> Path:
     return path
 
 
+class Made(NamedTuple):
+    """What came of `prepare`."""
+
+    data: FaceData
+    photos: int
+    faces: int
+    skipped: dict[str, int]
+    """Reason → photos."""
+    warnings: list[str]
+
+
+def prepare(photos: Path, output: Path, table: Path | None = None, *, workers: int = 1, **options) -> Made:
+    """`dftnet.data.prepare.prepare` with `options` of its configuration; the set is opened."""
+    done = verb.prepare(photos, output, PrepareConfig(labels=table, **options), workers=workers)
+    data = FaceData.open(done.path)
+    told = data.info["prepared"]
+    return Made(data, told["photos"], len(data), told["skipped"], done.warnings)
+
+
 def report(output: Path) -> dict[str, str]:
     with open(output / "report.csv", newline="") as file:
         return {row["photo"]: row["reason"] for row in csv.DictReader(file)}
@@ -80,7 +103,7 @@ def test_a_set_from_a_folder(tmp_path: Path, face):
         split=lambda i: ["train", "val", "test"][i // 2], set=lambda i: "web", emotion=lambda i: "happy" if i else "",
         yaw=lambda i: i,
     )  # fmt: skip
-    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64)
     data = result.data
     assert (result.faces, result.photos, result.skipped, result.warnings) == (6, 6, {}, [])
     assert data.keys.tolist() == [f"deep/p{i:03d}" for i in range(6)]
@@ -103,9 +126,9 @@ def test_a_set_from_a_folder(tmp_path: Path, face):
 def test_the_same_command_again_does_nothing(tmp_path: Path, face):
     photos(tmp_path / "in", face, 2)
     table = labels(tmp_path / "l.csv", ["p000", "p001"])
-    prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
-    again = prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    again = prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     assert again.faces == 2
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()} == before
 
@@ -113,22 +136,22 @@ def test_the_same_command_again_does_nothing(tmp_path: Path, face):
 def test_another_set_is_never_destroyed(tmp_path: Path, face):
     photos(tmp_path / "in", face, 2)
     table = labels(tmp_path / "l.csv", ["p000", "p001"])
-    prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+    prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     before = fingerprint(tmp_path / "out")
     with pytest.raises(ValueError, match=r"holds a set of other photos, labels or options"):
-        prepare(tmp_path / "in", tmp_path / "out", table, size=48, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", table, size=48)
     write_image(tmp_path / "in" / "p002.png", face)
     with pytest.raises(ValueError, match=r"other photos"):
-        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     assert fingerprint(tmp_path / "out") == before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(ValueError, match=r"not empty"):
-        prepare(tmp_path / "in", tmp_path / "mine", table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "mine", table, size=32)
     with pytest.raises(ValueError, match=r"inside the input"):
-        prepare(tmp_path / "in", tmp_path / "in" / "out", table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "in" / "out", table, size=32)
     with pytest.raises(ValueError, match=r"is a file"):
-        prepare(tmp_path / "in", table, table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", table, table, size=32)
 
 
 def bad_photos(folder: Path, face: np.ndarray) -> dict[str, str]:
@@ -162,7 +185,7 @@ def test_bad_photos_are_listed_and_never_stop_it(tmp_path: Path, face):
     expected = bad_photos(tmp_path / "in", face)
     names = [p.name for p in (tmp_path / "in").iterdir() if p.name != "nolabel.png"]
     table = labels(tmp_path / "l.csv", names)
-    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, min_face=40, workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, min_face=40)
     assert report(tmp_path / "out") == expected
     assert result.skipped == {
         "corrupt": 3, "face too small": 1, "grey": 1, "no face": 1, "no label": 1, "tiny": 1, "unreadable archive": 1,
@@ -182,9 +205,7 @@ def test_grey_can_be_kept_and_blur_refused(tmp_path: Path, face):
     Image.fromarray(face).convert("L").save(tmp_path / "in" / "grey.png")
     write_image(tmp_path / "in" / "soft.png", cv2.GaussianBlur(face, (0, 0), 4))
     table = labels(tmp_path / "l.csv", ["grey", "soft"])
-    result = prepare(
-        tmp_path / "in", tmp_path / "out", table, size=64, grey="keep", min_sharpness=100, workers=1, quiet=True
-    )
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, grey="keep", min_sharpness=100)
     assert result.data.keys.tolist() == ["grey"]
     assert result.skipped == {"blurred": 1}
 
@@ -208,7 +229,7 @@ def test_tars_and_all_faces(tmp_path: Path, face):
     with open(boxes, "w") as file:
         file.write("input,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,FaceScore,AU12\n")
         file.write("pair.png,60,40,80,110,1,0.2\npair.png,340,60,60,80,1,0.8\none.png,60,40,80,110,1,0.5\n")
-    result = prepare(tmp_path / "in", tmp_path / "out", boxes, size=48, faces="all", workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", boxes, size=48, faces="all")
     data = result.data
     assert data.keys.tolist() == ["x/pair-f0", "x/pair-f1", "one-f0"]
     assert np.allclose(data.aus[:, 0], [0.2, 0.8, 0.5]), "each face has the label of its own box"
@@ -229,9 +250,7 @@ def test_video_frames(tmp_path: Path, face):
             container.mux(packet)
     rows = [f"{frame},{int(frame != 6)},{frame / 3:.4f}" for frame in range(1, 13)]
     (tmp_path / "clip.csv").write_text("frame, success, AU12_r\n" + "\n".join(rows) + "\n")
-    result = prepare(
-        tmp_path / "in", tmp_path / "out", tmp_path / "clip.csv", size=48, every_seconds=0.5, workers=1, quiet=True
-    )
+    result = prepare(tmp_path / "in", tmp_path / "out", tmp_path / "clip.csv", size=48, every_seconds=0.5)
     data = result.data
     assert data.keys.tolist() == ["clip_000000", "clip_000010"]
     assert report(tmp_path / "out") == {"clip.mp4": "no label"}, "OpenFace lost frame 6, which is number 5 from 0"
@@ -246,11 +265,11 @@ def test_landmarks_from_the_label_file(tmp_path: Path, face):
     table = labels(
         tmp_path / "l.csv", ["p000"], **{name: lambda i, v=v: v for name, v in zip(names, points.ravel(), strict=True)}
     )
-    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, landmarks="csv", workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=64, landmarks="csv")
     assert np.allclose(result.data.crop_from_image[0], crop_from_image(points, 64), atol=1e-6)
     assert result.data.info["alignment"]["landmarks"] == "csv"
     with pytest.raises(ValueError, match=r"no landmark columns"):
-        prepare(tmp_path / "in", tmp_path / "o2", labels(tmp_path / "m.csv", ["p000"]), landmarks="csv", quiet=True)
+        prepare(tmp_path / "in", tmp_path / "o2", labels(tmp_path / "m.csv", ["p000"]), landmarks="csv")
 
 
 def test_splits_never_share_a_person(tmp_path: Path, face, monkeypatch):
@@ -259,7 +278,7 @@ def test_splits_never_share_a_person(tmp_path: Path, face, monkeypatch):
     for i in range(n):
         os.symlink(write_image(tmp_path / "a.png", face, overwrite=True), tmp_path / "in" / f"p{i:03d}.png")
     table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(n)], subject=lambda i: f"person {i // 3}")
-    result = prepare(tmp_path / "in", tmp_path / "out", table, size=32, validation=0.4, test=0.3, workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", table, size=32, validation=0.4, test=0.3)
     data = result.data
     people = [set(data.subject[data.rows(split)].tolist()) for split in ("train", "validation", "test")]
     assert all(people)
@@ -269,9 +288,83 @@ def test_splits_never_share_a_person(tmp_path: Path, face, monkeypatch):
         tmp_path / "t.csv", [f"p{i:03d}" for i in range(n)], subject=lambda i: f"person {i // 3}",
         split=lambda i: ["train", "test", "holdout"][i % 3],
     )  # fmt: skip
-    warnings = prepare(tmp_path / "in", tmp_path / "torn", torn, size=32, workers=1, quiet=True).warnings
+    warnings = prepare(tmp_path / "in", tmp_path / "torn", torn, size=32).warnings
     assert any("10 people are in more than one split" in warning for warning in warnings)
     assert any("10 rows have an unknown split (holdout)" in warning for warning in warnings)
+
+
+def test_one_folder_a_person(tmp_path: Path, face):
+    for name in ("anna/1.png", "anna/holiday/1.png", "ben/1.png", "loose.png"):
+        write_image(tmp_path / "in" / name, face)
+    table = labels(
+        tmp_path / "l.csv",
+        [p.relative_to(tmp_path / "in").as_posix() for p in sorted((tmp_path / "in").rglob("*.png"))],
+    )
+    made = prepare(tmp_path / "in", tmp_path / "out", table, size=32, people="folders", validation=0, test=0)
+    assert dict(zip(made.data.keys.tolist(), made.data.subject.tolist(), strict=True)) == {
+        "anna/1": "anna", "anna/holiday/1": "anna", "ben/1": "ben", "loose": "loose",
+    }  # fmt: skip
+    assert made.warnings == ["1 photos lie in no person's folder (such as 'loose.png'): each counts as its own person"]
+    with pytest.raises(DatasetError, match="no photo lies in the folder of a person"):
+        prepare(tmp_path / "in" / "ben", tmp_path / "o2", labels(tmp_path / "m.csv", ["1"]), people="folders")
+
+
+def test_a_table_of_people(tmp_path: Path, face):
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/3.png"):
+        write_image(tmp_path / "in" / name, face)
+    table = labels(tmp_path / "l.csv", ["a/1", "a/2", "b/1", "b/3"], subject=lambda i: f"labelled {i}")
+    (tmp_path / "people.csv").write_text("path,subject\na/1.png,7\nD:\\in\\a\\2.png,7\n3,eve\n")
+    made = prepare(
+        tmp_path / "in", tmp_path / "out", table, size=32, people=str(tmp_path / "people.csv"), validation=0, test=0
+    )
+    assert made.data.subject.tolist() == ["7", "7", "labelled 2", "eve"]
+    assert any("1 photos have no person in" in warning and "'b/1.png'" in warning for warning in made.warnings)
+    (tmp_path / "people.csv").write_text("path,subject\nx,7\n")
+    with pytest.raises(DatasetError, match=r"no row of .*people.csv names a photo: it has 'x', .* 'a/1.png'"):
+        prepare(tmp_path / "in", tmp_path / "o2", table, people=str(tmp_path / "people.csv"))
+    (tmp_path / "people.csv").write_text("path,who\nx,7\n")
+    with pytest.raises(DatasetError, match="needs the columns path and subject"):
+        prepare(tmp_path / "in", tmp_path / "o2", table, people=str(tmp_path / "people.csv"))
+    with pytest.raises(RequestError, match="give folders, or a CSV"):
+        prepare(tmp_path / "in", tmp_path / "o2", table, people="folder")
+    with pytest.raises(RequestError, match="faces=largest"):
+        prepare(tmp_path / "in", tmp_path / "o2", table, people="folders", faces="all")
+    assert not (tmp_path / "o2").exists()
+
+
+def test_it_says_when_there_are_no_pairs(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 4)
+    names = [f"p{i:03d}" for i in range(4)]
+    alone = prepare(tmp_path / "in", tmp_path / "a", labels(tmp_path / "l.csv", names), size=32)
+    assert [w for w in alone.warnings if w.startswith("there are no pairs")]
+    assert "--people folders" in alone.warnings[-1]
+    twins = labels(tmp_path / "m.csv", names, subject=lambda i: f"s{i // 2}", split=lambda i: "train")
+    assert prepare(tmp_path / "in", tmp_path / "b", twins, size=32).warnings == []
+    # pairs that are all held out are none to train on
+    held = labels(
+        tmp_path / "n.csv", names, subject=lambda i: f"s{i // 2}", split=lambda i: "test" if i < 2 else "train"
+    )
+    kept = prepare(tmp_path / "in", tmp_path / "c", held, size=32)
+    assert kept.warnings == []
+    lost = labels(
+        tmp_path / "o.csv", names, subject=lambda i: f"s{min(i, 2)}", split=lambda i: "train" if i < 2 else "test"
+    )
+    assert any("there are no pairs" in w for w in prepare(tmp_path / "in", tmp_path / "d", lost, size=32).warnings)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["input,AU12,AU45,FaceScore,subject\np000.png,0.4,0.2,1,anna\np001.png,0.9,0.1,1,anna\n",
+     "image,au_12_intensity,au_45_intensity,subject\np000.png,2,1,anna\np001.png,4.5,0,anna\n",
+     "file,AU12_r,AU45_r,subject\np000.png,2,1,anna\np001.png,4.5,0,anna\n"],
+    ids=["pyfeat", "libreface", "openface"],
+)  # fmt: skip
+def test_a_subject_column_of_any_format_is_kept(tmp_path: Path, face, table):
+    photos(tmp_path / "in", face, 2)
+    (tmp_path / "l.csv").write_text(table)
+    made = prepare(tmp_path / "in", tmp_path / "out", tmp_path / "l.csv", size=32)
+    assert made.data.subject.tolist() == ["anna", "anna"]
+    assert np.allclose(made.data.aus[:, 0], [0.4, 0.9])
 
 
 def test_labels_and_photos_that_do_not_meet(tmp_path: Path, face):
@@ -279,15 +372,15 @@ def test_labels_and_photos_that_do_not_meet(tmp_path: Path, face):
     with pytest.raises(
         ValueError, match=r"no row of .* names a photo: it has 'nobody', the photos are called 'p000.png'"
     ):
-        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["nobody"]), workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["nobody"]))
     assert not (tmp_path / "out").exists()
     some = labels(tmp_path / "m.csv", ["p000", "ghost", "spook"])
-    result = prepare(tmp_path / "in", tmp_path / "out", some, size=32, workers=1, quiet=True)
+    result = prepare(tmp_path / "in", tmp_path / "out", some, size=32)
     assert result.skipped == {"no label": 1}
     assert any("2 of 3 labelled names match no photo (such as 'ghost')" in warning for warning in result.warnings)
     write_image(tmp_path / "in" / "b" / "p000.png", face)
     with pytest.raises(ValueError, match=r"the label 'p000' fits both"):
-        prepare(tmp_path / "in", tmp_path / "o2", some, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "o2", some, size=32)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +392,7 @@ def test_options_are_checked_before_work(tmp_path: Path, face, options):
     photos(tmp_path / "in", face, 1)
     table = None if "au_source" in options else labels(tmp_path / "l.csv", ["p000"])
     with pytest.raises(ValueError, match=r"must be|one of|shares|unknown AU source"):
-        prepare(tmp_path / "in", tmp_path / "out", table, quiet=True, **options)
+        prepare(tmp_path / "in", tmp_path / "out", table, **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -314,7 +407,7 @@ def test_nothing_to_prepare(tmp_path: Path):
 def test_nothing_left(tmp_path: Path):
     write_image(tmp_path / "in" / "wall.png", np.full((100, 100, 3), 9, np.uint8))
     with pytest.raises(ValueError, match=r"report.csv"):
-        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["wall"]), workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", labels(tmp_path / "l.csv", ["wall"]))
     assert report(tmp_path / "out") == {"wall.png": "no face"}
 
 
@@ -334,8 +427,7 @@ def test_keys_are_safe_and_unique(tmp_path: Path):
 def small_chunks(monkeypatch):
     """Chunks of 2 photos, shards of 5 faces."""
     monkeypatch.setattr(dftnet.data.inputs, "CHUNK", 2)
-    monkeypatch.setattr(dftnet.data.prepare_plan, "SHARD", 5)
-    monkeypatch.setattr("dftnet.data.assemble.SHARD", 5)
+    monkeypatch.setattr(dftnet.data.plan, "SHARD", 5)
 
 
 def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face, small_chunks, monkeypatch):
@@ -343,14 +435,14 @@ def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face,
     table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(12)])
 
     def run(output: str):
-        return prepare(tmp_path / "in", tmp_path / output, table, size=32, workers=1, quiet=True)
+        return prepare(tmp_path / "in", tmp_path / output, table, size=32)
 
     whole = run("whole")
     assert [shard["faces"] for shard in whole.data.info["shards"]] == [5, 5, 2]
     out = tmp_path / "out"
 
     calls = {"n": 0}
-    cut, encode = dftnet.data.prepare.Cutter.__call__, dftnet.data.assemble.read_chunk
+    cut, encode = dftnet.data.prepare.Cropper.__call__, dftnet.data.assemble.read_chunk
 
     def stop_at(limit: int, function, error: BaseException):
         def stopping(*args):
@@ -362,15 +454,15 @@ def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face,
         calls["n"] = 0
         return stopping
 
-    # Ctrl-C while cutting, a full disk while cutting, then again while the shards are put together
-    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", stop_at(2, cut, KeyboardInterrupt()))
+    # Ctrl-C while cropping, a full disk while cropping, then again while the shards are put together
+    monkeypatch.setattr(dftnet.data.prepare.Cropper, "__call__", stop_at(2, cut, KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run("out")
-    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", stop_at(2, cut, OSError(28, "disk full")))
+    monkeypatch.setattr(dftnet.data.prepare.Cropper, "__call__", stop_at(2, cut, OSError(28, "disk full")))
     with pytest.raises(OSError, match=r"disk full"):
         run("out")
     assert len(list((out / "work").glob("chunk-*.tar"))) == 4
-    monkeypatch.setattr(dftnet.data.prepare.Cutter, "__call__", cut)
+    monkeypatch.setattr(dftnet.data.prepare.Cropper, "__call__", cut)
     monkeypatch.setattr("dftnet.data.assemble.read_chunk", stop_at(4, encode, KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run("out")
@@ -390,9 +482,9 @@ def test_unfinished_work_of_another_command_is_kept(tmp_path: Path, face, small_
     table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(4)])
     monkeypatch.setattr("dftnet.data.prepare.assemble", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     with pytest.raises(ValueError, match=r"unfinished set of other"):
-        prepare(tmp_path / "in", tmp_path / "out", table, size=48, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", table, size=48)
     assert len(list((tmp_path / "out" / "work").glob("chunk-*.tar"))) == 2
 
 
@@ -402,11 +494,11 @@ def test_a_damaged_chunk_is_told(tmp_path: Path, face, small_chunks, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr("dftnet.data.prepare.assemble", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+            prepare(tmp_path / "in", tmp_path / "out", table, size=32)
     chunk = tmp_path / "out" / "work" / "chunk-00001.tar"
     chunk.write_bytes(chunk.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"chunk-00001.tar"):
-        prepare(tmp_path / "in", tmp_path / "out", table, size=32, workers=1, quiet=True)
+        prepare(tmp_path / "in", tmp_path / "out", table, size=32)
 
 
 def command(*arguments: object) -> list[str]:
@@ -436,7 +528,7 @@ def test_kill_minus_nine_with_two_workers(tmp_path: Path, face):
     assert not (tmp_path / "out" / "dataset.json").exists(), "killed too late to test anything"
     again = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stderr
-    assert "going on after" in again.stderr
+    assert re.search(r"photos: going on after \d+ of 640", again.stderr)
     data = FaceData.open(tmp_path / "out")
     data.verify()
     assert len(data) == 640
@@ -444,6 +536,35 @@ def test_kill_minus_nine_with_two_workers(tmp_path: Path, face):
     digests = {hashlib.sha256(image.tobytes()).hexdigest() for image in images}
     assert len(digests) == 6
     assert np.array_equal(images[0], images[6])
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, face):
+    write_image(tmp_path / "v.jpg", face)
+    (tmp_path / "in").mkdir()
+    for i in range(400):
+        os.symlink(tmp_path / "v.jpg", tmp_path / "in" / f"p{i:03d}.jpg")
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(400)])
+    line = command("prepare", tmp_path / "in", "--labels", table, "--size", 32, "--workers", 2, "-o", tmp_path / "out")
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.time() + 120
+    while not list((tmp_path / "out").glob("work/chunk-*.tar")) and time.time() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.split("\n")[-2] == "interrupted: run the same command again to go on"
+
+
+def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, face, monkeypatch):
+    photos(tmp_path / "in", face, 3)
+    table = labels(tmp_path / "l.csv", ["p000"])
+    monkeypatch.setattr(dftnet.data.prepare, "Cropper", lambda config: (_ for _ in ()).throw(OSError("no detector")))
+    (tmp_path / "empty").mkdir()
+    for output in ("out", "empty"):
+        with pytest.raises(OSError, match="no detector"):
+            prepare(tmp_path / "in", tmp_path / output, table, size=32)
+    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
 
 
 def test_help_and_errors_of_the_command(tmp_path: Path):
@@ -459,7 +580,7 @@ def test_help_and_errors_of_the_command(tmp_path: Path):
 
 def test_a_single_file(tmp_path: Path, face):
     path = write_image(tmp_path / "one.png", face)
-    result = prepare(path, tmp_path / "out", labels(tmp_path / "l.csv", ["one.png"]), size=48, workers=1, quiet=True)
+    result = prepare(path, tmp_path / "out", labels(tmp_path / "l.csv", ["one.png"]), size=48)
     assert (
         np.abs(result.data.images(progress=False)[0].astype(int) - read_image(path)[40:150, 40:150].mean()).mean() > 0
     )

@@ -24,6 +24,7 @@ from dftnet.au_sources.tables import (
     TEXT_COLUMNS,
     Columns,
     LabelFile,
+    as_strings,
     read_table,
 )
 from dftnet.aus import AU_NAMES
@@ -86,13 +87,6 @@ def _key_column(columns: Columns) -> str | None:
     return next((lower[name] for name in KEY_COLUMNS if name in lower), None)
 
 
-def _strings(values: np.ndarray) -> list[str]:
-    """Key cells as text; a column of plain numbers ("17") loses the decimal point."""
-    if values.dtype.kind == "U":
-        return values.tolist()
-    return ["" if np.isnan(x) else (str(int(x)) if x == int(x) else repr(x)) for x in values.tolist()]
-
-
 def _numbers(columns: Columns, name: str, default: float = np.nan) -> np.ndarray:
     values = columns.get(name)
     n = len(next(iter(columns.values())))
@@ -138,6 +132,12 @@ class _Tables(LabelFile):
         names = set(tables[0]).intersection(*map(set, tables))
         return _joined([{n: t[n] for n in tables[0] if n in names} for t in tables]), stems
 
+    def _keep_text(self, columns: Columns, key: str | None) -> None:
+        """Subject, split, emotion and set, whatever tool wrote the other columns."""
+        for name, field in TEXT_COLUMNS.items():
+            if name in columns and name != key:
+                self.text[field] = np.array(as_strings(columns[name]), dtype=np.str_)
+
     def _drop_rows(self, bad: np.ndarray, columns: Columns, stems: list[str], why: str) -> tuple[Columns, list[str]]:
         if not bad.any():
             return columns, stems
@@ -172,15 +172,13 @@ class GenericCSV(_Tables):
         if all(name in columns for name in LANDMARK_COLUMNS):
             points = np.stack([_numbers(columns, name) for name in LANDMARK_COLUMNS], 1)
             self.landmarks = points.reshape(-1, 5, 2)
-        for name, field in TEXT_COLUMNS.items():
-            if name in columns and name != key:
-                self.text[field] = np.array(_strings(columns[name]), dtype=np.str_)
+        self._keep_text(columns, key)
         raw = _au_columns(columns)
         for name, values in columns.items():
             special = name == key or name in TEXT_COLUMNS or name in LANDMARK_COLUMNS or _vocabulary(name)
             if not special and values.dtype.kind == "f":
                 self.extras[name] = values.astype(np.float32)
-        return _strings(columns[key]), raw
+        return as_strings(columns[key]), raw
 
 
 @register("openface")
@@ -204,11 +202,12 @@ class OpenFaceCSV(_Tables):
         )  # fmt: skip
         key = _key_column(columns)
         if key is not None:
-            keys = _strings(columns[key])
+            keys = as_strings(columns[key])
         elif "frame" in columns and columns["frame"].dtype.kind == "f":
             keys = [f"{stem}#{int(n)}" for stem, n in zip(stems, columns["frame"].tolist(), strict=True)]
         else:
             keys = stems
+        self._keep_text(columns, key)
         eyes = [*range(36, 48)]
         if all(f"x_{i}" in columns and f"y_{i}" in columns for i in eyes):
             self.centres = np.stack([np.mean([_numbers(columns, f"{c}_{i}") for i in eyes], 0) for c in "xy"], 1)
@@ -230,7 +229,7 @@ class PyFeatCSV(_Tables):
 
     def _load(self) -> tuple[list[str], dict[str, np.ndarray]]:
         columns, _ = self._tables("input")
-        inputs = _strings(columns["input"])
+        inputs = as_strings(columns["input"])
         frames = _numbers(columns, "frame")
         distinct: dict[str, set[float]] = {}
         for name, frame in zip(inputs, frames.tolist(), strict=True):
@@ -239,6 +238,7 @@ class PyFeatCSV(_Tables):
             f"{name}#{int(frame) + 1}" if len(distinct[name]) > 1 and frame == frame else name
             for name, frame in zip(inputs, frames.tolist(), strict=True)
         ]
+        self._keep_text(columns, "input")
         rect = [_numbers(columns, "FaceRect" + part) for part in ("X", "Y", "Width", "Height")]
         if np.isfinite(np.stack(rect)).any():
             # the eyes lie about 0.4 of the box below its top
@@ -268,10 +268,11 @@ class LibreFaceCSV(_Tables):
         key = _key_column(columns)
         frames = columns.get("frame_idx")
         if frames is not None and frames.dtype.kind == "f":
-            names = _strings(columns[key]) if key else stems
+            names = as_strings(columns[key]) if key else stems
             keys = [f"{name}#{int(n) + 1}" for name, n in zip(names, frames.tolist(), strict=True)]
         else:
-            keys = _strings(columns[key]) if key else stems
+            keys = as_strings(columns[key]) if key else stems
+        self._keep_text(columns, key)
         for name in ("yaw", "pitch", "roll"):
             if name in columns and columns[name].dtype.kind == "f":
                 self.extras[name] = columns[name].astype(np.float32)
@@ -294,13 +295,11 @@ class BlendshapeCSV(_Tables):
         if texts:
             raise ValueError(f"{self.path}: {texts[0]} holds cells that are no numbers: correct or empty them")
         mapped = aus_from_blendshapes(shapes)
-        for name, field in TEXT_COLUMNS.items():
-            if name in columns:
-                self.text[field] = np.array(_strings(columns[name]), dtype=np.str_)
+        self._keep_text(columns, key)
         absent = ", ".join(f"{au} ({why})" for au, why in BLENDSHAPE_ABSENT.items())
         self.warnings.append(f"blendshapes do not measure {absent}: left out of the set")
         raw = {au: mapped[:, i].astype(np.float64) for i, au in enumerate(BLENDSHAPE_AUS)}
-        return (_strings(columns[key]) if key else stems), raw
+        return (as_strings(columns[key]) if key else stems), raw
 
     def _tables_any(self) -> tuple[Columns, list[str]]:
         first = set(read_table(_csv_files(self.path)[0], most=1))

@@ -92,6 +92,11 @@ def _as_text(numbers: np.ndarray) -> np.ndarray:
     return np.array(["" if np.isnan(x) else (str(int(x)) if x == int(x) else repr(float(x))) for x in numbers])
 
 
+def as_strings(values: np.ndarray) -> list[str]:
+    """Cells as text; a column of plain numbers ("17") loses the decimal point."""
+    return (values if values.dtype.kind == "U" else _as_text(values)).tolist()
+
+
 def normal(name: str) -> str:
     """A file name as label files spell it: forward slashes, no leading './'."""
     return name.strip().replace("\\", "/").removeprefix("./")

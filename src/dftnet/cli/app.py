@@ -14,6 +14,7 @@ from dftnet.cli import data as cli_data
 from dftnet.cli import edit as cli_edit
 from dftnet.cli import evaluate as cli_evaluate
 from dftnet.cli import train as cli_train
+from dftnet.cli.progress import InterruptedWork
 
 app = typer.Typer(
     name="dftnet",
@@ -66,9 +67,13 @@ def main() -> None:
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
+    except InterruptedWork as error:
+        print(f"interrupted: {error}", file=sys.stderr)
         sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # Ctrl-C, which Typer takes for itself
+        print("interrupted", file=sys.stderr)
     if isinstance(code, int) and code:
         sys.exit(code)
 

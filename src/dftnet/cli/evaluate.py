@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from dftnet.cli.fields import options_of
-from dftnet.cli.options import Threads, progress_bars
+from dftnet.cli.options import Threads
+from dftnet.cli.progress import progress_bars
 from dftnet.evaluation.config import EvaluationConfig
 
 EVALUATE_EXAMPLES = """

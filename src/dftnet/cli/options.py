@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dftnet.cli.progress import progress_bars as progress_bars
 
 if TYPE_CHECKING:
     from dftnet.editing.options import Report
@@ -21,25 +21,6 @@ EstimatorModel = Annotated[
     typer.Option(help="An estimator's model directory. (default: the one that is shipped)", show_default=False),
 ]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with the time left for each thing told as (what, done, of how many or 0); on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    tasks: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def tell(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=count or None)
-            progress.update(tasks[what], completed=done, total=max(count, done) if count else None)  # type: ignore[arg-type]
-
-        yield tell
 
 
 def print_report(done: Report, what: str = "photos edited") -> None:

@@ -2,109 +2,98 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import io
 import shutil
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
 from dftnet.aus import AU_NAMES
-from dftnet.data.cropping import Chunk, read_chunk
+from dftnet.data.cropping import read_chunk
 from dftnet.data.dataset import SPLITS, FaceData, write_dataset
-from dftnet.data.prepare_plan import SHARD, Run
+from dftnet.data.people import without_pairs
+from dftnet.data.plan import Plan
 from dftnet.data.shards import ShardWriter
+from dftnet.editing.options import Report
 from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
 
-
-@dataclass
-class Prepared:
-    """What `prepare` did: the opened set, photos seen, faces written, skipped photos by reason, warnings told."""
-
-    data: FaceData
-    photos: int
-    faces: int
-    skipped: dict[str, int]
-    warnings: list[str]
+SPELLING = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
+"""Other words for a split."""
 
 
-def assemble(run: Run, chunks: list[Chunk], shares: tuple[float, float]) -> Prepared:
+def assemble(plan: Plan) -> Report:
     """Chunks → shards, labels.npz, report.csv, dataset.json; then the work folder goes."""
+    warnings, skipped = list(plan.warnings), list(plan.skipped)
     kept: list[dict] = []
     shards: list[dict] = []
-    writer: ShardWriter | None = None
-    with contextlib.ExitStack() as stack:
-        for chunk in chunks:
-            rows, skipped, faces = read_chunk(chunk.path)
-            run.skipped += [(name, reason, detail) for name, reason, detail in skipped]
-            for row, (suffix, data) in zip(rows, faces, strict=True):
-                if not _label(run, row):
+    faces = _labelled(plan, skipped)
+    while block := list(islice(faces, plan.shard)):
+        with ShardWriter(plan.output / f"shard-{len(shards):05d}.tar", overwrite=True) as shard:
+            for row, suffix, data in block:
+                shard.add(row["key"], suffix, data)
+                kept.append(row | {"shard": len(shards)})
+        shards.append({"name": shard.path.name, "faces": shard.count, "bytes": shard.bytes, "sha256": shard.sha256})
+    names = [name for name in AU_NAMES if name in plan.source.names]
+    rows, extras = _arrays(plan, kept, names)
+    rows["split"], told = _splits(plan, rows["subject"], rows["split"])
+    warnings += [*told, text] if (text := without_pairs(rows["subject"][rows["split"] == "train"].tolist())) else told
+    reasons = dict(sorted(Counter(reason for _, reason, _ in skipped).items()))
+    _write_report(plan, skipped)
+    write_dataset(plan.output, _info(plan, names, shards, reasons), rows, extras)
+    shutil.rmtree(plan.work, ignore_errors=True)
+    lines = summary(FaceData.open(plan.output))
+    return Report(path=plan.output, lines=lines, warnings=warnings, skipped={p: why for p, why, _ in skipped})
+
+
+def summary(data: FaceData) -> list[str]:
+    """What a set holds and what was left out, in one or two lines."""
+    counts = ", ".join(f"{len(data.rows(split))} {split}" for split in SPLITS)
+    prepared = data.info["prepared"]
+    lines = [f"{len(data)} faces of {prepared['photos']} photos ({counts})"]
+    if prepared["skipped"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in prepared["skipped"].items())
+        lines.append(f"skipped: {reasons}; each is listed in report.csv")
+    return lines
+
+
+def _labelled(plan: Plan, skipped: list[tuple[str, str, str]]) -> Iterator[tuple[dict, str, bytes]]:
+    """(row, suffix, encoded face) of every face that has a label, in order; why others have none goes to `skipped`."""
+    for chunk in plan.chunks:
+        rows, left_out, faces = read_chunk(chunk.path)
+        skipped += [(name, reason, detail) for name, reason, detail in left_out]
+        for row, (suffix, data) in zip(rows, faces, strict=True):
+            if plan.labels is not None:
+                row["label"] = plan.labels.row_of(tuple(row["names"]), np.array(row["landmarks"]))
+                if row["label"] is None:
+                    skipped.append((row["photo"], "no label", f"no row of the label file fits the face {row['key']}"))
                     continue
-                if writer is None:
-                    path = run.output / f"shard-{len(shards):05d}.tar"
-                    writer = stack.enter_context(ShardWriter(path, overwrite=True))
-                row["shard"] = len(shards)
-                writer.add(row["key"], suffix, data)
-                kept.append(row)
-                if writer.count == SHARD:
-                    _close(stack, writer, shards)
-                    writer = None
-        if writer is not None:
-            _close(stack, writer, shards)
-    names = [name for name in AU_NAMES if name in run.source.names]
-    rows_by_name, extras = _arrays(run, kept, names, shares)
-    reasons = dict(sorted(Counter(reason for _, reason, _ in run.skipped).items()))
-    _write_report(run)
-    write_dataset(run.output, _info(run, names, shards, reasons), rows_by_name, extras)
-    shutil.rmtree(run.work, ignore_errors=True)
-    return Prepared(FaceData.open(run.output), len(run.found.photos), len(kept), reasons, run.warnings)
+            elif not np.isfinite(row["aus"]).all():
+                skipped.append((row["photo"], "no label", f"{plan.source.kind} finds no AUs"))
+                continue
+            yield row, suffix, data
 
 
-def _close(stack: contextlib.ExitStack, writer: ShardWriter, shards: list[dict]) -> None:
-    stack.close()
-    shards.append({"name": writer.path.name, "faces": writer.count, "bytes": writer.bytes, "sha256": writer.sha256})
-
-
-def _label(run: Run, row: dict) -> bool:
-    """Enters the label row (number) or AUs of a face; False, and a line in the report, where there is none."""
-    if run.labels is not None:
-        row["label"] = run.labels.row_of(tuple(row["names"]), np.array(row["landmarks"]))
-        if row["label"] is None:
-            run.skipped.append((row["photo"], "no label", f"no row of the label file fits the face {row['key']}"))
-            return False
-        return True
-    if not np.isfinite(row["aus"]).all():
-        run.skipped.append((row["photo"], "no label", f"{run.source.kind} finds no AUs"))
-        return False
-    return True
-
-
-def _arrays(
-    run: Run, kept: list[dict], names: list[str], shares: tuple[float, float]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The row arrays of labels.npz and the extras."""
-    n, table = len(kept), run.labels
+def _arrays(plan: Plan, kept: list[dict], names: list[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The row arrays of labels.npz, `split` as the label file has it, and the extras."""
+    n, table = len(kept), plan.labels
     index = np.array([row.get("label", 0) for row in kept], np.int64)
     text = {} if table is None else {name: values[index] for name, values in table.text.items()}
     blank = np.full(n, "", dtype="U1")
-    keys = np.array([row["key"] for row in kept], dtype=np.str_)
-    subject = np.array([row["subject"] or row["key"] for row in kept], dtype=np.str_)
-    if "subject" in text:
-        subject = np.where(text["subject"] == "", subject, text["subject"])
     if table is None:
         aus = np.array([row["aus"] for row in kept], np.float32).reshape(n, -1)
     else:
         aus = table.aus[index]
     rows = {
-        "key": keys,
+        "key": np.array([row["key"] for row in kept], dtype=np.str_),
         "shard": np.array([row["shard"] for row in kept], np.int32),
-        "aus": aus[:, [run.source.names.index(name) for name in names]] if n else np.zeros((0, len(names))),
-        "subject": subject,
-        "split": _splits(run, subject, text.get("split", blank), shares),
+        "aus": aus[:, [plan.source.names.index(name) for name in names]] if n else np.zeros((0, len(names))),
+        "subject": _subjects(kept, text.get("subject", blank)),
+        "split": text.get("split", blank),
         "source": text.get("source", blank),
         "emotion": text.get("emotion", blank),
         "landmarks": np.array([row["landmarks"] for row in kept], np.float32).reshape(n, 5, 2),
@@ -116,21 +105,29 @@ def _arrays(
     return rows, extras
 
 
-def _splits(run: Run, subject: np.ndarray, given: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
-    """The split of each face: the label file's, else by a hash of the subject, so that a person is in one split."""
-    spelling = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
+def _subjects(kept: list[dict], labelled: np.ndarray) -> np.ndarray:
+    """Whose faces: as --people says, else the label file, else every video and every photo is a person of its own."""
+    own = (row["photo"] if row.get("video") else row["key"] for row in kept)
+    every = zip(kept, labelled.tolist(), own, strict=True)
+    return np.array([row["subject"] or named or itself for row, named, itself in every], dtype=np.str_)
+
+
+def _splits(plan: Plan, subject: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The split of each face, and warnings: the label file's, else by a hash of the subject, so that a person is in one."""
+    validation, test = plan.config.validation, plan.config.test
     result = []
     unknown: Counter[str] = Counter()
     for person, word in zip(subject.tolist(), given.tolist(), strict=True):
-        split = spelling.get(word.lower(), word.lower())
+        split = SPELLING.get(word.lower(), word.lower())
         if split and split not in SPLITS:
             unknown[word] += 1
         if split not in SPLITS:
             place = int(hashlib.sha256(person.encode()).hexdigest()[:8], 16) / 2**32
-            split = "test" if place < shares[1] else "validation" if place < shares[0] + shares[1] else "train"
+            split = "test" if place < test else "validation" if place < validation + test else "train"
         result.append(split)
+    warnings = []
     if unknown:
-        run.warnings.append(
+        warnings.append(
             f"{sum(unknown.values())} rows have an unknown split ({', '.join(sorted(unknown))}): split by subject instead"
         )
     seen: dict[str, set[str]] = {}
@@ -138,36 +135,36 @@ def _splits(run: Run, subject: np.ndarray, given: np.ndarray, shares: tuple[floa
         seen.setdefault(person, set()).add(split)
     torn = sorted(person for person, splits in seen.items() if len(splits) > 1)
     if torn:
-        run.warnings.append(
+        warnings.append(
             f"{len(torn)} people are in more than one split (such as {torn[0]!r}): correct the split column"
         )
-    return np.array(result, dtype=np.str_)
+    return np.array(result, dtype=np.str_), warnings
 
 
-def _info(run: Run, names: list[str], shards: list[dict], reasons: dict[str, int]) -> dict:
+def _info(plan: Plan, names: list[str], shards: list[dict], reasons: dict[str, int]) -> dict:
     """The content of dataset.json."""
-    source, settings = run.source, run.settings
+    source, config = plan.source, plan.config
     return {
-        "size": settings.size,
+        "size": config.size,
         "au_names": names,
         "au_source": {
             "kind": source.kind, "raw_range": list(source.raw_range), "note": source.note,
             "absent": [name for name in AU_NAMES if name not in names],
         },
-        "alignment": {**TEMPLATE, "landmarks": "yunet" if settings.landmarks == "detect" else "csv"},
-        "encoding": {"format": settings.encoding, "quality": settings.quality},
+        "alignment": {**TEMPLATE, "landmarks": "yunet" if config.landmarks == "detect" else "csv"},
+        "encoding": {"format": config.encoding, "quality": config.quality},
         "faces": sum(shard["faces"] for shard in shards),
         "shards": shards,
         "prepared": {
-            "fingerprint": run.fingerprint, "photos": len(run.found.photos), "skipped": reasons,
-            "settings": asdict(settings),
+            "fingerprint": plan.fingerprint, "photos": len(plan.found.photos), "skipped": reasons,
+            "settings": config.cropping(),
         },
     }  # fmt: skip
 
 
-def _write_report(run: Run) -> None:
+def _write_report(plan: Plan, skipped: list[tuple[str, str, str]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["photo", "reason", "detail"])
-    writer.writerows(run.skipped)
-    write_file(run.output / "report.csv", text.getvalue(), overwrite=True)
+    writer.writerows(skipped)
+    write_file(plan.output / "report.csv", text.getvalue(), overwrite=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dftnet.errors import DatasetError
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 CHUNK = 128
@@ -20,7 +21,7 @@ CHUNK = 128
 
 
 @dataclass(frozen=True)
-class Photo:
+class Source:
     """One photo, or one whole video, by where its bytes are."""
 
     path: str
@@ -53,13 +54,13 @@ class Photo:
         return tuple(dict.fromkeys((self.path, stem, base, short, *sequence)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Collection:
     """Everything found at an input."""
 
-    photos: list[Photo] = field(default_factory=list)
-    ignored: int = 0
-    """Files that are neither images, videos nor tars."""
+    photos: list[Source] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    """Names of files that are neither images, videos nor tars."""
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """(name, reason) of tars that cannot be listed."""
 
@@ -72,7 +73,7 @@ class Collection:
 def collect(source: str | Path) -> Collection:
     """List the photos and videos of a folder tree, a tar, or a single file.
 
-    Raises FileNotFoundError where there is nothing, ValueError where no photo is inside.
+    Raises FileNotFoundError where there is nothing, DatasetError where no photo is inside.
     """
     source = Path(source)
     if not source.exists():
@@ -89,18 +90,22 @@ def collect(source: str | Path) -> Collection:
         if suffix in IMAGE_SUFFIXES or (source.is_file() and suffix not in (*VIDEO_SUFFIXES, ".tar")):
             folder = relative.parent.as_posix()
             numbers[folder] = numbers.get(folder, 0) + 1
-            found.photos.append(Photo(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder]))
+            found.photos.append(
+                Source(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder])
+            )
         elif suffix in VIDEO_SUFFIXES:
-            found.photos.append(Photo(relative.as_posix(), str(file), size=file.stat().st_size, video=True))
+            found.photos.append(Source(relative.as_posix(), str(file), size=file.stat().st_size, video=True))
         elif suffix == ".tar":
             _list_tar(file, found)
         elif file.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
             found.unreadable.append((relative.as_posix(), "compressed archive: unpack it first"))
         else:
-            found.ignored += 1
+            found.ignored.append(relative.as_posix())
     if not found.photos:
         what = f"; {found.unreadable[0][0]}: {found.unreadable[0][1]}" if found.unreadable else ""
-        raise ValueError(f"{source} holds no photo, video or tar of photos{what}: point to the folder with the photos")
+        raise DatasetError(
+            f"{source} holds no photo, video or tar of photos{what}: point to the folder with the photos"
+        )
     return found
 
 
@@ -112,16 +117,16 @@ def _list_tar(file: Path, found: Collection) -> None:
                 if not member.isfile() or Path(member.name).name.startswith("."):
                     continue
                 if Path(member.name).suffix.lower() not in IMAGE_SUFFIXES:
-                    found.ignored += 1
+                    found.ignored.append(f"{file.name}/{member.name}")
                     continue
                 number += 1
                 name = member.name.removeprefix("./")
-                found.photos.append(Photo(name, str(file), member.offset_data, member.size, number))
+                found.photos.append(Source(name, str(file), member.offset_data, member.size, number))
     except (tarfile.TarError, EOFError) as error:
         found.unreadable.append((file.name, f"damaged tar ({error}): copy it again"))
 
 
-def chunks(photos: Iterable[Photo]) -> list[list[int]]:
+def chunks(photos: Iterable[Source]) -> list[list[int]]:
     """Positions of the photos by unit of work: up to `CHUNK` photos of one tar or tree, each video alone."""
     units: list[list[int]] = []
     current: list[int] = []
@@ -138,7 +143,7 @@ def chunks(photos: Iterable[Photo]) -> list[list[int]]:
     return units
 
 
-def unique_keys(photos: list[Photo]) -> list[str]:
+def unique_keys(photos: list[Source]) -> list[str]:
     """A key for each photo: its path without suffix, only letters, digits, - _ and /; made unique by a number."""
     taken: set[str] = set()
     keys = []

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
+from dftnet.editing.options import Progress, silent
 from dftnet.errors import ModelError
 from dftnet.evaluation.bench import Measured, Section, build, read_bench
 from dftnet.evaluation.config import EvaluationConfig
@@ -36,13 +37,6 @@ SECTIONS: dict[str, Callable[[Measured, Contender], Section]] = {
 }
 """In the order of the report; none needs another."""
 
-Progress = Callable[[str, int, int], None]
-"""Told of (what, done, of how many)."""
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    pass
-
 
 def evaluate(
     models: Sequence[str | Path],
@@ -53,7 +47,7 @@ def evaluate(
     threads: int | None = None,
     overwrite: bool = False,
     command: str = "",
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> dict:
     """Measure models (directories or shipped names) beside copy-input; writes the result to `output` and returns it.
 
@@ -96,7 +90,7 @@ def evaluate(
     return result
 
 
-def score(m: Measured, rival: Contender, progress: Progress = _silent) -> Section:
+def score(m: Measured, rival: Contender, progress: Progress = silent) -> Section:
     """All scores and tables of one contender."""
     found = Section([], {})
     for done, (name, section) in enumerate(SECTIONS.items()):

@@ -19,6 +19,12 @@ MAX_PIXELS = 150_000_000
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, MemoryError)
 
 
+class TooLargeError(MediaError):
+    """A picture of more than MAX_PIXELS."""
+
+    status = 413
+
+
 def read_image(path: str | Path, at_least: int | None = None) -> np.ndarray:
     """The picture in a file as uint8 [h, w, 3], upright sRGB.
 
@@ -53,7 +59,7 @@ def decode_image(data: bytes, name: str = "image", at_least: int | None = None) 
                 image.draft(None, (int(width * shrink), int(height * shrink)))
             return _as_rgb(image)
     except Image.DecompressionBombError:
-        raise MediaError(
+        raise TooLargeError(
             f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: scale it down first"
         ) from None
     except UnidentifiedImageError:
