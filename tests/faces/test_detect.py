@@ -13,6 +13,7 @@ import skimage.data
 
 from dftnet.faces.align import align, crop_from_image, invert, template_points, transform
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.fitness import smallest_face
 from dftnet.faces.yunet_network import WEIGHTS, YuNet
 
 # right eye, left eye, nose, right and left mouth corner of skimage.data.astronaut(), read off by hand
@@ -93,6 +94,50 @@ def test_several_faces_largest_first_and_in_their_places(photo, detect):
     assert len(faces) == 3
     assert [round(float(f.landmarks[2, 0])) // 200 for f in faces] == [2, 1, 0]
     assert faces[0].box[2] > faces[1].box[2] > faces[2].box[2]
+
+
+def crowd(photo: np.ndarray, width: int, height: int, faces: list[tuple[int, int, int]]) -> np.ndarray:
+    """A picture with the astronaut's head at (x, y), the face's box `tall` pixels high: faces = [(x, y, tall), …]."""
+    head = photo[20:230, 120:330]
+    wall = np.random.default_rng(0).integers(70, 180, (height // 50 + 1, width // 50 + 1, 3), dtype=np.uint8)
+    wall = cv2.resize(wall, (width, height), interpolation=cv2.INTER_CUBIC)
+    for x, y, tall in faces:
+        side = round(210 * tall / 113)
+        wall[y : y + side, x : x + side] = cv2.resize(head, (side, side), interpolation=cv2.INTER_AREA)
+    return wall
+
+
+@pytest.mark.parametrize("larger", [[], [(5200, 250, 400)]])
+def test_small_faces_in_a_wide_picture(photo, detect, larger):
+    places = [(300 + 1150 * i, 100 + 90 * i, 90) for i in range(10)]
+    faces = detect(crowd(photo, 12000, 1200, places + larger))
+    assert len(faces) == 10 + len(larger)
+    heights = [float(face.box[3]) for face in faces]
+    assert all(60 < height < 120 for height in heights[len(larger) :])
+    assert heights[0] == pytest.approx(larger[0][2] if larger else 90, rel=0.2)
+
+
+def test_a_group_of_forty_at_24_megapixels(photo, detect):
+    places = [(150 + 570 * (i % 10), 300 + 900 * (i // 10), 150) for i in range(40)]
+    image = crowd(photo, 6000, 4000, places)
+    faces = detect(image)
+    assert len(faces) == 40
+    found = sorted((round((x - 150) / 570), round((y - 300) / 900)) for x, y in (face.box[:2] for face in faces))
+    assert found == sorted((i % 10, i // 10) for i in range(40))
+
+
+def test_a_portrait_is_searched_once(photo, detect, monkeypatch):
+    """The finer look costs a large picture about as much as reading its file does; a portrait does not need it."""
+    image = cv2.resize(photo, (3000, 3000), interpolation=cv2.INTER_CUBIC)
+    monkeypatch.setattr("dftnet.faces.detect._starts", lambda side: pytest.fail("searched tile by tile"))
+    assert len(detect(image)) == 1
+    assert len(detect(crowd(photo, 3000, 400, [(100, 100, 90)]), 640)) == 1  # told how finely to look
+
+
+@pytest.mark.parametrize(("side", "pixels"), [(640, 20), (1067, 21), (2000, 38), (2200, 40), (12000, 40)])
+def test_the_limit_that_is_told(photo, side, pixels):
+    assert smallest_face(side // 2, side) == pixels
+    assert smallest_face(side, side // 2) == pixels
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (8, 8), (30, 2000), (64, 64)])

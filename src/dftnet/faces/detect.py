@@ -1,7 +1,8 @@
 """Find faces and their five landmarks: YuNet (MIT, Shiqi Yu) run by OpenCV.
 
-Two passes. The first finds boxes in the image scaled to at most `max_side` pixels; if it finds none it
-tries again with a border around (faces that fill the frame), a lower threshold, and quarter turns. The second
+The first look finds boxes in the image scaled to at most `max_side` pixels. A large picture that is no portrait is
+then searched tile by tile at a finer scale, for the faces that were too small. If none was found there is another look
+with a border around (faces that fill the frame), a lower threshold, and quarter turns. The last pass
 looks at each face again in a window of fixed size, mirrored too, so that the landmarks depend neither on the
 size of the photo nor on the tilt of the head, and are steadier. A face that looks doubtful is also tried
 lying and upside down: YuNet reports turned faces with upright landmarks.
@@ -9,6 +10,8 @@ lying and upside down: YuNet reports turned faces with upright landmarks.
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +25,17 @@ _FACE_IN_WINDOW = 72.0
 _SURE = 0.9
 _LOOKS = 6
 _FOLLOWED = 0.5
+_PORTRAIT = 8
+"""A face of at least this part of the picture's longer side makes it a portrait."""
+_CONFIRMED = 0.6
+"""Score that the look at a face again has to give, of one found at the finer scale."""
+_TILE, _OVERLAP = 640, 128
+"""Of the finer look, pixels there."""
+
+MAX_SIDE, LEAST = 640, 12
+"""Pixels a side at which a picture is looked at first, and that a face needs there."""
+SMALLEST_FOUND = 40
+"""Pixels a face has to measure to be found, however large the picture is."""
 
 
 class Face(NamedTuple):
@@ -37,28 +51,42 @@ class FaceDetector:
     """`FaceDetector()(image)` → the faces of a uint8 [h, w, 3] RGB image, the largest first. One serves many threads.
 
     `max_side`: the image's longer side is scaled down to this before looking (a face needs 12 pixels there).
+    `finer`: search pictures in which a face of 40 pixels has fewer than 12 there at a finer scale too, unless a
+    larger face makes them a portrait.
     `score`: threshold of the first look; the looks after a failure use `low_score`.
     `refine`: look at each face again for better landmarks (about 5 ms a face).
     """
 
-    def __init__(self, max_side: int = 640, score: float = 0.7, low_score: float = 0.5, refine: bool = True):
+    def __init__(
+        self,
+        max_side: int = MAX_SIDE,
+        score: float = 0.7,
+        low_score: float = 0.5,
+        refine: bool = True,
+        finer: bool = True,
+    ):
         if max_side < 64:
             raise ValueError(f"max_side must be at least 64 pixels, got {max_side}")
-        self.max_side, self.score, self.low_score, self.refine = max_side, score, low_score, refine
+        self.max_side, self.score, self.low_score = max_side, score, low_score
+        self.refine, self.finer = refine, finer
         self._boxes = YuNet(low_score, 0.3)
         self._opinions = YuNet(0.3, 1.0)  # every anchor's opinion on the landmarks, to be averaged
 
     def __call__(self, image: np.ndarray, max_side: int | None = None) -> list[Face]:
         """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none.
 
-        `max_side` for this picture alone.
+        `max_side` for this picture alone, which is then searched at no finer scale.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
         if min(image.shape[:2]) < 8:
             return []
         bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-        faces = self._first_look(bgr, max_side or self.max_side)
+        side = max_side or self.max_side
+        faces = self._scaled(bgr, side, 0.0, self.score)
+        if self.finer and max_side is None:
+            faces = [*faces, *self._finer_look(bgr, faces)]
+        faces = faces or self._last_look(bgr, side)
         if self.refine:
             faces = _distinct([self._second_look(bgr, face) for face in faces])
         return sorted(faces, key=lambda face: -float(face.box[2] * face.box[3]))
@@ -82,10 +110,9 @@ class FaceDetector:
         assert seen is not None
         return seen._replace(box=_moved_box(face, seen.landmarks))
 
-    def _first_look(self, bgr: np.ndarray, side: int) -> list[Face]:
-        faces = self._scaled(bgr, side, 0.0, self.score)
-        if not faces:
-            faces = self._scaled(bgr, min(side, 320), 0.25, self.low_score)
+    def _last_look(self, bgr: np.ndarray, side: int) -> list[Face]:
+        """Where nothing was found: faces that fill the frame, are hard to see, or lie on the side or upside down."""
+        faces = self._scaled(bgr, min(side, 320), 0.25, self.low_score)
         if not faces and side > 320:
             faces = self._scaled(bgr, side, 0.1, self.low_score)
         for turns in (1, 3, 2):
@@ -109,14 +136,31 @@ class FaceDetector:
         if pad:
             small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
         ratio = np.array([width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32)
-        faces = []
-        for row in self._boxes(small):
-            if row[14] < score:
-                continue
-            landmarks = (row[4:14].reshape(5, 2) - pad + 0.5) * ratio - 0.5
-            box = np.concatenate([(row[:2] - pad + 0.5) * ratio - 0.5, row[2:4] * ratio])
-            faces.append(Face(box.astype(np.float32), landmarks.astype(np.float32), float(row[14])))
-        return faces
+        return [_face(row, np.full(2, -pad, np.float32), ratio) for row in self._boxes(small) if row[14] >= score]
+
+    def _finer_look(self, bgr: np.ndarray, known: list[Face]) -> list[Face]:
+        """The faces beside those `known` that show only at a finer scale, where the picture may hold some."""
+        height, width = bgr.shape[:2]
+        longest, scale = max(height, width), LEAST / SMALLEST_FOUND
+        portrait = any(max(face.box[2:]) * _PORTRAIT >= longest for face in known)
+        if portrait or self.max_side / longest >= scale:
+            return []
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+        ratio = np.array([width / size[0], height / size[1]], np.float32)
+        found: list[Face] = []
+        for x, y in itertools.product(_starts(size[0]), _starts(size[1])):
+            tile = np.ascontiguousarray(small[y : y + _TILE, x : x + _TILE])
+            found += [
+                _face(row, np.array([x, y], np.float32), ratio) for row in self._boxes(tile) if row[14] >= self.score
+            ]
+        new: list[Face] = []
+        for face in sorted(found, key=lambda face: -face.score):
+            small_enough = max(face.box[2:]) * scale <= _OVERLAP  # a larger one would have been seen before
+            if small_enough and not any(_same_place(face, other) for other in (*known, *new)):
+                new.append(face)
+        again = [(face, self._upright(bgr, face, _roll(face.landmarks))) for face in new]
+        return [face for face, seen in again if seen is not None and seen.score >= _CONFIRMED]
 
     def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
         """The same face with landmarks averaged over a window of fixed size and its mirror image."""
@@ -168,6 +212,28 @@ class FaceDetector:
         linear = np.linalg.inv(window_from_image[:, :2])
         landmarks = (np.mean(found, axis=0) - window_from_image[:, 2]) @ linear.T
         return Face(face.box, landmarks.astype(np.float32), float(np.mean(scores)))
+
+
+def _face(row: np.ndarray, offset: np.ndarray, ratio: np.ndarray) -> Face:
+    """A row of YuNet's, found in a part that begins at `offset` of a picture scaled by 1 / `ratio` (x, y)."""
+    landmarks = (row[4:14].reshape(5, 2) + offset + 0.5) * ratio - 0.5
+    box = np.concatenate([(row[:2] + offset + 0.5) * ratio - 0.5, row[2:4] * ratio])
+    return Face(box.astype(np.float32), landmarks.astype(np.float32), float(row[14]))
+
+
+def _starts(side: int) -> list[int]:
+    """Where the tiles of a side begin: evenly, overlapping by _OVERLAP or more."""
+    count = max(1, math.ceil((side - _OVERLAP) / (_TILE - _OVERLAP)))
+    return [round(start) for start in np.linspace(0, max(0, side - _TILE), count)]
+
+
+def _same_place(face: Face, other: Face) -> bool:
+    """Whether the middle of one lies in the box of the other."""
+    for one, two in ((face, other), (other, face)):
+        middle = one.box[:2] + one.box[2:] / 2
+        if bool((middle >= two.box[:2]).all() and (middle <= two.box[:2] + two.box[2:]).all()):
+            return True
+    return False
 
 
 def _moved_box(face: Face, landmarks: np.ndarray) -> np.ndarray:

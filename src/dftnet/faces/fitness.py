@@ -7,11 +7,12 @@ says `logging.basicConfig()`.
 from __future__ import annotations
 
 import logging
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from dftnet.faces.detect import Face
+from dftnet.faces.detect import LEAST, MAX_SIDE, SMALLEST_FOUND, Face
 from dftnet.faces.template import EYES_APART, EYES_TO_MOUTH, PARTS
 
 SMALLEST = 20
@@ -45,6 +46,11 @@ def fitness(face: Face, crop: np.ndarray, number: int) -> Fitness:
     if trouble or note:
         logger.warning("%s", trouble or note)
     return Fitness(trouble, note)
+
+
+def smallest_face(height: int, width: int) -> int:
+    """Pixels that a face has to measure to be found in a picture of that size, and edited."""
+    return max(SMALLEST, min(SMALLEST_FOUND, math.ceil(LEAST * max(height, width) / MAX_SIDE)))
 
 
 def covered(crop: np.ndarray) -> list[str]:
