@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dftnet.errors import NoFaceError, RequestError
+from dftnet.faces.fitness import smallest_face
 from dftnet.faces.track import overlap
 
 SIDES = ("left", "middle", "right")
@@ -137,7 +138,7 @@ def pick(faces: Sequence[EditableFace], which: int | str, shape: Sequence[int]) 
     if not faces:
         raise NoFaceError(
             f"no face found in this {shape[1]}x{shape[0]} image; "
-            "a face needs to look towards the camera and measure 20 pixels or more"
+            f"a face needs to look towards the camera and measure {smallest_face(*shape[:2])} pixels or more"
         )
     if place is not None:
         return faces[place]
