@@ -73,19 +73,47 @@ WORDS: dict[str, dict[str, float]] = {
     "part lips": {"AU25": 1.0},
     "open mouth": {"AU25": 1.0, "AU26": 1.0},
     "drop jaw": {"AU25": 0.8, "AU26": 1.0},
+    "laugh": {"AU06": 0.8, "AU12": 1.0, "AU25": 1.0, "AU26": 0.6},
 }
 """Plain words → AU → share of the value asked for: `smile=0.5` asks AU12=0.5, AU06=0.3. "grin" is what comes with AU12 in the
-3,104 training faces that smile with parted lips (AU12 ≥ 0.7, AU25 ≥ 0.5): the means of their labels over AU12's."""
+3,104 training faces that smile with parted lips (AU12 ≥ 0.7, AU25 ≥ 0.5): the means of their labels over AU12's. "laugh" is
+FACS' 6+12+25+26."""
+
+OPPOSITES: dict[str, tuple[str, ...]] = {
+    "open eyes": ("AU45",),
+    "close mouth": ("AU25", "AU26"),
+    "relax brows": ("AU04",),
+}
+"""Plain words → AUs that they lower: `open eyes=1` asks AU45=0, `open eyes=0.3` asks AU45=0.7."""
+
+OTHER_UNITS: dict[int, tuple[str, tuple[str, ...]]] = {
+    8: ("lips toward each other", ("AU17", "AU23")), 11: ("nasolabial furrow deepener", ("AU10",)),
+    13: ("sharp lip puller", ("AU12",)), 16: ("lower lip depressor", ("AU25",)), 18: ("lip pucker", ("AU23",)),
+    19: ("tongue show", ()), 21: ("neck tightener", ("AU20",)), 22: ("lip funneler", ("AU25",)),
+    24: ("lip pressor", ("AU23",)), 27: ("mouth stretch", ("AU26",)), 28: ("lip suck", ("AU23",)),
+    29: ("jaw thrust", ()), 30: ("jaw sideways", ()), 31: ("jaw clencher", ("AU23",)), 32: ("lip bite", ("AU23",)),
+    33: ("cheek blow", ()), 34: ("cheek puff", ()), 35: ("cheek suck", ()), 36: ("tongue bulge", ()),
+    37: ("lip wipe", ()), 38: ("nostril dilator", ("AU09",)), 39: ("nostril compressor", ("AU09",)),
+    41: ("lid droop", ("AU45",)), 42: ("slit", ("AU07", "AU45")), 43: ("eyes closed", ("AU45",)), 44: ("squint", ("AU07",)),
+    46: ("wink", ("AU45",)), **dict.fromkeys(range(51, 61), ("movement of the head", ())),
+    **dict.fromkeys(range(61, 70), ("movement of the eyes", ())),
+}  # fmt: skip
+"""FACS units that are not ours → (name, the nearest of ours in effect)."""
+
+LEVELS = {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.8, "e": 1.0}
+"""FACS' letters of intensity: AU12C is AU12=0.6."""
+SUGGESTIONS = 3
+"""Names that a message suggests, at most."""
 
 
 def au_name(name: str | int) -> str:
     """The canonical name of one Action Unit: "AU12", "au12", "12" and 12 give "AU12".
 
-    Raises RequestError for anything else, listing the known names and suggesting the nearest.
+    Raises RequestError for anything else, suggesting the nearest.
     """
     words = _expand(str(name))
-    if len(words) != 1 or plain_words(str(name)) in WORDS:
-        raise RequestError(f"{name!r} is not the name of one Action Unit; known: {', '.join(AU_NAMES)}")
+    if len(words) != 1 or plain_words(str(name)) in (*WORDS, *OPPOSITES):
+        raise RequestError(f"{name!r} is not the name of one Action Unit; write it like AU12", field="au")
     return next(iter(words))
 
 
@@ -96,29 +124,65 @@ def check_values(values: Mapping[str, float], low: float = 0.0, high: float = 1.
     """
     found: dict[str, float] = {}
     for name, value in values.items():
-        shares = _expand(str(name))
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise RequestError(f"{name}: {value!r} is not a number") from None
-        if not math.isfinite(number) or not low <= number <= high:
-            raise RequestError(f"{name}={number:g} is outside [{low:g}, {high:g}] (0 absent, 1 strongest)")
-        found.update({au: share * number for au, share in shares.items()})
+        number = parse_number(value, name, low, high)
+        if (words := plain_words(str(name))) in OPPOSITES:
+            found.update(dict.fromkeys(OPPOSITES[words], 1 - number if low == 0 else -number))
+        else:
+            found.update({au: share * number for au, share in _expand(str(name)).items()})
     return {au: found[au] for au in AU_NAMES if au in found}
 
 
+def parse_number(value: float | str, name: str, low: float = 0.0, high: float = 1.0) -> float:
+    """A value for `name` as people write it: 0.8, "0.8", "0,8", "80%"; RequestError, with the right spelling, for another."""
+    text = str(value).strip()
+    percent = text.endswith("%")
+    try:
+        number = float(text.removesuffix("%").strip().replace(",", ".")) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        raise RequestError(
+            f"{name}: {value!r} is not a number; write it like {name}=0.8 or {name}=80%", field="au"
+        ) from None
+    number = number / 100 if percent else number
+    if math.isfinite(number) and low <= number <= high:
+        return number
+    hint = ""
+    if 1 < number <= 5:
+        hint = f"; on OpenFace's scale of 5 that is {name}={number / 5:g}"
+    elif 5 < number <= 100:
+        hint = f"; did you mean {name}={number:g}%?"
+    raise RequestError(f"{name}={number:g} is outside [{low:g}, {high:g}] (0 absent, 1 strongest){hint}", field="au")
+
+
 def parse_values(items: Iterable[str], low: float = 0.0, high: float = 1.0) -> dict[str, float]:
-    """Texts such as "AU12=0.8", "12=0.8", "close eyes=1" or "smile" (= 1) → {"AU12": 0.8, …}, checked."""
+    """Texts such as "AU12=0.8", "12=80%", "AU12:0,8", "AU12 0.8", "AU12C", "close eyes=1" or "smile" (= 1) →
+    {"AU12": 0.8, …}, checked."""
     found: dict[str, float] = {}
     for item in items:
-        name, sign, number = item.partition("=")
-        if not name.strip() or (sign and not number.strip()):
-            raise RequestError(f"{item!r} is not NAME=VALUE; write it like AU12=0.8 or smile=0.5")
-        if not sign and plain_words(name) not in WORDS:
+        name, value = split_value(item)
+        level = _LETTERED.fullmatch(name) if value is None else None
+        if level is not None:
+            name, value = level[1], str(LEVELS[level[2].lower()])
+        if not name or value == "":
+            raise RequestError(f"{item!r} is not NAME=VALUE; write it like AU12=0.8 or smile=0.5", field="au")
+        if value is None and plain_words(name) not in (*WORDS, *OPPOSITES):
             au = au_name(name)
-            raise RequestError(f"{item!r} has no value; write it like {au}={high:g}")
-        found.update(check_values({name.strip(): number.strip() if sign else high}, low, high))  # type: ignore[dict-item]
+            raise RequestError(f"{item!r} has no value; write it like {au}={high:g}", field="au")
+        found.update(check_values({name: high if value is None else value}, low, high))  # type: ignore[dict-item]
     return found
+
+
+_VALUE = re.compile(r"(.*[A-Za-z_0-9])\s*(?:[=:]\s*|\s+)([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)\s*%?)", re.DOTALL)
+_LETTERED = re.compile(r"\s*((?:au\s*)?\d{1,2})\s*([a-e])\s*", re.IGNORECASE)
+
+
+def split_value(item: str) -> tuple[str, str | None]:
+    """ "AU12=0.8", "AU12: 80%", "AU12 0,8" → (name, value); without a value (name, None)."""
+    name, sign, value = item.partition("=")
+    if sign:
+        return name.strip(), value.strip()
+    if match := _VALUE.fullmatch(item.strip()):
+        return match[1].strip(), match[2]
+    return item.strip(), None
 
 
 def condition(own: np.ndarray, goal: np.ndarray, conditioning: str) -> np.ndarray:
@@ -147,6 +211,11 @@ def require(asked: Iterable[str], names: Sequence[str]) -> None:
         raise RequestError(f"this model does not know {', '.join(missing)}; it knows {', '.join(names)}")
 
 
+def is_name(text: str) -> bool:
+    """Whether it reads like the name of a unit (also of one that is not ours, also with a letter of intensity), or is a word."""
+    return bool(plain_words(text) in (*WORDS, *OPPOSITES) or re.fullmatch(r"\s*(?:au)?\s*\d.*", text, re.IGNORECASE))
+
+
 def plain_words(name: str) -> str:
     """A name as it is compared: lower case, single spaces, no articles, brows for eyebrows."""
     words = " ".join(re.split(r"[\s_-]+", name.strip().lower()))
@@ -162,8 +231,22 @@ def _expand(name: str) -> dict[str, float]:
         return WORDS[words]
     if (described := {text: au for au, text in AU_DESCRIPTIONS.items()}).get(words):
         return {described[words]: 1.0}
-    lower = {text.lower(): text for text in (*AU_NAMES, *WORDS, *described)}
-    near = difflib.get_close_matches(f"au{int(number[1]):02d}" if number else words, lower, 1, 0.5)
-    hint = f"did you mean {lower[near[0]]}? " if near else ""
-    known = f"known: {', '.join(AU_NAMES)}, or words: {', '.join(WORDS)}"
-    raise RequestError(f"unknown Action Unit {name!r}; {hint}{known}")
+    if number and int(number[1]) in OTHER_UNITS:
+        what, near = OTHER_UNITS[int(number[1])]
+        said = " or ".join(f"{au} ({AU_DESCRIPTIONS[au]})" for au in near)
+        hint = f"the nearest in effect: did you mean {said}?" if near else "none of them comes near it"
+        raise RequestError(
+            f"AU{int(number[1]):02d} ({what}) is not among the {len(AU_NAMES)} units of this tool; {hint}", field="au"
+        )
+    lower = {text.lower(): text for text in (*AU_NAMES, *WORDS, *OPPOSITES, *described)}
+    raise RequestError(
+        f"unknown Action Unit {name!r}; {nearest(f'au{int(number[1]):02d}' if number else words, lower)}"
+        "see dftnet edit --help for all",
+        field="au",
+    )
+
+
+def nearest(word: str, known: Mapping[str, str]) -> str:
+    """ "did you mean smile, sneer? ", at most SUGGESTIONS of the values whose keys are like a word; empty where none is."""
+    near = difflib.get_close_matches(word, known, SUGGESTIONS, 0.6) or difflib.get_close_matches(word, known, 1, 0.5)
+    return f"did you mean {', '.join(dict.fromkeys(known[one] for one in near))}? " if near else ""

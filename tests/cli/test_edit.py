@@ -97,6 +97,9 @@ def test_spread() -> None:
     assert spread(["--au", "smile", "close eyes", "p.jpg"]) == ["--au", "smile", "--au", "close eyes", "p.jpg"]
     assert spread(["--add", "a=-1", "--au", "b=1", "p.jpg", "c=1"])[-2:] == ["p.jpg", "c=1"]
     assert spread(["--au"]) == ["--au"]
+    assert spread(["--au", "AU12", "0.8", "p.jpg"]) == ["--au", "AU12=0.8", "p.jpg"]
+    assert spread(["--au", "AU12:80%", "AU04:0,2", "AU45C"])[3::2] == ["AU04:0,2", "AU45C"]
+    assert spread(["--add", "AU12", "-0.2", "AU04", "+5%"])[1::2] == ["AU12=-0.2", "AU04=+5%"]
     assert spread(["--au", "a=1", "--", "b=1"]) == ["--au", "a=1", "--", "b=1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +41,10 @@ Examples:
 """
 
 
+NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)%?")
+UNIT = re.compile(r"(?:\d{1,3}:)?au\d{1,2}[a-e]?(?::.*)?", re.IGNORECASE)
+
+
 class SeveralValues(TyperCommand):
     """A command where `--au A=1 B=0` means `--au A=1 --au B=0`."""
 
@@ -52,7 +57,7 @@ def spread(arguments: list[str]) -> list[str]:
 
     The word right after the option is always its value; later words are as long as they read like NAME=VALUE or
     are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
-    file. `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
+    file. `--au NAME VALUE` becomes `--au NAME=VALUE`, `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
     from dftnet.aus import WORDS
     from dftnet.editing.request import EMOTION_WORDS, EMOTIONS
@@ -71,6 +76,8 @@ def spread(arguments: list[str]) -> list[str]:
         elif fresh:
             result += [option, word]
             fresh = False
+        elif option in ("--au", "--add") and NUMBER.fullmatch(word) and "=" not in result[-1]:
+            result[-1] += f"={word}"
         elif word.startswith("-") and len(word) > 1:
             option = ""
             result.append(word)
@@ -85,7 +92,9 @@ def spread(arguments: list[str]) -> list[str]:
 def _is_value(option: str, word: str, known: Mapping[str, Any]) -> bool:
     """Whether a word reads like NAME=VALUE (which emotions do not take) or one of the option's `known` words, perhaps after
     the number of a face."""
-    return (option != "--emotion" and "=" in word) or word.rpartition(":")[2].lower() in known
+    if option == "--emotion":
+        return word.rpartition(":")[2].lower() in known
+    return "=" in word or word.rpartition(":")[2].lower() in known or UNIT.fullmatch(word) is not None
 
 
 def edit(

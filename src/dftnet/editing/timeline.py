@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.aus import AU_NAMES, check_values, parse_values
+from dftnet.aus import AU_NAMES, check_values, is_name, parse_number, parse_values, split_value
+from dftnet.editing.phrases import parse_phrase
 from dftnet.editing.request import Request
 from dftnet.errors import MediaError, RequestError
 
 Keys = Sequence[tuple[float, float]]
-KEY = re.compile(r"^\s*([+-]?[0-9.eE+-]+)\s*@\s*([0-9.]+)\s*(ms|s|)\s*$")
+KEY = re.compile(r"^\s*([+-]?[0-9.eE+-]+\s*%?)\s*@\s*([0-9.]+)\s*(ms|s|)\s*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def as_timeline(asked: Timeline | Request | Mapping[str, float]) -> Timeline:
 
 def parse_values_over_time(items: Iterable[str], low: float = 0.0) -> tuple[dict[str, float], dict[str, Keys]]:
     """Texts such as "AU12=0.8" and "AU12=0@0s,1@1.5s" → (constant values, keyframes), checked."""
-    items = list(items)
+    items = [part for item in items for part in _spoken(item, low)]
     keyed = [item for item in items if "@" in item]
     values = parse_values([item for item in items if "@" not in item], low)
     keys: dict[str, Keys] = {}
@@ -106,10 +107,22 @@ def parse_values_over_time(items: Iterable[str], low: float = 0.0) -> tuple[dict
         found = [KEY.match(part) for part in text.split(",")]
         if not sign or not all(found):
             raise RequestError(f"{item!r} is no list of keyframes; write it like AU12=0@0s,1@1.5s (value@time)")
-        points = [(_number(m[2], item) * (0.001 if m[3] == "ms" else 1), _number(m[1], item)) for m in found if m]
+        points = [
+            (_number(m[2], item) * (0.001 if m[3] == "ms" else 1), parse_number(m[1], name.strip(), low))
+            for m in found
+            if m
+        ]
         _check_keys(name, points, low)
         keys[name.strip()] = points
     return values, keys
+
+
+def _spoken(item: str, low: float) -> list[str]:
+    """A text that is neither NAME=VALUE nor a name, such as "a slight smile, eyes closed", as texts that are; for `--au`."""
+    name, value = split_value(item)
+    if value is not None or "@" in item or low < 0 or not name or is_name(name):
+        return [item]
+    return [f"{word}={share:g}" for word, share in parse_phrase(item).items()]
 
 
 def _number(text: str, item: str) -> float:
