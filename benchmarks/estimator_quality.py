@@ -20,7 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from dftnet.au_sources.source import BLENDSHAPE_AUS, FaceInput, aus_from_blendshapes, make_source
+from dftnet.au_sources.mediapipe import BLENDSHAPE_AUS, aus_from_blendshapes
+from dftnet.au_sources.source import make_source, read_crops
 from dftnet.data.dataset import FaceData
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.metrics import icc, mean_absolute_error, pearson
@@ -87,7 +88,7 @@ def main() -> None:
 def second_opinion(crops: np.ndarray, found: np.ndarray, names: tuple[str, ...], extras: dict) -> None:
     """The live source "mediapipe" on crops [n, S, S, 3] against the columns mp_* and the estimator's [n, K]."""
     source = make_source("mediapipe")
-    live = source([FaceInput(crop=crop) for crop in crops])
+    live = read_crops(source, crops)
     shapes = {name.removeprefix("mp_"): column for name, column in extras.items() if name.startswith("mp_")}
     offline = aus_from_blendshapes(shapes)
     print("| AU | live on crops, r with MediaPipe on the photo | r with the estimator |")

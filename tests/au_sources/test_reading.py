@@ -82,11 +82,9 @@ def test_csv_can_be_imported_again(folder, tmp_path):
     readings = list(read_aus([folder], threads=1, skipped=[]))
     path.write_text(csv_table(readings))
     assert formats.guess_format(path) == "openface"
-    from dftnet.au_sources.source import FaceInput
-
     source = formats.open_labels(path)
-    values = source([FaceInput(names=(readings[0].file, "a.jpg", "a"))])
-    np.testing.assert_allclose(values[0], list(readings[0].aus.values()), atol=1e-3)
+    row = source.row_of((readings[0].file, "a.jpg", "a"))
+    np.testing.assert_allclose(source.aus[row], list(readings[0].aus.values()), atol=1e-3)
 
 
 def test_json(folder):

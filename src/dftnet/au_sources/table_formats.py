@@ -9,42 +9,35 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.au_sources.source import (
-    BLENDSHAPE_ABSENT,
-    BLENDSHAPE_AUS,
-    AUSource,
-    aus_from_blendshapes,
-    make_source,
-    register,
-)
+from dftnet.au_sources.mediapipe import BLENDSHAPE_ABSENT, BLENDSHAPE_AUS, aus_from_blendshapes
 from dftnet.au_sources.tables import (
     AU_COLUMN,
     KEY_COLUMNS,
     LANDMARK_COLUMNS,
     TEXT_COLUMNS,
     Columns,
-    LabelFile,
+    LabelTable,
     as_strings,
     read_table,
 )
 from dftnet.aus import AU_NAMES
+from dftnet.errors import DatasetError, RequestError
 
-LABEL_FORMATS = ("auto", "generic", "openface", "pyfeat", "libreface", "blendshapes")
+FORMATS: dict[str, type[LabelTable]] = {}
+"""Name → class; a new format is one class and the line above it."""
 
 
-def open_labels(path: str | Path, kind: str = "auto", au_range: tuple[float, float] | None = None) -> LabelFile:
+def open_labels(path: str | Path, kind: str = "auto", au_range: tuple[float, float] | None = None) -> LabelTable:
     """The label file (or folder of them) at `path` in format `kind`; "auto" looks at the columns.
 
-    Raises FileNotFoundError or ValueError, both with the remedy.
+    Raises FileNotFoundError or DatasetError, both with the remedy.
     """
     path = Path(path)
-    if kind not in LABEL_FORMATS:
-        raise ValueError(f"unknown label format {kind!r}: use one of {', '.join(LABEL_FORMATS)}")
+    if kind != "auto" and kind not in FORMATS:
+        raise RequestError(f"unknown label format {kind!r}: use one of auto, {', '.join(FORMATS)}")
     if kind == "auto":
         kind = guess_format(path)
-    source = make_source(kind, path, au_range)
-    assert isinstance(source, LabelFile)
-    return source
+    return FORMATS[kind](path, au_range)
 
 
 def guess_format(path: Path) -> str:
@@ -60,8 +53,8 @@ def guess_format(path: Path) -> str:
         return "generic"
     if any(name.removeprefix("mp_") == "browInnerUp" for name in columns):
         return "blendshapes"
-    known = ", ".join(LABEL_FORMATS[1:])
-    raise ValueError(
+    known = ", ".join(FORMATS)
+    raise DatasetError(
         f"{path} has none of the columns of the known formats ({known}); a generic CSV has the columns "
         f"key, AU01, AU02, ... (it has {', '.join(sorted(columns)[:8])} ...)"
     )
@@ -74,7 +67,7 @@ def _csv_files(path: Path) -> list[Path]:
         return [path]
     files = sorted(p for p in path.rglob("*") if p.name.endswith((".csv", ".csv.gz")))
     if not files:
-        raise ValueError(f"the folder {path} holds no .csv file: point to the folder the AU tool wrote")
+        raise DatasetError(f"the folder {path} holds no .csv file: point to the folder the AU tool wrote")
     return files
 
 
@@ -116,7 +109,12 @@ def _au_columns(columns: Columns, suffix: str = "") -> dict[str, np.ndarray]:
     return found
 
 
-class _Tables(LabelFile):
+def _format(table: type[LabelTable]) -> type[LabelTable]:
+    FORMATS[table.kind] = table
+    return table
+
+
+class _Tables(LabelTable):
     """A format that may be one CSV or a folder of CSVs named after the photos or videos."""
 
     def _tables(self, needed: str) -> tuple[Columns, list[str]]:
@@ -125,7 +123,7 @@ class _Tables(LabelFile):
         for file in _csv_files(self.path):
             table = read_table(file)
             if needed not in {name.lower() for name in table}:
-                raise ValueError(f"{file} has no column {needed}: is it another format? (--labels-format)")
+                raise DatasetError(f"{file} has no column {needed}: is it another format? (--labels-format)")
             folder = file.parent.relative_to(self.path) if self.path.is_dir() else Path()
             tables.append(table)
             stems += [(folder / _csv_stem(file)).as_posix()] * len(next(iter(table.values())))
@@ -142,13 +140,13 @@ class _Tables(LabelFile):
         if not bad.any():
             return columns, stems
         if bad.all():
-            raise ValueError(f"{self.path}: every row has {why}: run the AU tool again on clearer photos")
+            raise DatasetError(f"{self.path}: every row has {why}: run the AU tool again on clearer photos")
         self.warnings.append(f"{int(bad.sum())} of {len(bad)} rows have {why}: left out")
         kept = [stem for stem, out in zip(stems, bad.tolist(), strict=True) if not out]
         return {name: values[~bad] for name, values in columns.items()}, kept
 
 
-@register("generic")
+@_format
 class GenericCSV(_Tables):
     """key, AU01, AU02, ... in a declared range (0 to 1 unless told); other columns become labels and extras."""
 
@@ -160,15 +158,15 @@ class GenericCSV(_Tables):
         tables = [read_table(file) for file in _csv_files(self.path)]
         same = all(set(table) == set(tables[0]) for table in tables)
         if not same:
-            raise ValueError(f"the CSV files of {self.path} have different columns: give them one header")
+            raise DatasetError(f"the CSV files of {self.path} have different columns: give them one header")
         columns = _joined(tables)
         key = _key_column(columns)
         if key is None:
-            raise ValueError(
+            raise DatasetError(
                 f"{self.path} has no column that names the image: call it key (known are {', '.join(KEY_COLUMNS)})"
             )
         if any(f"{name}_r" in columns for name in AU_NAMES) and not _au_columns(columns):
-            raise ValueError(f"{self.path} has the columns of OpenFace: use --labels-format openface")
+            raise DatasetError(f"{self.path} has the columns of OpenFace: use --labels-format openface")
         if all(name in columns for name in LANDMARK_COLUMNS):
             points = np.stack([_numbers(columns, name) for name in LANDMARK_COLUMNS], 1)
             self.landmarks = points.reshape(-1, 5, 2)
@@ -181,7 +179,7 @@ class GenericCSV(_Tables):
         return as_strings(columns[key]), raw
 
 
-@register("openface")
+@_format
 class OpenFaceCSV(_Tables):
     """OpenFace 2: a CSV a photo (FaceLandmarkImg), a CSV a video or image folder (FeatureExtraction), or one CSV
     with a column that names the image. AU01_r ... 0 to 5; the presence columns AU01_c ... are not used."""
@@ -219,7 +217,7 @@ class OpenFaceCSV(_Tables):
         return keys, _au_columns(columns, "_r")
 
 
-@register("pyfeat")
+@_format
 class PyFeatCSV(_Tables):
     """py-feat: columns AU01 ... AU43 (0 to 1) and `input`, the photo; AU43 (eyes closed) is taken as AU45."""
 
@@ -252,7 +250,7 @@ class PyFeatCSV(_Tables):
         return keys, raw
 
 
-@register("libreface")
+@_format
 class LibreFaceCSV(_Tables):
     """LibreFace: au_1_intensity ... 0 to 5 (12 units); its presence columns au_7, au_10, ... are not used.
 
@@ -279,7 +277,7 @@ class LibreFaceCSV(_Tables):
         return keys, _au_columns(columns, "_intensity")
 
 
-@register("blendshapes")
+@_format
 class BlendshapeCSV(_Tables):
     """MediaPipe's 52 blendshapes as columns (with or without the prefix mp_) and a column that names the image."""
 
@@ -293,7 +291,7 @@ class BlendshapeCSV(_Tables):
         shapes = {name.removeprefix("mp_"): values for name, values in columns.items()}
         texts = [name for name in ("browInnerUp", "jawOpen") if name in shapes and shapes[name].dtype.kind == "U"]
         if texts:
-            raise ValueError(f"{self.path}: {texts[0]} holds cells that are no numbers: correct or empty them")
+            raise DatasetError(f"{self.path}: {texts[0]} holds cells that are no numbers: correct or empty them")
         mapped = aus_from_blendshapes(shapes)
         self._keep_text(columns, key)
         absent = ", ".join(f"{au} ({why})" for au, why in BLENDSHAPE_ABSENT.items())
@@ -304,6 +302,3 @@ class BlendshapeCSV(_Tables):
     def _tables_any(self) -> tuple[Columns, list[str]]:
         first = set(read_table(_csv_files(self.path)[0], most=1))
         return self._tables("mp_jawopen" if "mp_jawOpen" in first else "jawopen")
-
-
-__all__ = ["LABEL_FORMATS", "AUSource", "LabelFile", "guess_format", "open_labels"]

@@ -1,6 +1,6 @@
-"""Label files as AU sources: reading, checking, finding a face's row. The formats are in `table_formats.py`.
+"""Action Units by name, from label files: reading, checking, finding a face's row. The formats: `table_formats.py`.
 
-`read_table` reads one CSV (.csv or .csv.gz); `LabelFile` checks it, scales it to [0, 1] and finds a row by name. What is
+`read_table` reads one CSV (.csv or .csv.gz); `LabelTable` checks it, scales it to [0, 1] and finds a row by name. What is
 wrong is either an error (nothing sensible can be done) or an entry of `warnings`; both say the remedy.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.au_sources.source import AUSource, FaceInput
 from dftnet.aus import AU_NAMES
+from dftnet.errors import DatasetError
 
 KEY_COLUMNS = (
     *("key", "file", "filename", "file_name", "image", "image_path", "input_image_path", "img_path"),
@@ -43,12 +43,12 @@ def read_table(path: Path, most: int | None = None) -> Columns:
     except FileNotFoundError:
         raise FileNotFoundError(f"no such label file: {path}") from None
     except (gzip.BadGzipFile, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a readable CSV ({error}): export it again as UTF-8") from None
+        raise DatasetError(f"{path} is not a readable CSV ({error}): export it again as UTF-8") from None
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise ValueError(f"{path} has two columns called {', '.join(twice)}: rename one")
+        raise DatasetError(f"{path} has two columns called {', '.join(twice)}: rename one")
     if not header or not len(next(iter(columns.values()), [])):
-        raise ValueError(f"{path} has no rows: export it again")
+        raise DatasetError(f"{path} has no rows: export it again")
     return columns
 
 
@@ -66,7 +66,7 @@ def _read_columns(reader: Iterator[list[str]], header: list[str], path: Path) ->
             continue
         if len(row) != len(header):
             cells = f"{len(row)} cells, the header {len(header)}"
-            raise ValueError(f"{path} line {line} has {cells}: the file is damaged, export it again")
+            raise DatasetError(f"{path} line {line} has {cells}: the file is damaged, export it again")
         rows.append(row)
         if len(rows) == 4096:
             flush()
@@ -102,12 +102,19 @@ def normal(name: str) -> str:
     return name.strip().replace("\\", "/").removeprefix("./")
 
 
-class LabelFile(AUSource):
-    """A table of labels. `rows_of` finds the rows of a photo, calling it gives AUs.
+class LabelTable:
+    """A table of labels, checked and scaled: `aus` float32 [m, K] in [0, 1], columns `names`; `row_of` finds a face's row.
 
     Besides AUs it holds, per row: `text` (subject, split, emotion, source where given), `extras` (other numeric
     columns), `landmarks` [m, 5, 2] or None, `centres` [m, 2], the eyes' middle in the photo, or None.
     """
+
+    kind: str = ""
+    """The name of the format."""
+    raw_range: tuple[float, float] = (0.0, 1.0)
+    """The scale of its raw values, mapped to 0 and 1."""
+    note: str = ""
+    """One sentence for dataset.json: what these numbers are."""
 
     def __init__(self, path: str | Path, au_range: tuple[float, float] | None = None):
         self.path = Path(path)
@@ -119,7 +126,7 @@ class LabelFile(AUSource):
         self.declared = au_range is not None
         self.raw_range = (float(au_range[0]), float(au_range[1])) if au_range else type(self).raw_range
         if not self.raw_range[0] < self.raw_range[1]:
-            raise ValueError(f"the AU range must rise, got {self.raw_range[0]:g} {self.raw_range[1]:g}")
+            raise DatasetError(f"the AU range must rise, got {self.raw_range[0]:g} {self.raw_range[1]:g}")
         keys, raw = self._load()
         self._check_and_scale(raw)
         self._index(keys)
@@ -136,7 +143,7 @@ class LabelFile(AUSource):
         """Leaves out empty and all-zero columns, refuses a wrong scale, clips to the range; sets `names`, `aus`."""
         columns = {name: raw[name] for name in AU_NAMES if name in raw}
         if not columns:
-            raise ValueError(f"{self.path} has no AU column that this project knows ({', '.join(AU_NAMES)})")
+            raise DatasetError(f"{self.path} has no AU column that this project knows ({', '.join(AU_NAMES)})")
         self._refuse_text(columns)
         for name in list(columns):
             values = columns[name]
@@ -145,7 +152,7 @@ class LabelFile(AUSource):
             elif not np.nan_to_num(values).any():
                 self._leave_out(columns, name, "is zero in every row (the tool did not measure it)")
         if not columns:
-            raise ValueError(f"{self.path}: every AU column is empty or zero: run the tool that wrote it again")
+            raise DatasetError(f"{self.path}: every AU column is empty or zero: run the tool that wrote it again")
         self._check_range(columns)
         low, high = self.raw_range
         self.names = tuple(columns)
@@ -161,7 +168,7 @@ class LabelFile(AUSource):
         for name, values in columns.items():
             if values.dtype.kind == "U":
                 odd = next(cell for cell in values.tolist() if _typed(np.array([cell])).dtype.kind == "U")
-                raise ValueError(f"{self.path}: {name} holds {odd!r}, which is no number: correct or empty the cell")
+                raise DatasetError(f"{self.path}: {name} holds {odd!r}, which is no number: correct or empty the cell")
 
     def _leave_out(self, columns: dict[str, np.ndarray], name: str, why: str) -> None:
         del columns[name]
@@ -177,7 +184,7 @@ class LabelFile(AUSource):
             outside = (known < low - slack) | (known > high + slack)
             below = int((known < low - slack).sum())
             if outside.mean() > 0.05 and len(known) >= 5:
-                raise ValueError(
+                raise DatasetError(
                     f"{self.path}: {name} goes from {known.min():g} to {known.max():g}, "
                     f"{int(outside.sum())} of {len(known)} values lie outside {low:g} to {high:g}: {advice}"
                 )
@@ -189,7 +196,7 @@ class LabelFile(AUSource):
         top = max(float(np.nanmax(values)) for values in columns.values())
         rows = len(next(iter(columns.values())))
         if not self.declared and rows >= 20 and high - low > 1.5 and top <= low + 0.25 * (high - low):
-            raise ValueError(
+            raise DatasetError(
                 f"{self.path}: no AU exceeds {top:g} though the scale is {low:g} to {high:g}, as if it were "
                 f"0 to 1 already: {advice}"
             )
@@ -237,14 +244,6 @@ class LabelFile(AUSource):
         distance = np.linalg.norm(self.centres[rows] - centre, axis=1)
         best = int(np.nanargmin(distance)) if np.isfinite(distance).any() else 0
         return rows[best] if not distance[best] > reach else None
-
-    def __call__(self, faces: Sequence[FaceInput]) -> np.ndarray:
-        found = [self.row_of(face.names, face.landmarks) for face in faces]
-        values = np.full((len(faces), len(self.names)), np.nan, np.float32)
-        for i, row in enumerate(found):
-            if row is not None:
-                values[i] = self.aus[row]
-        return values
 
 
 def _stem(name: str) -> str:

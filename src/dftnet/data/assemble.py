@@ -148,7 +148,7 @@ def _info(plan: Plan, names: list[str], shards: list[dict], reasons: dict[str, i
         "size": config.size,
         "au_names": names,
         "au_source": {
-            "kind": source.kind, "raw_range": list(source.raw_range), "note": source.note,
+            "kind": source.kind, "raw_range": list(plan.labels.raw_range if plan.labels else (0.0, 1.0)), "note": source.note,
             "absent": [name for name in AU_NAMES if name not in names],
         },
         "alignment": {**TEMPLATE, "landmarks": "yunet" if config.landmarks == "detect" else "csv"},

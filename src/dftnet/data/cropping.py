@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.au_sources.source import AUSource, FaceInput, make_source
+from dftnet.au_sources.source import AUSource, make_source, read_crops
 from dftnet.data.config import ENCODINGS, PrepareConfig
 from dftnet.data.plan import Chunk, Job
 from dftnet.data.shards import ShardWriter, read_tar
@@ -51,11 +51,7 @@ class Cropper:
                 tell(0)
             tell(1)
         if self.source is not None and crops:
-            inputs = [
-                FaceInput(tuple(row["names"]), crop, np.array(row["landmarks"]))
-                for row, crop in zip(rows, crops, strict=True)
-            ]
-            for row, aus in zip(rows, self.source(inputs), strict=True):
+            for row, aus in zip(rows, read_crops(self.source, crops), strict=True):
                 row["aus"] = [float(value) for value in aus]
         self._write(chunk.path, rows, crops, skipped)
 

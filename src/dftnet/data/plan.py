@@ -14,7 +14,7 @@ import numpy as np
 
 from dftnet.au_sources.source import AUSource, make_source
 from dftnet.au_sources.table_formats import open_labels
-from dftnet.au_sources.tables import LabelFile
+from dftnet.au_sources.tables import LabelTable
 from dftnet.data.config import PrepareConfig
 from dftnet.data.inputs import Collection, Source, chunks, collect, unique_keys
 from dftnet.data.people import open_people
@@ -53,8 +53,8 @@ class Plan:
     output: Path
     config: PrepareConfig
     found: Collection
-    labels: LabelFile | None
-    source: AUSource
+    labels: LabelTable | None
+    source: AUSource | LabelTable
     """`labels`, or what looks at the pixels."""
     fingerprint: str
     """Of photos, labels and options: the same plan makes the same set."""
@@ -79,7 +79,7 @@ def make_plan(input: Path, output: Path, config: PrepareConfig) -> Plan:
     if input.is_dir() and (resolved == input.resolve() or input.resolve() in resolved.parents):
         raise DatasetError(f"the output {output} lies inside the input {input}: choose a folder elsewhere")
     table = _open_table(config)
-    source: AUSource = table if table is not None else make_source(config.pixel_source)
+    source: AUSource | LabelTable = table if table is not None else make_source(config.pixel_source)
     found = collect(input)
     warnings = list(table.warnings) if table else []
     skipped = [(name, "unreadable archive", why) for name, why in found.unreadable]
@@ -103,7 +103,7 @@ def make_plan(input: Path, output: Path, config: PrepareConfig) -> Plan:
     return plan
 
 
-def _open_table(config: PrepareConfig) -> LabelFile | None:
+def _open_table(config: PrepareConfig) -> LabelTable | None:
     """The label file, checked for what the configuration wants of it."""
     if config.labels is None:
         if config.landmarks == "csv":
@@ -117,9 +117,9 @@ def _open_table(config: PrepareConfig) -> LabelFile | None:
     return table
 
 
-def _fingerprint(found: Collection, config: PrepareConfig, source: AUSource) -> str:
+def _fingerprint(found: Collection, config: PrepareConfig, source: AUSource | LabelTable) -> str:
     labels: list = [source.kind, source.note]
-    if isinstance(source, LabelFile):
+    if isinstance(source, LabelTable):
         labels = [source.kind, source.raw_range, _tables_sha256(source.path)]
     plan = {
         "photos": found.fingerprint(), "settings": config.cropping(), "shares": (config.validation, config.test),
@@ -137,7 +137,7 @@ def _tables_sha256(path: Path) -> str:
 
 
 def _with_label(
-    photos: list[Source], table: LabelFile, warnings: list[str], skipped: list[tuple[str, str, str]]
+    photos: list[Source], table: LabelTable, warnings: list[str], skipped: list[tuple[str, str, str]]
 ) -> list[int]:
     """Positions of the photos that have a label; tells of those that have none and of labels without photo."""
     used: dict[str, str] = {}
@@ -171,7 +171,7 @@ def _with_label(
     return wanted
 
 
-def _given_landmarks(config: PrepareConfig, table: LabelFile | None, photo: Source) -> np.ndarray | None:
+def _given_landmarks(config: PrepareConfig, table: LabelTable | None, photo: Source) -> np.ndarray | None:
     if config.landmarks == "detect" or table is None or table.landmarks is None or photo.video:
         return None
     row = table.row_of(photo.names())

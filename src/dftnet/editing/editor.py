@@ -13,13 +13,14 @@ face's mask is that of the input, and a request that the face already meets retu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from dftnet.au_sources.source import AUSource
 from dftnet.aus import as_dict, as_vector
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box
 from dftnet.editing.face import EditableFace, pick
@@ -35,25 +36,22 @@ from dftnet.media.pixels import eight_bits
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
-AUReader = Callable[[np.ndarray], np.ndarray]
-"""Crops uint8 [n, S, S, 3] → AUs float [n, K] in [0, 1]."""
 
 
 class Editor:
     """A generator, and what reads a face's own AUs; see the module's first lines for its use. One serves many threads.
 
-    `read_aus` is what reads AUs from crops (S of the generator, K and order of its `au_names`); without it and
-    without an `estimator` a face's AUs are taken as 0 unless given.
+    `estimator` reads a face's own AUs: an EstimatorSession or any other AUSource (au_sources/source.py). Without it they
+    are taken as 0 unless given.
     """
 
     def __init__(
         self,
         generator: GeneratorSession,
-        estimator: EstimatorSession | None = None,
-        read_aus: AUReader | None = None,
+        estimator: AUSource | None = None,
         detector: FaceDetector | None = None,
     ) -> None:
-        self.generator, self.estimator, self.read_aus = generator, estimator, read_aus
+        self.generator, self.estimator = generator, estimator
         self.detector = detector or FaceDetector()
 
     @classmethod
@@ -61,20 +59,18 @@ class Editor:
         cls,
         path: str | Path | None = None,
         *,
-        estimator: str | Path | None = None,
-        read_aus: AUReader | None = None,
+        estimator: AUSource | str | Path | None = None,
         threads: int | None = None,
     ) -> Editor:
         """The editor with the shipped weights, or with a model directory (or a shipped model's name).
 
-        `estimator` is a model directory of an AU estimator, by default the shipped one where there is one;
-        `threads` limits the CPU threads. Raises ValueError for a directory that is missing, foreign or damaged.
+        `estimator` is an AUSource or the model directory of an AU estimator, by default the shipped one where there is
+        one; `threads` limits the CPU threads. Raises ModelError for a directory that is missing, foreign or damaged.
         """
         generator = GeneratorSession(path, threads=threads)
-        reader = None
-        if estimator is not None or has_default("estimator"):
-            reader = EstimatorSession(estimator, threads=threads)
-        return cls(generator, reader, read_aus)
+        if isinstance(estimator, str | Path) or (estimator is None and has_default("estimator")):
+            estimator = EstimatorSession(estimator, threads=threads)
+        return cls(generator, estimator)
 
     @property
     def au_names(self) -> tuple[str, ...]:
@@ -84,7 +80,7 @@ class Editor:
     @property
     def reads_aus(self) -> bool:
         """Whether a face's own AUs can be read from its pixels."""
-        return self.estimator is not None or self.read_aus is not None
+        return self.estimator is not None
 
     def faces(self, image: Picture, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
         """Every face of the photo, the largest first, also those with `trouble`; [] where there is none.
@@ -224,7 +220,7 @@ class Editor:
             return [replace(face, aus=dict(known), aus_from="given") for face in faces]
         readable = [i for i, face in enumerate(faces) if not face.trouble and self.reads_aus]
         found = self.read_own_aus([faces[i] for i in readable]) if readable else np.zeros((0, len(self.au_names)))
-        values, origin = dict(zip(readable, found, strict=True)), "source" if self.read_aus is not None else "estimator"
+        values, origin = dict(zip(readable, found, strict=True)), self.estimator.kind if self.estimator else ""
         nothing = np.zeros(len(self.au_names), np.float32)
         return [
             replace(
@@ -236,14 +232,11 @@ class Editor:
     def read_own_aus(self, faces: Sequence[EditableFace]) -> np.ndarray:
         """The own AUs of faces, float32 [n, K] in the order of `au_names`, read from their crops in one batch; 0 for units
         that are not read, and where nothing reads them."""
-        if self.read_aus is not None:
-            crops = np.stack([face.crop for face in faces])
-            return np.clip(np.asarray(self.read_aus(crops), np.float32), 0, 1)
         if self.estimator is None:
             return np.zeros((len(faces), len(self.au_names)), np.float32)
         crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
-        read = self.estimator(crops)
-        places = {name: i for i, name in enumerate(self.estimator.au_names)}
+        read = np.clip(np.asarray(self.estimator(crops), np.float32), 0, 1)
+        places = {name: i for i, name in enumerate(self.estimator.names)}
         columns = [
             read[:, places[name]] if name in places else np.zeros(len(faces), np.float32) for name in self.au_names
         ]

@@ -43,8 +43,8 @@ class EditableFace:
     aus: dict[str, float]
     """The face's own Action Units by name, in [0, 1]; see `aus_from`."""
     aus_from: str
-    """Where `aus` comes from: "estimator", "source", "given", "clip" (read in the frames around, smoothed), or
-    "nowhere": then they are all 0, which is right for a neutral face only."""
+    """Where `aus` comes from: the kind of the AUSource ("estimator", "mediapipe" …), "given", "clip" (read in the frames
+    around, smoothed), or "nowhere": then they are all 0, which is right for a neutral face only."""
     trouble: str = ""
     """Why the face cannot be edited, in words; empty if it can."""
     note: str = ""

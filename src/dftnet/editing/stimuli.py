@@ -115,10 +115,8 @@ def model_name(editor: Editor) -> str:
 
 
 def measurer(editor: Editor) -> str:
-    """Who measures: the estimator's folder, "a source of your own", or "nobody"."""
-    if editor.read_aus is not None:
-        return "a source of your own"
-    return f"dftnet {editor.estimator.directory.name}" if editor.estimator is not None else "nobody"
+    """Who measures, in a few words; "nobody" without an estimator."""
+    return editor.estimator.note if editor.estimator is not None else "nobody"
 
 
 def _make(

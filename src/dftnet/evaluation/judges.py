@@ -18,7 +18,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dftnet.au_sources.source import BLENDSHAPE_AUS, aus_from_blendshapes
+from dftnet.au_sources.mediapipe import BLENDSHAPE_AUS, BLENDSHAPES, Blendshapes, aus_from_blendshapes
+from dftnet.au_sources.source import AUSource
 from dftnet.errors import ModelError
 from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
@@ -43,7 +44,7 @@ def enlarged(crops: np.ndarray) -> np.ndarray:
 class AuJudge:
     """An AU estimator: crops uint8 [n, S, S, 3] → AUs [n, K] in [0, 1]."""
 
-    session: EstimatorSession
+    session: AUSource
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         return self.session(enlarged(crops))
@@ -69,8 +70,6 @@ class LandmarkJudge:
     aus = BLENDSHAPE_AUS
 
     def __init__(self) -> None:
-        from dftnet.au_sources.mediapipe import BLENDSHAPES, Blendshapes
-
         self._blendshapes = Blendshapes()
         self.names = BLENDSHAPES
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from dftnet.au_sources.source import AUSource
 from dftnet.editing.compositing import OVERHANG, face_mask
 from dftnet.editing.editor import Editor
 from dftnet.evaluation.bench import Bench, Measured, Score, Section, decibels, openpeople_pictures
 from dftnet.evaluation.methods import Contender, resized
-from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.image import read_image
 from dftnet.metrics import Interval, psnr
 
@@ -48,7 +48,7 @@ def photos(bench: Bench, count: int) -> list[np.ndarray]:
     ]
 
 
-def background_psnr(rival: Contender, estimator: EstimatorSession, count: int, bench: Bench) -> np.ndarray:
+def background_psnr(rival: Contender, estimator: AUSource, count: int, bench: Bench) -> np.ndarray:
     """dB outside the face's mask, one number a photo in which a face is found; infinite where every pixel is kept."""
     pictures = photos(bench, count)
     if rival.session is None:
@@ -79,7 +79,7 @@ def inside(photo: np.ndarray, crop_from_image: np.ndarray, size: int) -> np.ndar
     return cv2.dilate(reach, np.ones((wide, wide), np.uint8)) > 0
 
 
-def milliseconds(rival: Contender, estimator: EstimatorSession, rounds: int, bench: Bench) -> dict[str, Interval]:
+def milliseconds(rival: Contender, estimator: AUSource, rounds: int, bench: Bench) -> dict[str, Interval]:
     """Name → median (value) and 95th percentile (high) of the rounds, warm, on this machine."""
     session = rival.session
     if session is None or rival.part != "image":

@@ -130,10 +130,20 @@ class GeneratorSession(_Session):
 
 
 class EstimatorSession(_Session):
-    """The AU estimator's model directory: crops in, Action Units out."""
+    """The AU estimator's model directory: crops in, Action Units out. An AUSource (au_sources/source.py)."""
 
     kind = "estimator"
     inputs, outputs = ("image",), ("aus",)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The K units that it reads."""
+        return self.model.au_names
+
+    @property
+    def note(self) -> str:
+        """One sentence for dataset.json: what these numbers are."""
+        return f"dftnet AU estimator {self.model.name}"
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """crops uint8 [n, S, S, 3] → float32 [n, K] in [0, 1], in the order of `au_names`."""
