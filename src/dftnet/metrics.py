@@ -26,8 +26,7 @@ import numpy as np
 
 def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"expected two series of equal length, got {list(a.shape)} and {list(b.shape)}")
+    assert a.shape == b.shape == (a.size,), f"two series of equal length, not {list(a.shape)} and {list(b.shape)}"
     return a, b
 
 
@@ -292,8 +291,7 @@ def flicker(frames: Sequence[np.ndarray], crop_from_frame: Sequence[np.ndarray])
     Steady motion and slow change count nothing, trembling and flashing all they have. The ratio to the unedited
     frames' value is 1 for an edit that adds none.
     """
-    if len(frames) < 3 or len(frames) != len(crop_from_frame):
-        raise ValueError(f"flicker needs 3 or more frames, each with its matrix, not {len(frames)}")
+    assert 3 <= len(frames) == len(crop_from_frame), f"3 or more frames, each with its matrix, not {len(frames)}"
     grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in frames]
     size = (FLICKER_SIDE, FLICKER_SIDE)
     held = np.stack(

@@ -11,6 +11,7 @@ import pytest
 
 from dftnet.data.dataset import FaceData, write_dataset, write_npz
 from dftnet.data.shards import ShardWriter, read_tar, split_key
+from dftnet.errors import DatasetError
 from dftnet.media.files import file_sha256
 from dftnet.media.image import encode_image
 
@@ -176,6 +177,44 @@ def test_other_labels_are_matched_by_key_and_name(made):
     write_npz(data.path / "labels-short.npz", {**arrays, "key": arrays["key"][:3], "aus": arrays["aus"][:3]})
     with pytest.raises(ValueError, match=r"lacks some faces"):
         data.labels("short")
+
+
+def test_labels_may_know_more_units_than_the_set(made):
+    data, _ = made
+    names = ("AU12L", "AU12R", "AU45", "AU12")
+    levels = np.linspace(0, 1, 40, dtype=np.float32).reshape(10, 4)
+    data.write_labels("sides", levels, names=names)
+    again = FaceData.open(data.path)
+    assert again.label_set("sides")[0] == names
+    assert np.array_equal(again.label_set("sides")[1], levels)
+    assert np.array_equal(again.labels("sides"), levels[:, [3, 2]])
+    assert again.label_set() == (data.au_names, again.aus)
+    with pytest.raises(DatasetError, match=r"expected AUs \[10, 3\]"):
+        data.write_labels("more", levels, names=names[:3])
+    data.write_labels("part", levels[:, :2], names=names[:2])
+    with pytest.raises(DatasetError, match="lacks AU12, AU45"):
+        data.labels("part")
+
+
+def test_the_landmarks_of_a_mesh_are_kept(made):
+    data, _ = made
+    with pytest.raises(FileNotFoundError, match="no landmarks of a face mesh"):
+        data.mesh()
+    points = np.random.default_rng(0).uniform(0, SIZE, (10, 478, 2)).astype(np.float32)
+    data.write_mesh(points, note="drawn at random")
+    assert isinstance(data.mesh(), np.memmap)
+    assert np.array_equal(data.mesh(), points)
+    half = FaceData.open(data.path, SIZE // 2).mesh()
+    assert np.allclose(half, (points + 0.5) / 2 - 0.5)
+    assert np.allclose(FaceData.open(data.path, SIZE // 2).mesh()[0, 0] * 2 + 0.5, points[0, 0])
+    with pytest.raises(FileExistsError):
+        data.write_mesh(points)
+    with pytest.raises(DatasetError, match=r"expected finite landmarks \[10, 478, 2\]"):
+        data.write_mesh(points[:9], overwrite=True)
+    other = FaceData.open(data.path)
+    other.keys = other.keys[::-1]
+    with pytest.raises(DatasetError, match="belongs to other faces"):
+        other.mesh()
 
 
 def test_equal_faces_give_equal_bytes(tmp_path: Path):

@@ -47,7 +47,7 @@ def test_every_task_is_done_once(tmp_path: Path):
 
 def test_what_a_worker_raises_is_raised_here(tmp_path: Path):
     with pytest.raises(DatasetError, match="13 is damaged") as caught:
-        list(in_processes(functools.partial(Noter, tmp_path), range(12, 40), 2))
+        list(in_processes(functools.partial(Noter, tmp_path), [12, 13, *range(15, 40)], 2))
     assert caught.value.field == "task"
     with pytest.raises(DatasetError, match="no worker can be made"):
         list(in_processes(refuse, range(3), 2))

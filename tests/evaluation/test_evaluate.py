@@ -226,7 +226,7 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     told: list[tuple[str, int, int]] = []
     tell = lambda *what: told.append(what)  # noqa: E731
     run = lambda **more: evaluation.evaluate([model], toy, tmp_path / "out", config, threads=1, **more)  # noqa: E731
-    run(command="dftnet …", progress=tell)
+    run(command="dftnet …", tell=tell)
     assert told[-1] == ("synthetic, texture only: speed", 7, 7)
     result = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(result["scores"]) == [COPY, "synthetic", "synthetic, warp only", "synthetic, texture only"]

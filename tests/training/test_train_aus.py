@@ -86,11 +86,11 @@ def test_trains_and_reads(data, tmp_path):
     assert np.corrcoef(read[:, AU_NAMES.index("AU12")], faces.aus[:, AU_NAMES.index("AU12")])[0, 1] > 0.6
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["images"] == 1600
-    written = relabel(data, "again", model, views=2, threads=1, progress=False)
+    written = relabel(data, "again", model, views=2, threads=1)
     assert written.name == "labels-again.npz"
     assert FaceData.open(data).labels("again").shape == (COUNT, K)
     with pytest.raises(FileExistsError, match="overwrite"):
-        relabel(data, "again", model, progress=False)
+        relabel(data, "again", model)
 
 
 def test_calibration_may_follow_a_finished_run(data, tmp_path):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dftnet.cli.options import EstimatorModel, Threads
+from dftnet.cli.progress import progress_bars
 
 
 def aus(
@@ -104,4 +105,6 @@ def relabel(
     """Label a dataset directory anew with the estimator (train on it with --set labels=NAME)."""
     from dftnet.data.relabel import relabel as label
 
-    print(label(data, name, model, views, threads, overwrite))
+    with progress_bars() as tell:
+        written = label(data, name, model, views, threads, overwrite, tell)
+    print(written)

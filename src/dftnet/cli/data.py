@@ -43,7 +43,7 @@ def prepare(
     from dftnet.data.prepare import prepare as run
 
     with goes_on(), progress_bars() as tell:
-        done = run(photos, output, config, workers=workers, progress=tell)
+        done = run(photos, output, config, workers=workers, tell=tell)
     print_report(done)
 
 

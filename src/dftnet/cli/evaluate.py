@@ -51,7 +51,7 @@ def evaluate(
 
     command = shlex.join(["dftnet", *sys.argv[1:]])
     with progress_bars() as tell:
-        result = run(models, data, output, config, threads=threads, overwrite=overwrite, command=command, progress=tell)
+        result = run(models, data, output, config, threads=threads, overwrite=overwrite, command=command, tell=tell)
     print("\n".join(score_table(result["scores"])))
     for judge, reason in result["not_judged"].items():
         print(f"{judge}: {reason}", file=sys.stderr)

@@ -2,7 +2,8 @@
 
     dataset.json        format, size, AU names and where they come from, alignment, shards with sha256
     labels.npz          one row a face: key, shard, aus, subject, split, source, ...  (no pickles)
-    labels-NAME.npz     other AU labels of the same faces, e.g. by an estimator
+    labels-NAME.npz     other AU labels of the same faces, e.g. by an estimator; may know more units than the set
+    mesh.npy            the landmarks of a face mesh on every face, where they were read; mesh.json says by whom
     shard-00000.tar     WebDataset naming: KEY.webp or KEY.jpg, in the order of the rows
     cache/images.npy    all faces decoded, made on first use; may be deleted (images-64.npy: reduced to 64 pixels)
 
@@ -15,13 +16,15 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from dftnet.aus import AU_NAMES
 from dftnet.data.shards import read_tar, split_key
@@ -31,6 +34,8 @@ from dftnet.media.image import decode_image
 
 FORMAT = "dftnet-dataset-1"
 SPLITS = ("train", "validation", "test")
+MESH_POINTS = 478
+"""MediaPipe's: 468 of the face, 10 of the irises."""
 _BATCH = 256
 
 
@@ -106,34 +111,75 @@ class FaceData:
 
     def labels(self, name: str = "labels") -> np.ndarray:
         """float32 [n, K]: the AUs of `labels.npz`, or those of `labels-NAME.npz` in the columns of `au_names`."""
+        names, aus = self.label_set(name)
+        absent = [au for au in self.au_names if au not in names]
+        if absent:
+            raise DatasetError(f"{self._label_file(name)} lacks {', '.join(absent)}: make the labels again")
+        return np.ascontiguousarray(aus[:, [names.index(au) for au in self.au_names]])
+
+    def label_set(self, name: str = "labels") -> tuple[tuple[str, ...], np.ndarray]:
+        """All units of `labels.npz` or `labels-NAME.npz`, which may know more than the set, and their levels float32 [n, J]."""
         if name == "labels":
-            return self.aus
-        path = self.path / f"labels-{name}.npz"
+            return self.au_names, self.aus
+        path = self._label_file(name)
         if not path.exists():
             known = sorted(p.stem.removeprefix("labels-") for p in self.path.glob("labels-*.npz"))
             raise FileNotFoundError(f"{path} does not exist; label sets here: {', '.join(['labels', *known])}")
         other = _read_npz(path)
         row = {key: i for i, key in enumerate(other["key"].tolist())}
-        column = {au: i for i, au in enumerate(other["au_names"].tolist())}
-        absent = [au for au in self.au_names if au not in column]
-        if absent or any(key not in row for key in self.keys.tolist()):
-            what = f"lacks {', '.join(absent)}" if absent else "lacks some faces of this set"
-            raise DatasetError(f"{path} {what}: make the labels again")
+        if any(key not in row for key in self.keys.tolist()):
+            raise DatasetError(f"{path} lacks some faces of this set: make the labels again")
         order = [row[key] for key in self.keys.tolist()]
-        return np.ascontiguousarray(other["aus"][order][:, [column[au] for au in self.au_names]], np.float32)
+        return tuple(other["au_names"].tolist()), np.ascontiguousarray(other["aus"][order], np.float32)
 
-    def write_labels(self, name: str, aus: np.ndarray, note: str = "", overwrite: bool = False) -> Path:
-        """Save other AUs [n, K] (columns of `au_names`, in [0, 1]) of these faces as `labels-NAME.npz`."""
-        if aus.shape != self.aus.shape:
-            raise DatasetError(f"expected AUs {list(self.aus.shape)}, got {list(aus.shape)}")
+    def _label_file(self, name: str) -> Path:
+        return self.path / f"labels-{name}.npz"
+
+    def write_labels(
+        self, name: str, aus: np.ndarray, note: str = "", overwrite: bool = False, names: Sequence[str] | None = None
+    ) -> Path:
+        """Save other AUs [n, J] in [0, 1] of these faces as `labels-NAME.npz`; `names` of the J units, else `au_names`."""
+        units = tuple(names) if names is not None else self.au_names
+        if aus.shape != (len(self), len(units)):
+            raise DatasetError(f"expected AUs {[len(self), len(units)]}, got {list(aus.shape)}")
         if not np.isfinite(aus).all() or aus.min() < 0 or aus.max() > 1:
             raise DatasetError("AU labels must be numbers in [0, 1]: clip them first")
         if not name.replace("-", "").replace("_", "").isalnum() or name == "labels":
-            raise DatasetError(f"{name!r} cannot name a label set: use letters, digits, - and _")
-        path = self.path / f"labels-{name}.npz"
-        arrays = {"key": self.keys, "aus": aus.astype(np.float32), "au_names": np.array(self.au_names)}
+            raise RequestError(f"{name!r} cannot name a label set: use letters, digits, - and _")
+        path = self._label_file(name)
+        arrays = {"key": self.keys, "aus": aus.astype(np.float32), "au_names": np.array(units)}
         write_npz(path, {**arrays, "note": np.array(note)}, overwrite)
         return path
+
+    def mesh(self) -> np.ndarray:
+        """float32 [n, 478, 2]: the face mesh's landmarks in pixels of the faces as `images` gives them.
+
+        Memory-mapped at the set's own size. Raises FileNotFoundError where they were not read, DatasetError for those of
+        other faces.
+        """
+        path, about = self.path / "mesh.npy", self.path / "mesh.json"
+        if not path.exists() or not about.exists():
+            raise FileNotFoundError(f"{self.path} has no landmarks of a face mesh ({path.name}): read them first")
+        points = np.load(path, mmap_mode="r")
+        if json.loads(about.read_text("utf-8")).get("faces") != self._faces_sha256() or len(points) != len(self):
+            raise DatasetError(f"{path} belongs to other faces: read the landmarks again")
+        factor = self.info["size"] // self.size
+        return points if factor == 1 else ((points + 0.5) / factor - 0.5).astype(np.float32)
+
+    def write_mesh(self, points: np.ndarray, note: str = "", overwrite: bool = False) -> Path:
+        """Save a face mesh's landmarks [n, 478, 2], pixels of the faces at the set's own size, in the order of the rows."""
+        if points.shape != (len(self), MESH_POINTS, 2) or not np.isfinite(points).all():
+            raise DatasetError(f"expected finite landmarks {[len(self), MESH_POINTS, 2]}, got {list(points.shape)}")
+        path = self.path / "mesh.npy"
+        with atomic_file(path, overwrite) as temporary, open(temporary, "wb") as file:
+            np.save(file, points.astype(np.float32), allow_pickle=False)
+        about = {"note": note, "size": self.info["size"], "faces": self._faces_sha256()}
+        write_file(self.path / "mesh.json", json.dumps(about, indent=2) + "\n", overwrite=True)
+        return path
+
+    def _faces_sha256(self) -> str:
+        """Of the keys, in order."""
+        return hashlib.sha256("\n".join(self.keys.tolist()).encode()).hexdigest()
 
     def read(self, row: int) -> np.ndarray:
         """One face, uint8 [S, S, 3], from its shard (slow: for many faces use `images`)."""
@@ -207,9 +253,10 @@ class FaceData:
 
     def _decoded_blocks(self, progress: bool) -> Iterator[np.ndarray]:
         """uint8 [m, S, S, 3] blocks in the order of the rows, checked against the labels' keys."""
-        from rich.progress import track
-
-        blocks = track(self._member_blocks(), "decoding faces", total=-(-len(self) // _BATCH), disable=not progress)
+        console = Console(stderr=True)
+        blocks = track(
+            self._member_blocks(), "decoding faces", -(-len(self) // _BATCH), disable=not progress, console=console
+        )
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             for block in blocks:
                 yield np.stack(list(pool.map(lambda item: self._decode(*item), block)))

@@ -32,7 +32,7 @@ def prepare(
     config: PrepareConfig | None = None,
     *,
     workers: int | None = None,
-    progress: Progress = silent,
+    tell: Progress = silent,
 ) -> Report:
     """Crop, align and label the faces of `input` (folder tree of photos and videos, tars of photos, or one file) into
     the dataset directory `output`.
@@ -45,7 +45,7 @@ def prepare(
     if done is not None:
         return done
     with _claimed(plan), _locked(plan):
-        _crop_all(plan, workers or os.cpu_count() or 1, progress)
+        _crop_all(plan, workers or os.cpu_count() or 1, tell)
         return assemble(plan)
 
 
@@ -120,7 +120,7 @@ def _locked(plan: Plan) -> Iterator[None]:
         yield
 
 
-def _crop_all(plan: Plan, workers: int, progress: Progress) -> None:
+def _crop_all(plan: Plan, workers: int, tell: Progress) -> None:
     """Crops every chunk whose file is not there yet."""
     for leftover in plan.work.glob(".chunk-*.tmp*"):
         leftover.unlink(missing_ok=True)
@@ -128,17 +128,17 @@ def _crop_all(plan: Plan, workers: int, progress: Progress) -> None:
     total = sum(len(chunk.jobs) for chunk in plan.chunks)
     done = total - sum(len(chunk.jobs) for chunk in missing)
 
-    def tell(count: int) -> None:
+    def step(count: int) -> None:
         nonlocal done
         done += count
-        progress("photos", done, total)
+        tell("photos", done, total)
 
-    tell(0)
+    step(0)
     workers = min(workers, len(missing))
     if workers > 1:
         for count in in_processes(functools.partial(Cropper, plan.config), missing, workers):
-            tell(count)
+            step(count)
     elif missing:
         cropper = Cropper(plan.config)
         for chunk in missing:
-            cropper(chunk, tell)
+            cropper(chunk, step)

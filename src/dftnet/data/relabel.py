@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from dftnet.data.dataset import FaceData
+from dftnet.editing.options import Progress, silent
+from dftnet.errors import DatasetError, RequestError
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
 
 SHIFT = 1.5 / 128
@@ -51,16 +53,14 @@ def relabel(
     views: int = len(VIEWS),
     threads: int | None = None,
     overwrite: bool = False,
-    progress: bool = True,
+    tell: Progress = silent,
 ) -> Path:
     """Write DATA/labels-NAME.npz: the estimator's AUs of every face. Returns the file.
 
-    Raises ValueError where the set's size or AUs are not the estimator's, FileExistsError where the labels exist.
+    Raises DatasetError where the set's size or AUs are not the estimator's, FileExistsError where the labels exist.
     """
-    from rich.progress import track
-
     if not 1 <= views <= len(VIEWS):
-        raise ValueError(f"views is {views}; give 1 to {len(VIEWS)}")
+        raise RequestError(f"views is {views}; give 1 to {len(VIEWS)}")
     faces = FaceData.open(data)
     path = faces.path / f"labels-{name}.npz"
     if path.exists() and not overwrite:
@@ -68,21 +68,23 @@ def relabel(
     workers = threads or os.cpu_count() or 1
     estimator = EstimatorSession(model, threads=1)
     if estimator.size != faces.size:
-        raise ValueError(
+        raise DatasetError(
             f"{faces.path} holds {faces.size}-pixel faces, the estimator reads {estimator.size}; prepare the set with "
             f"--size {estimator.size}, or train an estimator on it (dftnet train-aus)"
         )
     absent = [au for au in faces.au_names if au not in estimator.au_names]
     if absent:
-        raise ValueError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")
+        raise DatasetError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")
     columns = [estimator.au_names.index(au) for au in faces.au_names]
-    images = faces.images(progress)
+    images = faces.images(tell is not silent)
 
     def block(start: int) -> np.ndarray:
         return steady_aus(estimator, np.asarray(images[start : start + MAX_BATCH]), views)
 
-    starts = range(0, len(faces), MAX_BATCH)
+    found: list[np.ndarray] = []
     with ThreadPoolExecutor(workers) as pool:
-        found = list(track(pool.map(block, starts), "reading AUs", total=len(starts), disable=not progress))
+        for part in pool.map(block, range(0, len(faces), MAX_BATCH)):
+            found.append(part)
+            tell("faces read", min(len(found) * MAX_BATCH, len(faces)), len(faces))
     note = f"{estimator.directory.name}, mean of {views} views"
     return faces.write_labels(name, np.concatenate(found)[:, columns], note, overwrite)

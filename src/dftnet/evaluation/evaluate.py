@@ -47,7 +47,7 @@ def evaluate(
     threads: int | None = None,
     overwrite: bool = False,
     command: str = "",
-    progress: Progress = silent,
+    tell: Progress = silent,
 ) -> dict:
     """Measure models (directories or shipped names) beside copy-input; writes the result to `output` and returns it.
 
@@ -67,10 +67,10 @@ def evaluate(
     faces = FaceData.open(data, max((rival.session.size for rival in rivals if rival.session), default=None))
     started = time.perf_counter()
     bench = build(faces, config.split, counts, config.seed, with_sheets=not config.quick)
-    progress(f"reading {len(bench.images)} faces", 0, 1)
+    tell(f"reading {len(bench.images)} faces", 0, 1)
     measured = read_bench(bench, Judges.available(threads), counts)
-    progress(f"reading {len(bench.images)} faces", 1, 1)
-    found = {rival.name: score(measured, rival, progress) for rival in rivals}
+    tell(f"reading {len(bench.images)} faces", 1, 1)
+    found = {rival.name: score(measured, rival, tell) for rival in rivals}
     judges = measured.judges
     result = {
         "format": "dftnet-results-1",
@@ -90,12 +90,12 @@ def evaluate(
     return result
 
 
-def score(m: Measured, rival: Contender, progress: Progress = silent) -> Section:
+def score(m: Measured, rival: Contender, tell: Progress = silent) -> Section:
     """All scores and tables of one contender."""
     found = Section([], {})
     for done, (name, section) in enumerate(SECTIONS.items()):
-        progress(f"{rival.name}: {name}", done, len(SECTIONS))
+        tell(f"{rival.name}: {name}", done, len(SECTIONS))
         one = section(m, rival)
         found = Section(found.scores + one.scores, found.details | one.details)
-    progress(f"{rival.name}: {name}", len(SECTIONS), len(SECTIONS))
+    tell(f"{rival.name}: {name}", len(SECTIONS), len(SECTIONS))
     return found
