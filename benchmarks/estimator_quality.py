@@ -14,7 +14,6 @@ estimator.
 from __future__ import annotations
 
 import argparse
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -42,8 +41,11 @@ def move(crops: np.ndarray, degrees: float = 0.0, shift: tuple[float, float] = (
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     linear, centre = np.array([[c, -s], [s, c]]), np.full(2, (size - 1) / 2)
     matrix = np.hstack([linear, (centre + np.array(shift) - linear @ centre)[:, None]])
-    options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
-    return np.stack([cv2.warpAffine(crop, matrix, (size, size), **options) for crop in crops])
+
+    def moved(crop: np.ndarray) -> np.ndarray:
+        return cv2.warpAffine(crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    return np.stack([moved(crop) for crop in crops])
 
 
 def main() -> None:
@@ -152,4 +154,4 @@ def agreement(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], ext
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,6 +9,7 @@ included; then the ratio to the face detector that precedes it, measured in the 
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
@@ -45,7 +46,7 @@ def main() -> None:
     single = 0.0
     for batch in (1, 8, 16):
         crops = rng.integers(0, 256, (batch, estimator.size, estimator.size, 3), dtype=np.uint8)
-        taken = milliseconds(lambda crops=crops: estimator(crops), max(10, args.runs // batch))
+        taken = milliseconds(functools.partial(estimator, crops), max(10, args.runs // batch))
         single = single or float(np.median(taken))
         print(
             f"batch {batch:2d}: {np.median(taken):7.2f} ms (95 %: {np.percentile(taken, 95):.2f}), "

@@ -34,7 +34,7 @@ def make_photos(folder: Path, count: int) -> None:
     lines = ["key,AU12,AU45"]
     for i in range(count):
         matrix = cv2.getRotationMatrix2D((218, 122), rng.uniform(-10, 10), rng.uniform(0.8, 1.6))
-        matrix[:, 2] += rng.uniform(-20, 20, 2)
+        matrix = matrix + np.array([[0, 0, 1], [0, 0, 1]]) * rng.uniform(-20, 20, (2, 1))
         image = cv2.warpAffine(photo, matrix, (500, 500), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         image = np.clip(image * rng.uniform(0.7, 1.1), 0, 255).astype(np.uint8)
         write_image(folder / "photos" / f"p{i:05d}.jpg", image, quality=90)

@@ -157,6 +157,15 @@ def test_command_line(folder, tmp_path):
     assert isinstance(again.exception, FileExistsError)
     as_json = run.invoke(app, ["aus", str(folder / "a.jpg"), "--json"])
     assert json.loads(as_json.stdout)[0]["aus"]["AU12"] > 0.6
+
+
+def test_train_aus_names_what_is_wrong(tmp_path):
+    pytest.importorskip("torch")
+    from typer.testing import CliRunner
+
+    from dftnet.cli.app import app
+
+    run = CliRunner()
     assert isinstance(run.invoke(app, ["train-aus", str(tmp_path), "-o", str(tmp_path / "r")]).exception, ValueError)
     wrong = run.invoke(app, ["train-aus", str(tmp_path), "-o", "r", "--calibrate", "AU45=x"])
     assert "GAIN,OFFSET" in str(wrong.exception)

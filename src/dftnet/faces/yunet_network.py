@@ -20,6 +20,9 @@ WEIGHTS = Path(__file__).parent / "yunet" / "face_detection_yunet_2023mar.onnx"
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of each of the network's three grids."""
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+LEAST = 2 * STRIDES[-1]
+"""Pixels a side that the network is given at least: over a grid of a single row OpenCV 4 computes with memory that is not its
+own (up to 4.12 at least; a grey strip of 30 by 2000 pixels showed faces)."""
 MOST = 5000
 """Boxes that the suppression of overlaps looks at."""
 
@@ -43,7 +46,7 @@ class YuNet:
 
     def __call__(self, bgr: np.ndarray) -> np.ndarray:
         """`bgr` is uint8 [h, w, 3]."""
-        height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in bgr.shape[:2])
+        height, width = (max(LEAST, -(-side // STRIDES[-1]) * STRIDES[-1]) for side in bgr.shape[:2])
         padded = cv2.copyMakeBorder(bgr, 0, height - bgr.shape[0], 0, width - bgr.shape[1], cv2.BORDER_CONSTANT)
         with self._network() as network:
             network.setInput(cv2.dnn.blobFromImage(padded))
