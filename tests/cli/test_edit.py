@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -106,7 +107,9 @@ def test_spread() -> None:
 def test_default_output_and_overwrite(shell: Shell) -> None:
     assert shell("edit", "photo.jpg", "--au", "smile")[0] == 0
     assert Path("photo-edited.png").exists()
-    assert "--overwrite" in shell.fails("edit", "photo.jpg", "--au", "smile")
+    assert shell("edit", "photo.jpg", "--au", "smile", "--quiet") == (0, "", "")
+    assert Path("photo-edited-2.png").exists()
+    assert "--overwrite" in shell.fails("edit", "photo.jpg", "--au", "smile", "-o", "photo-edited.png")
     assert shell("edit", "photo.jpg", "--au", "smile=0.5", "--overwrite")[0] == 0
     assert "exists" in shell.fails("edit", "photo.jpg", "--au", "smile", "-o", "photo.jpg")
 
@@ -208,6 +211,20 @@ def test_a_request_for_each_face(shell: Shell) -> None:
     code, out, err = shell("edit", "group.png", "--face", "all", "--au", "AU12=1", "1:AU04=0.5", "-o", "c.png")
     assert (out.count("\n"), out.count("AU12"), out.count("AU04")) == (2, 2, 1)
     assert "too small" in shell.fails("edit", "group.png", "--au", "2:AU12=1", "-o", "d.png")
+
+
+def test_json_dry_runs_and_several_photos(shell: Shell) -> None:
+    before = sorted(shell.folder.rglob("*"))
+    code, out, _ = shell("edit", "photo.jpg", "--au", "AU12=1", "--dry-run")
+    assert (code, "nothing is written" in out) == (0, True)
+    assert sorted(shell.folder.rglob("*")) == before
+    code, out, _ = shell("edit", "photo.jpg", "--au", "AU12", "80%", "-o", "a.png", "--json")
+    report = json.loads(out)
+    assert (code, report["written"]) == (0, ["a.png"])
+    assert report["faces"][0]["aus"] == {"AU12": [0, pytest.approx(0.8)]}
+    code, out, err = shell("edit", "photo.jpg", "a.png", "--au", "smile", "-o", "both")
+    assert (code, out) == (0, "both: 2 photos edited\n"), err
+    assert "cannot be asked apart" in shell.fails("edit", "photo.jpg", "--au", "wink")
 
 
 def test_bad_pictures(shell: Shell) -> None:

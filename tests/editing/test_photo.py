@@ -11,11 +11,13 @@ import skimage.data
 from PIL import Image
 
 from dftnet.editing import photo as module
+from dftnet.editing.edit import edit
 from dftnet.editing.editor import Editor
 from dftnet.editing.folder import edit_folder
 from dftnet.editing.options import SaveOptions
 from dftnet.editing.photo import edit_photo
 from dftnet.editing.plan import EditPlan
+from dftnet.errors import UnfitFaceError
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.image import read_image
 from tests.synthetic_model import write_estimator, write_generator
@@ -122,7 +124,133 @@ def test_a_folder_tells_what_it_doubts(editor: Editor, tmp_path: Path) -> None:
     assert [line.partition(" (")[0] for line in done.lines] == ["one.avif: face 0 of 1", "two.png: face 0 of 2"]
     assert (done.written, done.failed) == (["one.avif", "two.png"], {})
     assert files(tmp_path / "out") == ["one.avif", "two.png"]
-    assert told == [("photos", 1, 2), ("photos", 2, 2)]
+    assert told == [("photos", 0, 2), ("photos", 1, 2), ("photos", 2, 2)]
+
+
+def save(path: Path, **how: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(FACE).save(path, **how)
+
+
+def test_a_folder_says_what_it_leaves_alone(editor: Editor, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jfif", "c.jpe", ".hidden.jpg"):
+        save(tmp_path / "in" / name, format="JPEG")
+    for name in ("d.cr2", "e.mp4", "notes.txt"):
+        (tmp_path / "in" / name).write_text("x")
+    save(tmp_path / "other" / "f.jpg")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "other")
+    turned = [Image.fromarray(np.rot90(FACE, k)) for k in (0, 1, 2)]
+    turned[0].save(tmp_path / "in" / "g.webp", save_all=True, append_images=turned[1:], duration=100)
+    done = edit_folder(editor, tmp_path / "in", {"AU12": 1}, tmp_path / "out")
+    assert done.written == ["a.jpg", "b.jfif", "c.jpe", "g.webp"]
+    assert done.skipped == {
+        "d.cr2": "a raw file: develop it first",
+        "e.mp4": "a clip: edit it by itself",
+        "link": "a linked folder: name it by itself",
+    }
+    assert done.warnings == ["g.webp: only the first of its 3 pictures was edited, the others are left out"]
+
+
+def test_a_folder_goes_on_with_the_same_request_only(editor: Editor, tmp_path: Path) -> None:
+    """Another request kept the old pictures without a word."""
+    for name in ("a.jpg", "b.png"):
+        save(tmp_path / "in" / name)
+    out = tmp_path / "out"
+    edit_folder(editor, tmp_path / "in", {"AU12": 1}, out)
+    (out / "b.png").unlink()
+    before = (out / "a.jpg").read_bytes()
+    with pytest.raises(ValueError, match=r"a\.jpg was made by another edit \(expression edited: AU12=1\)"):
+        edit_folder(editor, tmp_path / "in", {"AU12": 0.5}, out)
+    assert files(out) == ["a.jpg"]
+    done = edit_folder(editor, tmp_path / "in", {"AU12": 1}, out)
+    assert (done.written, done.skipped) == (["b.png"], {"a.jpg": "there already"})
+    edit_folder(editor, tmp_path / "in", {"AU12": 0.5}, out, save=SaveOptions(overwrite=True))
+    assert (out / "a.jpg").read_bytes() != before
+
+
+def test_several_photos(editor: Editor, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png", "deep/a.jpg"):
+        save(tmp_path / name)
+    a, b, other = tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "deep" / "a.jpg"
+    done = edit([a, b], {"AU12": 1}, tmp_path / "out", editor=editor)
+    assert files(tmp_path / "out") == ["a.jpg", "b.png"]
+    assert done.written == [str(a), str(b)]
+    edit([a, b], {"AU12": 1}, editor=editor)
+    assert (tmp_path / "a-edited.png").exists()
+    assert (tmp_path / "b-edited.png").exists()
+    with pytest.raises(ValueError, match="the same name"):
+        edit([a, other], {"AU12": 1}, tmp_path / "out2", editor=editor)
+    with pytest.raises(ValueError, match="is no photo"):
+        edit([a, tmp_path / "deep"], {"AU12": 1}, tmp_path / "out2", editor=editor)
+    assert not (tmp_path / "out2").exists()
+
+
+def test_a_second_try_gets_its_own_name(editor: Editor, photo: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        edit_photo(editor, photo, {"AU12": 1})
+    assert files(tmp_path) == ["photo-edited-2.png", "photo-edited-3.png", "photo-edited.png", "photo.png"]
+
+
+def test_the_original_is_kept_once(
+    editor: Editor, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = photo.read_bytes()
+    for level in (1, 0.5):
+        edit_photo(editor, photo, {"AU12": level}, photo, save=SaveOptions(overwrite=True))
+    assert (tmp_path / "photo-original.png").read_bytes() == before
+    assert photo.read_bytes() != before
+    assert files(tmp_path) == ["photo-original.png", "photo.png"]
+    (tmp_path / "photo-original.png").unlink()
+
+    def full(*given: object, **more: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "write_photo", full)
+    with pytest.raises(OSError, match="Input"):
+        edit_photo(editor, photo, {"AU12": 1}, photo, save=SaveOptions(overwrite=True))
+    assert files(tmp_path) == ["photo.png"]
+
+
+def test_before_and_after_side_by_side(editor: Editor, photo: Path, tmp_path: Path) -> None:
+    done = edit_photo(editor, photo, {"AU12": 1}, tmp_path / "out.png", save=SaveOptions(compare=True))
+    assert done.written == [str(tmp_path / "out.png"), str(tmp_path / "out-compare.png")]
+    both = read_image(tmp_path / "out-compare.png")
+    assert np.array_equal(both[:, :240], FACE)
+    assert np.array_equal(both[:, -240:], read_image(tmp_path / "out.png"))
+    (tmp_path / "out.png").unlink()
+    with pytest.raises(FileExistsError, match="out-compare"):
+        edit_photo(editor, photo, {"AU12": 1}, tmp_path / "out.png", save=SaveOptions(compare=True))
+
+
+def test_a_dry_run_writes_nothing(editor: Editor, photo: Path, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    done = edit(tmp_path, {"AU12": 1}, tmp_path / "out", editor=editor, save=SaveOptions(dry=True))
+    assert (done.dry, done.written, len(done.lines)) == (True, [], 1)
+    done = edit(photo, {"AU12": 1}, editor=editor, save=SaveOptions(dry=True))
+    assert files(tmp_path) == before
+    assert done.as_json()["faces"][0]["aus"] == {"AU12": [0.25, 1.0]}
+    with pytest.raises(ValueError, match="for photos"):
+        edit(photo, EditPlan.parse(au=["AU12=0@0s,1@1s"]), editor=editor, save=SaveOptions(dry=True))
+
+
+def test_closed_eyes_are_not_opened(tmp_path: Path, photo: Path) -> None:
+    """What lids hide cannot be painted yet: it was a grey smear, told as success."""
+    generator = GeneratorSession(write_generator(tmp_path / "g", size=64), threads=1)
+    editor = Editor(generator, EstimatorSession(write_estimator(tmp_path / "e", value=0.8), threads=1))
+    for asked in (["AU45=0"], ["open eyes"], ["AU45=0.3"]):
+        with pytest.raises(UnfitFaceError, match=r"read closed \(AU45 0\.80\)"):
+            edit_photo(editor, photo, EditPlan.parse(au=asked), tmp_path / "out.png")
+    assert not (tmp_path / "out.png").exists()
+    for plan in (EditPlan.parse(neutral=True), EditPlan.parse(emotion=["surprise"])):
+        done = edit_photo(editor, photo, plan, tmp_path / "out.png", save=SaveOptions(overwrite=True))
+        assert "stay so" in done.warnings[0]
+        assert "AU45" not in done.faces[0].as_json()["aus"]
+    edit_photo(editor, photo, {"AU45": 1}, tmp_path / "out.png", save=SaveOptions(overwrite=True))
+
+
+def test_units_that_fight_get_a_word(editor: Editor, photo: Path, tmp_path: Path) -> None:
+    done = edit(photo, {"AU05": 0.5, "AU45": 1}, tmp_path / "out.png", editor=editor)
+    assert done.warnings == ["AU05 (upper lid raiser) and AU45 (blink) work against each other"]
 
 
 def test_a_face_in_one_line(editor: Editor) -> None:

@@ -20,7 +20,6 @@ app = typer.Typer(
     name="dftnet",
     help="Edit the expression of a face photo by Action Units: warp, paint and blend (DFT-Net).",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )

@@ -19,6 +19,8 @@ Examples:
 
   dftnet edit photo.jpg --au smile=0.7 "close eyes"=1
 
+  dftnet edit photo.jpg --au "a slight smile, eyes closed" --compare
+
   dftnet edit photo.jpg --add AU12=+0.3 AU04=-0.2
 
   dftnet edit photo.jpg --emotion happiness --strength 0.7
@@ -98,10 +100,10 @@ def _is_value(option: str, word: str, known: Mapping[str, Any]) -> bool:
 
 
 def edit(
-    photo: Annotated[
-        Path,
+    photos: Annotated[
+        list[Path],
         typer.Argument(
-            help="A photo (JPEG, PNG, WebP, TIFF …), a folder of them, a video, or an animated GIF or WebP.",
+            help="A photo (JPEG, PNG, WebP, TIFF …) or several, a folder of them, a video, or an animated GIF or WebP.",
             show_default=False,
         ),
     ],
@@ -109,7 +111,8 @@ def edit(
         list[str] | None,
         typer.Option(
             help="Set an Action Unit, 0 (absent) to 1 (strongest): AU12=0.8, or in words: smile=0.8. "
-            "Several may follow. Over time: AU12=0@0s,1@1.5s. For face 1 of several: 1:AU12=0.8.",
+            'Several may follow. As one says it: "a slight smile, eyes closed". '
+            "Over time: AU12=0@0s,1@1.5s. For face 1 of several: 1:AU12=0.8.",
             metavar="NAME=VALUE …",
             show_default=False,
         ),
@@ -159,14 +162,16 @@ def edit(
         typer.Option(
             "--output",
             "-o",
-            help="The file to write; its ending says the format. (default: PHOTO-edited.png, VIDEO-edited.mp4)",
+            help="The file to write; its ending says the format. For several photos a folder. "
+            "(default: PHOTO-edited.png, VIDEO-edited.mp4)",
             show_default=False,
         ),
     ] = None,
     face: Annotated[
         str,
         typer.Option(
-            help="largest, all, a number (0 is the largest, 1 the next …), a point X,Y in it, or a box X,Y,WIDTH,HEIGHT."
+            help="largest, all, left, middle, right, a number (0 is the largest, 1 the next …), a point X,Y in it, "
+            "or a box X,Y,WIDTH,HEIGHT."
         ),
     ] = "largest",
     model: GeneratorModel = None,
@@ -174,12 +179,23 @@ def edit(
         Path | None,
         typer.Option(help="A folder for pictures of flow, attention, texture and aligned face.", show_default=False),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write before and after side by side: NAME-compare.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace files that exist; of the photo itself NAME-original is kept."),
+    ] = False,
     quality: Annotated[int, typer.Option(help="Of JPEG, WebP and videos, 1 to 100.", min=1, max=100)] = 95,
     mark: Annotated[
         bool, typer.Option("--mark/--no-mark", help="Tell in the picture's metadata that it was edited.")
     ] = True,
     threads: Threads = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell which faces there are and what would change; write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Edit the expression of a face in a photo; everything else stays as it is.
 
@@ -194,17 +210,18 @@ def edit(
     from dataclasses import replace
 
     from dftnet.editing.edit import edit as run
-    from dftnet.editing.options import SaveOptions
+    from dftnet.editing.options import SaveOptions, silent
     from dftnet.editing.plan import EditPlan, Sweep
 
     plan = EditPlan.parse(
         au=au or [], add=add or [], emotion=emotion or [], neutral=neutral, strength=strength, face=face
     )
     plan = replace(plan, like=like, drive=drive, sweep=Sweep.parse(sweep) if sweep is not None else None)
-    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark)
-    with progress_bars() as tell:
-        done = run(photo, plan, output, editor=model, save=save, maps=maps, threads=threads, tell=tell)
-    print_report(done)
+    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark, compare=compare, dry=dry_run)
+    with progress_bars() as bars:
+        tell = silent if quiet else bars
+        done = run(photos, plan, output, editor=model, save=save, maps=maps, threads=threads, tell=tell)
+    print_report(done, as_json=as_json, quiet=quiet)
 
 
 def stimuli(

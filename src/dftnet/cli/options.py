@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,20 +24,46 @@ EstimatorModel = Annotated[
 Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
 
 
-def print_report(done: Report, what: str = "photos edited") -> None:
-    """Lines on stdout, warnings and failures on stderr; of many files their number. Exit code 1 where some failed."""
-    from dftnet.editing.options import THERE
-
-    for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    if done.many:
-        there = sum(reason == THERE for reason in done.skipped.values())
-        print(f"{done.path}: {len(done.written)} {what}" + (f", {there} were there already" if there else ""))
-    else:
-        for line in done.lines:
-            print(f"{done.path}: {line}")
+def print_report(done: Report, what: str = "photos edited", as_json: bool = False, quiet: bool = False) -> None:
+    """Lines on stdout, warnings and failures on stderr; of many files their number, and what was left alone. Exit code 1
+    where some failed."""
+    if as_json:
+        print(json.dumps(done.as_json(), indent=1))
+    elif not quiet:
+        for warning in done.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        for line in _lines(done, what):
+            print(line)
+        for line in _left_alone(done):
+            print(line, file=sys.stderr)
     for name, reason in sorted(done.failed.items()):
         print(f"failed: {name}: {reason}", file=sys.stderr)
     if done.failed:
         print(f"{len(done.failed)} could not be edited", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _lines(done: Report, what: str) -> list[str]:
+    from dftnet.editing.options import THERE
+
+    if done.dry:
+        return [*done.lines, "nothing is written (--dry-run)"]
+    if not done.many:
+        return [f"{done.path}: {line}" for line in done.lines]
+    there = sum(reason == THERE for reason in done.skipped.values())
+    return [f"{done.path}: {len(done.written)} {what}" + (f", {there} were there already" if there else "")]
+
+
+def _left_alone(done: Report) -> list[str]:
+    """One line: "left alone: a.mp4 and 2 more (a clip: edit it by itself); …"."""
+    from dftnet.editing.options import THERE
+
+    names: dict[str, list[str]] = {}
+    for name, reason in done.skipped.items():
+        if reason != THERE:
+            names.setdefault(reason, []).append(name)
+    told = [
+        f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''} ({reason})"
+        for reason, found in names.items()
+    ]
+    return [f"left alone: {'; '.join(told)}"] if told else []

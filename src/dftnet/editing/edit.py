@@ -1,29 +1,31 @@
-"""The verb `edit`: a photo, a folder of photos, a clip, a photo that is to move, or a sweep; decided here, once."""
+"""The verb `edit`: one photo or several, a folder of them, a clip, a photo that is to move, or a sweep; decided here, once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from dftnet.editing.editor import Editor
-from dftnet.editing.folder import check_folder_output, edit_folder
+from dftnet.editing.folder import check_folder_output, edit_folder, edit_photos
 from dftnet.editing.following import read_drive
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
-from dftnet.editing.photo import check_output, edit_photo, like_photo
+from dftnet.editing.outputs import check_moving_output, check_output
+from dftnet.editing.photo import edit_photo, like_photo
 from dftnet.editing.plan import Asked, EditPlan, as_plan
+from dftnet.editing.request import fights
 from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
-from dftnet.editing.video import animate_photo, default_clip_output, edit_video
+from dftnet.editing.video import animate_photo, edit_video
 from dftnet.errors import RequestError
 from dftnet.media.formats import CLIP_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.video import is_animation
-from dftnet.media.video_writer import check_clip_output
 
-Kind = Literal["photo", "folder", "clip", "moving photo", "sweep"]
+Kind = Literal["photo", "photos", "folder", "clip", "moving photo", "sweep"]
 
 
 def edit(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     asked: Asked,
     output: str | Path | None = None,
     *,
@@ -33,7 +35,7 @@ def edit(
     threads: int | None = None,
     tell: Progress = silent,
 ) -> Report:
-    """Edit a photo, a folder of photos, or a clip, and write `output` (by default beside it, NAME-edited.…).
+    """Edit a photo, several, a folder of photos, or a clip, and write `output` (by default beside it, NAME-edited.…).
 
         edit("photo.jpg", {"AU12": 0.8}, "out.png")
         edit("photos/", Request(emotion="happiness"), "happy/")
@@ -46,40 +48,51 @@ def edit(
 
     Raises DftnetError or OSError, with the remedy; then nothing is written.
     """
-    source, plan = Path(source), as_plan(asked)
+    plan = as_plan(asked)
     if plan.empty:
         raise RequestError(
             "nothing is asked for; say --au AU12=0.8, --add, --neutral, --emotion, --like, --drive or --sweep"
         )
     if threads is not None and threads < 1:
         raise RequestError(f"threads is {threads}; give 1 or more, or nothing for one per core", field="threads")
-    kind = kind_of(source, plan, output)
-    _refuse(kind, plan, maps)
-    path = _checked_output(kind, source, plan, output, save)
+    sources = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
+    kind = kind_of(sources, plan, output)
+    _refuse(kind, plan, save, maps)
+    path = _checked_output(kind, sources[0], plan, output, save)
     if not isinstance(editor, Editor):
         editor = Editor.from_pretrained(editor, threads=threads if kind in ("photo", "sweep") else 1)
     plan, warnings = _with_sources(editor, plan, tell)
     if kind == "photo":
-        done = edit_photo(editor, source, plan, path, save=save, maps=maps)
+        done = edit_photo(editor, sources[0], plan, path, save=save, maps=maps)
     elif kind == "sweep":
-        done = sweep_photo(editor, source, plan, path, save=save)
+        done = sweep_photo(editor, sources[0], plan, path, save=save)
+    elif kind == "photos":
+        done = edit_photos(editor, sources, plan, path, save=save, workers=threads, tell=tell)
     else:
         make = {"folder": edit_folder, "clip": edit_video, "moving photo": animate_photo}[kind]
-        done = make(editor, source, plan, path, save=save, workers=threads, tell=tell)
-    done.warnings = [*warnings, *done.warnings]
+        assert path is not None
+        done = make(editor, sources[0], plan, path, save=save, workers=threads, tell=tell)
+    fighting = [text for one in (plan.common, *plan.each.values()) for text in fights(one.request)]
+    done.warnings = list(dict.fromkeys([*fighting, *warnings, *done.warnings]))
     return done
 
 
-def kind_of(source: Path, plan: EditPlan, output: str | Path | None) -> Kind:
-    """What a source is, and is to become. An animated picture is a clip, unless a still one is wanted."""
-    if not source.exists():
-        raise FileNotFoundError(f"no such image: {source}")
+def kind_of(sources: Sequence[Path], plan: EditPlan, output: str | Path | None) -> Kind:
+    """What is given, and is to become. An animated picture is a clip, unless a still one is wanted."""
+    for source in sources:
+        if not source.exists():
+            raise FileNotFoundError(f"no such image: {source}")
+    if not sources:
+        raise RequestError("name a photo, a folder of photos, or a clip")
+    if len(sources) > 1:
+        if strange := [one for one in sources if one.is_dir() or _is_clip(one)]:
+            raise RequestError(f"{strange[0]} is no photo: of several files each is a photo; edit it by itself")
+        return "photos"
+    source = sources[0]
     if source.is_dir():
         return "folder"
-    wanted = Path(output).suffix.lower() if output is not None else ""
-    clip = source.suffix.lower() in VIDEO_SUFFIXES or (
-        (output is None or wanted in CLIP_SUFFIXES) and is_animation(source)
-    )
+    still = output is not None and Path(output).suffix.lower() not in CLIP_SUFFIXES
+    clip = _is_clip(source) and (source.suffix.lower() in VIDEO_SUFFIXES or not still)
     if plan.sweep is not None:
         if clip:
             raise RequestError("--sweep is for one face of a photo, not for a clip", field="sweep")
@@ -87,31 +100,45 @@ def kind_of(source: Path, plan: EditPlan, output: str | Path | None) -> Kind:
     return "clip" if clip else "moving photo" if plan.timed else "photo"
 
 
-def _refuse(kind: Kind, plan: EditPlan, maps: str | Path | None) -> None:
-    """RequestError for what cannot be done with this kind of source."""
+def _is_clip(source: Path) -> bool:
+    return source.suffix.lower() in VIDEO_SUFFIXES or is_animation(source)
+
+
+def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | None) -> None:
+    """RequestError for what cannot be done with what is given."""
     if maps is not None and kind != "photo":
         raise RequestError("--maps is for one photo, not for a folder, a clip or a sweep", field="maps")
-    if kind != "folder":
+    if (save.compare or save.dry) and kind not in ("photo", "photos", "folder"):
+        raise RequestError("--compare and --dry-run are for photos, not for a clip or a sweep", field="compare")
+    if kind not in ("folder", "photos"):
         return
     if plan.sweep is not None:
-        raise RequestError("--sweep is for one photo, not for a folder", field="sweep")
+        raise RequestError("--sweep is for one photo, not for a folder or several", field="sweep")
     if plan.timed:
-        raise RequestError("keyframes and --drive are for a photo or a clip, not for a folder", field="au")
+        raise RequestError(
+            "keyframes and --drive are for a photo or a clip, not for a folder or several photos", field="au"
+        )
     if plan.each:
-        raise RequestError("requests for single faces (1:AU12=0.8) are for one photo, not for a folder", field="au")
+        raise RequestError(
+            "requests for single faces (1:AU12=0.8) are for one photo, not for a folder or several", field="au"
+        )
 
 
-def _checked_output(kind: Kind, source: Path, plan: EditPlan, output: str | Path | None, save: SaveOptions) -> Path:
-    """Where it goes; an error before any work where it cannot."""
-    if kind == "folder":
+def _checked_output(
+    kind: Kind, source: Path, plan: EditPlan, output: str | Path | None, save: SaveOptions
+) -> Path | None:
+    """Where it goes, None for several photos beside themselves; an error before any work where it cannot."""
+    if kind == "folder" or (kind == "photos" and output is not None):
         return check_folder_output(source, output)
+    if kind == "photos":
+        return None
     if kind == "photo":
         return check_output(source, output, save.overwrite)
     if kind == "sweep":
         return check_sweep_output(source, output, save.overwrite)
     if isinstance(plan.drive, str | Path) and not Path(plan.drive).exists():
         raise FileNotFoundError(f"no such file to be driven by: {plan.drive}")
-    return check_clip_output(output if output is not None else default_clip_output(source), save.overwrite)
+    return check_moving_output(source, output, save.overwrite)
 
 
 def _with_sources(editor: Editor, plan: EditPlan, tell: Progress) -> tuple[EditPlan, list[str]]:

@@ -1,21 +1,25 @@
-"""A folder of photos in, a folder of edited photos out: in parallel, resumable, failures told at the end."""
+"""Many photos: a folder in and a folder out, or several files; in parallel, resumable, failures told at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dftnet.editing.editor import Editor
 from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
+from dftnet.editing.outputs import check_output
 from dftnet.editing.parallel import in_order
 from dftnet.editing.photo import edit_photo
-from dftnet.editing.plan import Asked, as_plan
-from dftnet.errors import MediaError, RequestError
-from dftnet.media.formats import IMAGE_SUFFIXES, PHOTO_SUFFIXES
+from dftnet.editing.plan import Asked, EditPlan, as_plan
+from dftnet.editing.wording import describe_plan, photo_mark
+from dftnet.errors import DftnetError, MediaError, RequestError
+from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
+from dftnet.media.provenance import read_mark
 
 
 def check_folder_output(folder: Path, output: str | Path | None) -> Path:
-    """Where the edited photos go; RequestError or NotADirectoryError before any work where they cannot."""
+    """Where the edited photos go; RequestError before any work where they cannot."""
     if output is None:
         raise RequestError(f"{folder} is a folder: name another folder with -o for the edited photos", field="output")
     output = Path(output)
@@ -24,7 +28,7 @@ def check_folder_output(folder: Path, output: str | Path | None) -> Path:
             f"the edited photos cannot go to the folder they come from ({folder}): name another with -o", field="output"
         )
     if output.exists() and not output.is_dir():
-        raise RequestError(f"{output} is a file; for a folder of photos name a folder with -o", field="output")
+        raise RequestError(f"{output} is a file; for several photos name a folder with -o", field="output")
     return output
 
 
@@ -42,43 +46,115 @@ def edit_folder(
     written), several at once. Photos already there are skipped, so the same call goes on where it was; `save.overwrite`
     edits them again.
 
-    Raises MediaError where the folder holds no photo; a photo that cannot be edited is listed in the report and never
-    stops the others. Names in the report are relative to the folders.
+    Raises MediaError where the folder holds no photo, RequestError where `output` holds another edit of one; a photo
+    that cannot be edited is listed in the report and never stops the others. Names in the report are relative to the folders.
     """
     plan, folder = as_plan(asked), Path(folder)
     output = check_folder_output(folder, output)
-    photos = [path for path in _photos(folder) if output.resolve() not in path.resolve().parents]
+    inside = [path for path in sorted(folder.rglob("*")) if not _hidden(path, folder)]
+    inside = [path for path in inside if output.resolve() not in (path.resolve(), *path.resolve().parents)]
+    photos = {str(p.relative_to(folder)): p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()}
+    done = Report(path=output, many=True, dry=save.dry)
+    done.skipped = {str(p.relative_to(folder)): why for p in inside if (why := why_left_alone(p))}
     if not photos:
         raise MediaError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
-    done = Report(path=output, many=True)
-    todo = [photo for photo in photos if save.overwrite or not _target(photo, folder, output).exists()]
-    done.skipped = {str(photo.relative_to(folder)): THERE for photo in photos if photo not in set(todo)}
-
-    def one(photo: Path) -> Report | Exception:
-        try:
-            return edit_photo(editor, photo, plan, _target(photo, folder, output), save=save)
-        except (ValueError, OSError, MemoryError) as error:
-            return error
-
-    for count, (photo, made) in enumerate(in_order(one, todo, workers), len(photos) - len(todo) + 1):
-        name = str(photo.relative_to(folder))
-        if isinstance(made, Report):
-            done.written.append(name)
-            done.lines += [f"{name}: {line}" for line in made.lines]
-            done.warn(*[f"{name}: {warning}" for warning in made.warnings])
-        else:
-            done.failed[name] = " ".join(str(made).split()) or type(made).__name__
-        tell("photos", count, len(photos))
+    pairs = {name: (photo, _target(output / name)) for name, photo in photos.items()}
+    if not save.overwrite:
+        _refuse_another_edit(output, pairs, plan)
+        done.skipped |= {name: THERE for name, (_, target) in pairs.items() if target.exists()}
+    _edit_all(editor, pairs, plan, done, save, workers, tell)
     return done
 
 
-def _photos(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith("."):
-            yield path
+def edit_photos(
+    editor: Editor,
+    photos: Sequence[Path],
+    asked: Asked,
+    output: str | Path | None = None,
+    *,
+    save: SaveOptions = SaveOptions(),
+    workers: int | None = None,
+    tell: Progress = silent,
+) -> Report:
+    """Edit several photos, each into the folder `output`, or beside itself; as `edit_folder` otherwise."""
+    plan = as_plan(asked)
+    done = Report(path=Path(output) if output is not None else photos[0].parent, many=True, dry=save.dry)
+    pairs = {str(photo): (photo, photo) for photo in dict.fromkeys(photos)}
+    if output is None:
+        pairs = {name: (photo, check_output(photo, None, save.overwrite)) for name, (photo, _) in pairs.items()}
+    else:
+        pairs = {name: (photo, _target(done.path / photo.name)) for name, (photo, _) in pairs.items()}
+        if len({target for _, target in pairs.values()}) < len(pairs):
+            raise RequestError(
+                "two of these photos have the same name: edit them into different folders", field="output"
+            )
+        if not save.overwrite:
+            _refuse_another_edit(done.path, pairs, plan)
+            done.skipped |= {name: THERE for name, (_, target) in pairs.items() if target.exists()}
+    _edit_all(editor, pairs, plan, done, save, workers, tell)
+    return done
 
 
-def _target(photo: Path, folder: Path, output: Path) -> Path:
+def why_left_alone(path: Path) -> str:
+    """Why a file of a folder is no photo to edit, with the remedy; empty for photos, and for what is no picture at all."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return "a linked folder: name it by itself" if path.is_symlink() else ""
+    if suffix in VIDEO_SUFFIXES:
+        return "a clip: edit it by itself"
+    if suffix in MISSING:
+        return INSTALL[MISSING[suffix].name]
+    return "a raw file: develop it first" if suffix in RAW_SUFFIXES else ""
+
+
+def _edit_all(
+    editor: Editor,
+    pairs: Mapping[str, tuple[Path, Path]],
+    plan: EditPlan,
+    done: Report,
+    save: SaveOptions,
+    workers: int | None,
+    tell: Progress,
+) -> None:
+    """Edits (photo, where to) that are not skipped, and tells of each by its name in the report."""
+    todo = [name for name in pairs if name not in done.skipped]
+
+    def one(name: str) -> Report | Exception:
+        try:
+            return edit_photo(editor, pairs[name][0], plan, pairs[name][1], save=save)
+        except (DftnetError, OSError, MemoryError) as error:
+            return error
+
+    tell("photos", len(pairs) - len(todo), len(pairs))
+    for count, (name, made) in enumerate(in_order(one, todo, workers), len(pairs) - len(todo) + 1):
+        if isinstance(made, Report):
+            done.written += [] if save.dry else [name]
+            done.lines += [f"{name}: {line}" for line in made.lines]
+            done.faces += [replace(face, file=name) for face in made.faces]
+            done.warn(*[f"{name}: {warning}" for warning in made.warnings])
+        else:
+            done.failed[name] = " ".join(str(made).split()) or type(made).__name__
+        tell("photos", count, len(pairs))
+
+
+def _refuse_another_edit(output: Path, pairs: Mapping[str, tuple[Path, Path]], plan: EditPlan) -> None:
+    """RequestError where photos of an earlier run say that something else was asked."""
+    _, right = photo_mark(describe_plan(plan))
+    marks = {name: read_mark(target) for name, (_, target) in pairs.items() if target.exists()}
+    others = [name for name, mark in marks.items() if mark is not None and mark != right]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise RequestError(
+            f"{output / others[0]}{more} was made by another edit ({marks[others[0]]}): name another folder with -o, "
+            "or allow --overwrite",
+            field="output",
+        )
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _target(place: Path) -> Path:
     """Where the edited photo goes; a format that cannot be written becomes PNG."""
-    place = output / photo.relative_to(folder)
     return place if place.suffix.lower() in PHOTO_SUFFIXES else place.with_name(place.name + ".png")

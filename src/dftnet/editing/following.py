@@ -87,6 +87,7 @@ def follow(
     tracker = Tracker(editor.detector, choose_seen)
     readings: list[list[Future[np.ndarray]]] = []
     count = 0
+    tell(what, 0, clip.count)
     with ThreadPoolExecutor(1) as pool:
         for frame in clip.frames():
             for track, found in tracker(frame.number, frame.time, frame.image):

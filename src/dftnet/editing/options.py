@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from dftnet.editing.face import EditableFace
 from dftnet.errors import RequestError
 
 Progress = Callable[[str, int, int], None]
@@ -30,10 +34,33 @@ class SaveOptions:
     """Of JPEG, WebP and videos, 1 to 100."""
     mark: bool = True
     """Tell in the metadata that the picture was edited."""
+    compare: bool = False
+    """Write before and after side by side too, as NAME-compare; photos only."""
+    dry: bool = False
+    """Write nothing, only tell what would be done; photos only."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise RequestError(f"quality is {self.quality}; give 1 to 100", field="quality")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceEdit:
+    """One face of a photo, and what was made of it."""
+
+    face: EditableFace
+    goal: np.ndarray
+    """The AUs aimed at, float32 [K] in the order of the face's `aus`."""
+    file: str = ""
+    """The photo, where there are many."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: file, face, box, and the own and wanted AUs where they differ."""
+        own = self.face.aus
+        wanted = dict(zip(own, map(float, self.goal), strict=True))
+        moved = {name: [round(own[name], 4), round(value, 4)] for name, value in wanted.items() if value != own[name]}
+        box = [round(float(value), 1) for value in self.face.box]
+        return {"file": self.file, "face": self.face.index, "box": box, "aus_from": self.face.aus_from, "aus": moved}
 
 
 @dataclass(kw_only=True)
@@ -54,10 +81,20 @@ class Report:
     """What was left alone → why: there already, not a photo …"""
     failed: dict[str, str] = field(default_factory=dict)
     """What could not be edited → why."""
+    faces: list[FaceEdit] = field(default_factory=list)
+    """The faces edited; not of clips."""
+    dry: bool = False
+    """Nothing was written."""
     frames: int = 0
     """Of a clip, all; 0 for photos."""
     edited: int = 0
     """Frames of a clip with a face edited; the others came through unchanged."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for a service or `--json`."""
+        plain = {name: getattr(self, name) for name in ("written", "warnings", "lines", "skipped", "failed", "dry")}
+        faces = [one.as_json() for one in self.faces]
+        return {"path": str(self.path), **plain, "faces": faces, "frames": self.frames, "edited": self.edited}
 
     def warn(self, *warnings: str) -> None:
         """Adds warnings, each once."""

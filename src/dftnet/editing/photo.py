@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from dftnet.aus import check_values
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.maps import check_maps, maps_written
-from dftnet.editing.options import Report, SaveOptions
+from dftnet.editing.options import FaceEdit, Report, SaveOptions
+from dftnet.editing.outputs import check_output, original_kept, refuse_to_replace
 from dftnet.editing.plan import Asked, EditPlan, as_plan
-from dftnet.editing.request import same, target
+from dftnet.editing.request import Request, same, target
 from dftnet.editing.wording import describe, describe_plan, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
-from dftnet.media.formats import photo_format
+from dftnet.media.files import atomic_file
+from dftnet.media.formats import READ
 from dftnet.media.image import read_image
-from dftnet.media.photo import read_photo, write_photo
+from dftnet.media.photo import Photo, encode_photo, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
-
-def default_output(photo: str | Path) -> Path:
-    """photo.jpg → photo-edited.png beside it."""
-    path = Path(photo)
-    return path.with_name(f"{path.stem}-edited.png")
+CLOSED = 0.7
+"""AU45 from which eyes count as closed."""
 
 
-def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) -> Path:
-    """The file to write; FileExistsError or MediaError before any work where it cannot be."""
-    path = Path(output) if output is not None else default_output(photo)
-    if path.is_dir():
-        path = path / default_output(photo).name
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
-    photo_format(path)
-    return path
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A photo's pixels with all chosen faces edited."""
+
+    pixels: np.ndarray
+    """uint8 or uint16 [H, W, 3]."""
+    maps: list[tuple[EditableFace, Maps]]
+    """Of each face edited, where they were wanted."""
 
 
 def edit_photo(
@@ -55,20 +57,58 @@ def edit_photo(
     with the photo: all of it appears or nothing does.
     Raises DftnetError or OSError, with the remedy, and then writes nothing.
     """
-    plan = as_plan(asked)
-    path = check_output(photo, output, save.overwrite)
+    plan, path = as_plan(asked), check_output(photo, output, save.overwrite)
+    compared = path.with_name(f"{path.stem}-compare{path.suffix}")
+    if save.compare:
+        refuse_to_replace(compared, save.overwrite)
     picture = read_photo(photo)
     found = editor.find(picture.pixels)
     chosen = editor.with_aus(chosen_faces(found, plan, picture.pixels.shape), own_aus)
     prefixes = {face.index: f"face-{face.index}-" if len(chosen) > 1 else "" for face in chosen}
     if maps is not None:
         check_maps(maps, prefixes.values(), save.overwrite)
-    done = Report(path=path, written=[str(path)])
+    done = Report(path=path, dry=save.dry)
+    if (pages := count_pages(photo)) > 1:
+        done.warn(f"only the first of its {pages} pictures was edited, the others are left out")
     if plan.face == "largest" and len(found) > 1 and not plan.each:
         done.warn(*[f"{face.trouble}; left alone" for face in found[: chosen[0].index]])
         done.warn(f"{len(found)} faces found, editing the largest; --face all or a number for others")
-    made: list[tuple[str, EditableFace, Maps]] = []
-    result = picture.pixels
+    rendered = _render(editor, chosen, plan, picture.pixels, done, maps is not None)
+    done.lines = [describe(one, editor.au_names, len(found)) for one in done.faces]
+    if save.dry:
+        return done
+    edited = _marked(replace(picture, pixels=rendered.pixels), plan, save)
+    sets = [(prefixes[face.index], face, shown) for face, shown in rendered.maps]
+    with original_kept(photo, path), maps_written(maps, sets, save.overwrite) as written:
+        if save.compare:
+            both = _marked(side_by_side(picture, rendered.pixels), plan, save)
+            with atomic_file(compared, save.overwrite) as temporary:
+                temporary.write_bytes(encode_photo(both, path.suffix, save.quality))
+                write_photo(path, edited, save.overwrite, save.quality)
+        else:
+            write_photo(path, edited, save.overwrite, save.quality)
+    done.written = [str(path), *([str(compared)] if save.compare else []), *map(str, written)]
+    return done
+
+
+def side_by_side(before: Photo, after: np.ndarray) -> Photo:
+    """A photo with its edit, pixels of the same size and type, to its right."""
+    gap = np.full_like(after, np.iinfo(after.dtype).max)[:, : max(2, after.shape[1] // 100)]
+    return replace(before, pixels=np.hstack([before.pixels, gap, after]), alpha=None)
+
+
+def count_pages(photo: str | Path) -> int:
+    """Pictures in a file: frames of an animation, pages of a TIFF."""
+    with contextlib.suppress(Exception), Image.open(photo, formats=READ) as image:
+        return int(getattr(image, "n_frames", 1))
+    return 1
+
+
+def _render(
+    editor: Editor, chosen: Sequence[EditableFace], plan: EditPlan, pixels: np.ndarray, done: Report, with_maps: bool
+) -> Rendered:
+    """All chosen faces edited one after another, and told in the report."""
+    rendered: list[tuple[EditableFace, Maps]] = []
     for face in chosen:
         if face.trouble:
             done.warn(f"{face.trouble}; left alone")
@@ -78,22 +118,41 @@ def edit_photo(
         if face.aus_from == "nowhere" and not request.empty:
             done.warn("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
         own = face.vector(editor.au_names)
-        goal = target(own, request, editor.au_names)
-        if maps is None:
-            result = editor.render_aus(face, goal, onto=result)
-        else:
-            shown = editor.maps_of(face, goal)
-            made.append((prefixes[face.index], face, shown))
-            result = result if same(goal, own) else editor.render_maps(face, shown, onto=result)
-        done.lines.append(describe(face, goal, editor.au_names, len(found)))
+        goal, doubt = _closed_eyes_kept(face, request, target(own, request, editor.au_names), editor.au_names)
+        done.warn(doubt)
+        done.faces.append(FaceEdit(face=face, goal=goal))
+        if not with_maps:
+            pixels = editor.render_aus(face, goal, onto=pixels)
+            continue
+        shown = editor.maps_of(face, goal)
+        rendered.append((face, shown))
+        pixels = pixels if same(goal, own) else editor.render_maps(face, shown, onto=pixels)
+    return Rendered(pixels=pixels, maps=rendered)
+
+
+def _closed_eyes_kept(
+    face: EditableFace, request: Request, goal: np.ndarray, names: Sequence[str]
+) -> tuple[np.ndarray, str]:
+    """The goal [K], eyes that read closed left as they are, and a word about it; UnfitFaceError where they are asked to open:
+    what they hide cannot be painted yet."""
+    place = names.index("AU45") if "AU45" in names else -1
+    own = face.aus.get("AU45", 0.0)
+    if place < 0 or face.aus_from == "nowhere" or own < CLOSED or goal[place] >= own - 0.05:
+        return goal, ""
+    if "AU45" in request.set or "AU45" in request.add:
+        raise UnfitFaceError(
+            f"the eyes of face {face.index} read closed (AU45 {own:.2f}), and this model cannot open them: leave AU45 out, "
+            "or take a photo with open eyes",
+            field="au",
+        )
+    kept = goal.copy()
+    kept[place] = own
+    return kept, f"the eyes of face {face.index} read closed (AU45 {own:.2f}) and stay so: this model cannot open them"
+
+
+def _marked(picture: Photo, plan: EditPlan, save: SaveOptions) -> Photo:
     words = describe_plan(plan)
-    picture = replace(picture, pixels=result)
-    if save.mark and words:
-        picture = mark_edited(picture, *photo_mark(words))
-    with maps_written(maps, made, save.overwrite) as written:
-        write_photo(path, picture, save.overwrite, save.quality)
-    done.written += map(str, written)
-    return done
+    return mark_edited(picture, *photo_mark(words)) if save.mark and words else picture
 
 
 def chosen_faces(found: Sequence[EditableFace], plan: EditPlan, shape: Sequence[int]) -> list[EditableFace]:

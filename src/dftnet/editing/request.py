@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dftnet.aus import AU_NAMES, as_dict, check_values, plain_words, require
+from dftnet.aus import AU_DESCRIPTIONS, AU_NAMES, as_dict, check_values, plain_words, require
 from dftnet.errors import RequestError
 
 UNCHANGED = 1e-4
 """AUs that differ by no more are the same."""
+
+FIGHTS = (("AU05", "AU45"), ("AU12", "AU15"), ("AU07", "AU05"), ("AU23", "AU26"))
+"""Units whose muscles pull against each other."""
 
 EMOTIONS: dict[str, dict[str, float]] = {
     # Measured: means of the training set's labels over acted clips (its column `emotion`), of each actor the quarter
@@ -92,6 +95,16 @@ class Request:
         return not (self.set or self.add or self.neutral or self.emotion is not None or self.like is not None)
 
 
+def fights(request: Request) -> list[str]:
+    """A word about each two units asked for that work against each other."""
+    asked = {**request.add, **request.set}
+    return [
+        f"{one} ({AU_DESCRIPTIONS[one]}) and {other} ({AU_DESCRIPTIONS[other]}) work against each other"
+        for one, other in FIGHTS
+        if min(asked.get(one, 0.0), asked.get(other, 0.0)) > 0.2
+    ]
+
+
 def emotion_name(name: str) -> str:
     """A key of EMOTIONS for it or a word of EMOTION_WORDS, in any case; RequestError with the list and the nearest otherwise."""
     plain = plain_words(name)
@@ -100,7 +113,7 @@ def emotion_name(name: str) -> str:
         return known[plain]
     near = difflib.get_close_matches(plain, known, 1, 0.5)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise RequestError(f"unknown emotion {name!r}; {hint}known: {', '.join(EMOTIONS)}")
+    raise RequestError(f"unknown emotion {name!r}; {hint}known: {', '.join(EMOTIONS)}", field="emotion")
 
 
 def target(

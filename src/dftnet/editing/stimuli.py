@@ -82,6 +82,7 @@ def make_stimuli(
     header, model = _header(editor), model_name(editor)
     rows = {} if save.overwrite else _known_rows(done.path, header, model, conditions.rest)
     total, finished = len(identities) * len(requests), 0
+    tell("pictures", 0, total)
     for photo, identity in identities.items():
         wanted = {key: _file_name(identity, *key, suffix) for key in requests}
         todo = {key: name for key, name in wanted.items() if name not in rows or not (output / name).is_file()}

@@ -14,6 +14,7 @@ from dftnet.drawing import sheet
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace
 from dftnet.editing.options import Report, SaveOptions
+from dftnet.editing.outputs import free_name, refuse_to_replace
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
 from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
@@ -45,12 +46,13 @@ def is_animated(output: str | Path) -> bool:
 def check_sweep_output(photo: str | Path, output: str | Path | None, overwrite: bool) -> Path:
     """Where a sweep goes, PHOTO-sweep.png beside the photo by default; an error before any work where it cannot."""
     photo = Path(photo)
-    output = Path(output) if output is not None else photo.with_name(f"{photo.stem}-sweep.png")
+    if output is None:
+        return free_name(photo.with_name(f"{photo.stem}-sweep.png"), overwrite)
+    output = Path(output)
     known = dict.fromkeys((*PHOTO_SUFFIXES, *CLIP_SUFFIXES))
     if output.suffix and output.suffix.lower() not in known:
         raise MediaError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
+    refuse_to_replace(output, overwrite)
     return output
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from dftnet.editing.editor import Editor
 from dftnet.editing.following import Followed, Moment, chooser, follow, moments
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
+from dftnet.editing.outputs import original_kept
 from dftnet.editing.parallel import in_order
 from dftnet.editing.photo import chosen_faces
 from dftnet.editing.plan import Asked, EditPlan, as_plan
@@ -22,9 +23,8 @@ from dftnet.editing.request import target
 from dftnet.editing.wording import clip_mark, describe_plan
 from dftnet.errors import RequestError, UnfitFaceError
 from dftnet.faces.fitness import doubts
-from dftnet.media.formats import format_of
 from dftnet.media.image import read_image
-from dftnet.media.video import ClipFrame, is_animation, open_clip
+from dftnet.media.video import ClipFrame, open_clip
 from dftnet.media.video_writer import check_clip_output, clip_writer
 
 LONGEST_SIDE = 1920
@@ -32,14 +32,6 @@ LONGEST_SIDE = 1920
 RATE = 25.0
 HOLD = 0.5
 """Seconds that an animation stays after its last keyframe."""
-
-
-def default_clip_output(source: str | Path) -> Path:
-    """clip.mov → clip-edited.mov; .mp4 for what cannot be written and for photos."""
-    path = Path(source)
-    suffix, form = path.suffix.lower(), format_of(path)
-    keep = form is not None and form.clip and (form.video or is_animation(path))
-    return path.with_name(f"{path.stem}-edited{suffix if keep else '.mp4'}")
 
 
 def edit_video(
@@ -69,11 +61,15 @@ def edit_video(
     _describe(done, editor, followed, seen)
     words = describe_plan(plan)
     comment = clip_mark(words) if save.mark and words else None
-    with clip_writer(output, clip, overwrite=save.overwrite, quality=save.quality, comment=comment) as writer:
+    with (
+        original_kept(video, output),
+        clip_writer(output, clip, overwrite=save.overwrite, quality=save.quality, comment=comment) as writer,
+    ):
 
         def render(frame: ClipFrame) -> np.ndarray | None:
             return render_frame(editor, frame, seen.get(frame.number, []), plan)
 
+        tell("editing", 0, followed.count)
         for number, (frame, edited) in enumerate(in_order(render, clip.frames(writer.copy), workers)):
             writer.write(frame, edited)
             tell("editing", number + 1, followed.count)
@@ -116,6 +112,7 @@ def animate_photo(
 
     rate = 1 / max(lasts, 1e-3)
     with clip_writer(output, overwrite=save.overwrite, quality=save.quality, rate=rate, comment=comment) as writer:
+        tell("animating", 0, len(times))
         for number, (frame, edited) in enumerate(in_order(render, frames, workers)):
             writer.write(frame, edited)
             tell("animating", number + 1, len(times))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-import numpy as np
-
 from dftnet.aus import as_dict
-from dftnet.editing.face import EditableFace
+from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import UNCHANGED, Request
 from dftnet.editing.timeline import Timeline
@@ -17,8 +15,9 @@ LISTED = 8
 """Units named in a line."""
 
 
-def describe(face: EditableFace, goal: np.ndarray, names: Sequence[str], count: int) -> str:
-    """One line: which of `count` faces, its AUs before → asked (`goal` [K] in the order of `names`)."""
+def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
+    """One line: which of `count` faces, its AUs before → asked (`names` in order)."""
+    face, goal = edit.face, edit.goal
     where = f"face {face.index} of {count} ({face.where})"
     wanted = as_dict(goal, names)
     change = {name: abs(value - face.aus[name]) for name, value in wanted.items()}

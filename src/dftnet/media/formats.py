@@ -107,6 +107,8 @@ PHOTO_SUFFIXES = tuple(suffix for suffix, form in BY_SUFFIX.items() if form.phot
 """Endings that a still picture is written with."""
 CLIP_SUFFIXES = tuple(suffix for suffix, form in BY_SUFFIX.items() if form.clip)
 """Endings that a clip is written with."""
+RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
+"""Endings of cameras' raw files, which are not read."""
 READ = tuple(form.name for form in FORMATS if not form.video)
 """Pillow's names of the formats that are read: plain rasters only, some of its others start external programs."""
 INSTALL = {"HEIF": "`pip install pillow-heif` first", "AVIF": "`pip install -U pillow` first"}
