@@ -32,6 +32,7 @@ from dftnet.errors import DatasetError, RequestError
 from dftnet.faces.align import crop_from_image
 from dftnet.media.files import file_sha256
 from dftnet.media.image import read_image, write_image
+from dftnet.media.share import Share
 
 LANDMARKS = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])
 BOX = (120, 20, 330, 230)
@@ -475,6 +476,50 @@ def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face,
     run("out")
     assert fingerprint(out) == fingerprint(tmp_path / "whole")
     assert not (out / "work").exists()
+
+
+def test_two_shares_make_the_set_of_one_run(tmp_path: Path, face, small_chunks, monkeypatch):
+    photos(tmp_path / "in", face, 11)
+    config = PrepareConfig(labels=labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(11)]), size=32)
+    run = lambda out, **more: verb.prepare(tmp_path / "in", tmp_path / out, config, workers=1, **more)  # noqa: E731
+    run("whole")
+    first = run("shared", share=Share(0, 2))
+    assert first.lines == ["share 0/2 is cropped; the set is put together as soon as the other shares are"]
+    assert sorted(p.name for p in (tmp_path / "shared").iterdir()) == ["work"]
+    # the second share is killed half way, and run again
+    crop = dftnet.data.prepare.Cropper.__call__
+
+    def killed(cropper, chunk, tell):
+        if chunk.path.name == "chunk-00003.tar":
+            raise KeyboardInterrupt
+        return crop(cropper, chunk, tell)
+
+    monkeypatch.setattr(dftnet.data.prepare.Cropper, "__call__", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("shared", share=Share(1, 2))
+    monkeypatch.setattr(dftnet.data.prepare.Cropper, "__call__", crop)
+    assert len(list((tmp_path / "shared" / "work").glob("chunk-*.tar"))) == 4
+    last = run("shared", share=Share(1, 2))
+    assert last.lines[0].startswith("11 faces of 11 photos")
+    assert fingerprint(tmp_path / "shared") == fingerprint(tmp_path / "whole")
+    assert not (tmp_path / "shared" / "work").exists()
+    assert run("shared", share=Share(0, 2)).lines[0].startswith("already prepared")
+    with pytest.raises(DatasetError, match="other photos, labels or options"):
+        verb.prepare(
+            tmp_path / "in", tmp_path / "shared", PrepareConfig(labels=config.labels, size=48), share=Share(0, 2)
+        )
+
+
+def test_shares_at_the_same_time(tmp_path: Path, face):
+    photos(tmp_path / "in", face, 3)
+    table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(3)])
+    base = ("prepare", tmp_path / "in", "--labels", table, "--size", 32, "--workers", 1)
+    whole = subprocess.run(command(*base, "-o", tmp_path / "whole"), capture_output=True, text=True, timeout=120)
+    assert whole.returncode == 0, whole.stderr
+    lines = [command(*base, "-o", tmp_path / "shared", "--shard", f"{i}/3") for i in range(3)]
+    runs = [subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for line in lines]
+    assert [process.communicate(timeout=120)[1].count("error") for process in runs] == [0, 0, 0]
+    assert fingerprint(tmp_path / "shared") == fingerprint(tmp_path / "whole")
 
 
 def test_unfinished_work_of_another_command_is_kept(tmp_path: Path, face, small_chunks, monkeypatch):

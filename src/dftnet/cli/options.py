@@ -21,6 +21,14 @@ EstimatorModel = Annotated[
     str | None,
     typer.Option(help="An estimator's model directory. (default: the one that is shipped)", show_default=False),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        help="Do one share of the photos, I of N machines (0/8 … 7/8); all shares together are the whole.",
+        metavar="I/N",
+        show_default=False,
+    ),
+]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
 
 

@@ -24,6 +24,10 @@ from dftnet.data.workers import in_processes
 from dftnet.editing.options import Progress, Report, silent
 from dftnet.errors import DatasetError
 from dftnet.media.files import write_file
+from dftnet.media.share import WHOLE, Share
+
+NOTE = "plan.json"
+"""In the work folder: whose work it is."""
 
 
 def prepare(
@@ -32,21 +36,28 @@ def prepare(
     config: PrepareConfig | None = None,
     *,
     workers: int | None = None,
+    share: Share = WHOLE,
     tell: Progress = silent,
 ) -> Report:
     """Crop, align and label the faces of `input` (folder tree of photos and videos, tars of photos, or one file) into
     the dataset directory `output`.
 
-    `workers`: processes, default one a core. Raises DftnetError or OSError with the remedy; photos that fail are listed in
-    `output`/report.csv instead. A start that fails leaves nothing behind; interrupted later, the same call goes on.
+    `workers`: processes, default one a core. `share`: crop this share of the photos only; whichever share finds all the
+    others done puts the set together, which is that of a single run. Raises DftnetError or OSError with the remedy; photos
+    that fail are listed in `output`/report.csv instead. A start that fails leaves nothing behind; interrupted later, the
+    same call goes on.
     """
     plan = make_plan(Path(input), Path(output), config or PrepareConfig())
     done = _already_done(plan)
     if done is not None:
         return done
-    with _claimed(plan), _locked(plan):
-        _crop_all(plan, workers or os.cpu_count() or 1, tell)
-        return assemble(plan)
+    with _claimed(plan, share), _locked(plan, f"lock-{share.index}-of-{share.count}", wait=False):
+        _crop_all(plan, share, workers or os.cpu_count() or 1, tell)
+        if not all(chunk.path.exists() for chunk in plan.chunks) and not (plan.output / "dataset.json").exists():
+            line = f"share {share} is cropped; the set is put together as soon as the other shares are"
+            return Report(path=plan.output, lines=[line], warnings=plan.warnings)
+        with _locked(plan, "lock-assembly", wait=True):
+            return _already_done(plan) or assemble(plan)
 
 
 def _already_done(plan: Plan) -> Report | None:
@@ -67,24 +78,23 @@ def _already_done(plan: Plan) -> Report | None:
 
 
 @contextlib.contextmanager
-def _claimed(plan: Plan) -> Iterator[None]:
+def _claimed(plan: Plan, share: Share) -> Iterator[None]:
     """Makes the output folder this plan's, or refuses: another set is never destroyed. A start without a chunk is undone."""
-    note = plan.work / "plan.json"
     new = not plan.output.exists()
-    if note.exists():
-        if _fingerprint_in(note) != plan.fingerprint:
-            raise DatasetError(
-                f"{plan.output} holds an unfinished set of other photos, labels or options: "
-                "give the same ones to go on, choose another output, or delete it"
-            )
-    else:
-        if not new and any(plan.output.iterdir()) and not _only_ours(plan):
-            raise DatasetError(f"{plan.output} is not empty: choose another output, or empty it")
-        write_file(note, json.dumps({"fingerprint": plan.fingerprint}), overwrite=True)
+    known = (plan.work / NOTE).exists() or (plan.output / "dataset.json").exists()
+    if not new and not known and any(plan.output.iterdir()) and not _only_ours(plan):
+        raise DatasetError(f"{plan.output} is not empty: choose another output, or empty it")
+    with contextlib.suppress(FileExistsError):  # by an earlier run, or by another share
+        write_file(plan.work / NOTE, json.dumps({"fingerprint": plan.fingerprint}))
+    if _fingerprint_in(plan.work / NOTE) != plan.fingerprint:
+        raise DatasetError(
+            f"{plan.output} holds an unfinished set of other photos, labels or options: "
+            "give the same ones to go on, choose another output, or delete it"
+        )
     try:
         yield
     except BaseException:
-        if not list(plan.work.glob("chunk-*.tar")) and _only_ours(plan):
+        if share.whole and not list(plan.work.glob("chunk-*.tar")) and _only_ours(plan):
             shutil.rmtree(plan.output if new else plan.work, ignore_errors=True)
         raise
 
@@ -103,16 +113,16 @@ def _fingerprint_in(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _locked(plan: Plan) -> Iterator[None]:
-    """Keeps two runs from writing into one folder; the lock goes with the process, however it ends."""
+def _locked(plan: Plan, name: str, wait: bool) -> Iterator[None]:
+    """Keeps two runs from doing the same in one folder; the lock goes with the process, however it ends."""
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    with open(plan.work / "lock", "w") as file:
+    with open(plan.work / name, "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             raise DatasetError(
                 f"another run is writing into {plan.output}: wait for it, or choose another output"
@@ -120,12 +130,11 @@ def _locked(plan: Plan) -> Iterator[None]:
         yield
 
 
-def _crop_all(plan: Plan, workers: int, tell: Progress) -> None:
-    """Crops every chunk whose file is not there yet."""
-    for leftover in plan.work.glob(".chunk-*.tmp*"):
-        leftover.unlink(missing_ok=True)
-    missing = [chunk for chunk in plan.chunks if not chunk.path.exists()]
-    total = sum(len(chunk.jobs) for chunk in plan.chunks)
+def _crop_all(plan: Plan, share: Share, workers: int, tell: Progress) -> None:
+    """Crops every chunk of the share whose file is not there yet."""
+    mine = plan.chunks[share.index :: share.count]
+    missing = [chunk for chunk in mine if not chunk.path.exists()]
+    total = sum(len(chunk.jobs) for chunk in mine)
     done = total - sum(len(chunk.jobs) for chunk in missing)
 
     def step(count: int) -> None:
