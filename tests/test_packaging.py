@@ -33,6 +33,7 @@ UNSEEN = {
     "hatchling",
     "tensorboard",
     "uvicorn",
+    "httpx",
     "pooch",
     "python-multipart",
     "tomli",

@@ -16,9 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dftnet.au_sources.reading import read_aus as read_aus
     from dftnet.aus import AU_NAMES as AU_NAMES
+    from dftnet.aus import REGIONS as REGIONS
+    from dftnet.aus import UnitWords as UnitWords
+    from dftnet.aus import describe_unit as describe_unit
+    from dftnet.editing.compositing import Patch as Patch
     from dftnet.editing.edit import edit as edit
     from dftnet.editing.editor import Editor as Editor
     from dftnet.editing.face import EditableFace as EditableFace
+    from dftnet.editing.opened import MARK as MARK
+    from dftnet.editing.opened import OpenPhoto as OpenPhoto
+    from dftnet.editing.opened import open_photo as open_photo
     from dftnet.editing.options import Report as Report
     from dftnet.editing.options import SaveOptions as SaveOptions
     from dftnet.editing.plan import EditPlan as EditPlan
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from dftnet.errors import RequestError as RequestError
     from dftnet.errors import UnfitFaceError as UnfitFaceError
     from dftnet.inference.directory import models as models
+    from dftnet.media.image import encode_image as encode_image
     from dftnet.media.image import read_image as read_image
     from dftnet.media.image import write_image as write_image
 
@@ -50,8 +58,16 @@ _HOME = {
     "Report": "editing.options",
     "edit": "editing.edit",
     "read_aus": "au_sources.reading",
+    "OpenPhoto": "editing.opened",
+    "open_photo": "editing.opened",
+    "Patch": "editing.compositing",
+    "MARK": "editing.opened",
     "AU_NAMES": "aus",
+    "REGIONS": "aus",
+    "UnitWords": "aus",
+    "describe_unit": "aus",
     "EMOTIONS": "editing.request",
+    "encode_image": "media.image",
     "read_image": "media.image",
     "write_image": "media.image",
     "models": "inference.directory",

@@ -13,6 +13,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -250,3 +251,47 @@ def nearest(word: str, known: Mapping[str, str]) -> str:
     """ "did you mean smile, sneer? ", at most SUGGESTIONS of the values whose keys are like a word; empty where none is."""
     near = difflib.get_close_matches(word, known, SUGGESTIONS, 0.6) or difflib.get_close_matches(word, known, 1, 0.5)
     return f"did you mean {', '.join(dict.fromkeys(known[one] for one in near))}? " if near else ""
+
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "brows": ("AU01", "AU02", "AU04"),
+    "eyes": ("AU05", "AU07", "AU45", "AU61", "AU62", "AU63", "AU64"),
+    "nose and cheeks": ("AU06", "AU09", "AU34"),
+    "mouth": ("AU10", "AU12", "AU14", "AU15", "AU18", "AU20", "AU22", "AU23", "AU25", "AU28"),
+    "jaw": ("AU17", "AU26", "AU30"),
+}
+"""Part of the face → its units, as a page groups them."""
+
+PLAIN_NAMES: dict[str, str] = {
+    "AU01": "Raise inner brows", "AU02": "Raise outer brows", "AU04": "Lower brows", "AU05": "Widen eyes",
+    "AU06": "Raise cheeks", "AU07": "Tighten lids", "AU09": "Wrinkle nose", "AU10": "Raise upper lip",
+    "AU12": "Smile", "AU14": "Dimples", "AU15": "Lip corners down", "AU17": "Raise chin", "AU18": "Pucker lips",
+    "AU20": "Stretch lips", "AU22": "Funnel lips", "AU23": "Press lips", "AU25": "Part lips", "AU26": "Drop jaw",
+    "AU28": "Suck lips in", "AU30": "Jaw aside", "AU34": "Puff cheeks", "AU45": "Close eyes", "AU61": "Look left",
+    "AU62": "Look right", "AU63": "Look up", "AU64": "Look down",
+}  # fmt: skip
+"""Unit → what a slider is called."""
+
+
+class UnitWords(NamedTuple):
+    """One Action Unit in words."""
+
+    name: str
+    """ "AU12"; "AU12L" where a model has sides."""
+    plain: str
+    """ "Smile"."""
+    description: str
+    """FACS' own name."""
+    region: str
+    """A key of REGIONS."""
+    side: str
+    """The person's "left" or "right", or empty."""
+
+
+def describe_unit(name: str) -> UnitWords:
+    """What a unit of a model's `au_names` is called, and where it is."""
+    base, side = (name[:-1], name[-1]) if name[-1:] in ("L", "R") else (name, "")
+    region = next((region for region, names in REGIONS.items() if base in names), "mouth")
+    plain = PLAIN_NAMES.get(base, base)
+    sides = {"L": "left", "R": "right"}
+    return UnitWords(name, plain, AU_DESCRIPTIONS.get(base, plain.lower()), region, sides.get(side, ""))

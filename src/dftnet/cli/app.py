@@ -13,6 +13,7 @@ from dftnet.cli import aus as cli_aus
 from dftnet.cli import data as cli_data
 from dftnet.cli import edit as cli_edit
 from dftnet.cli import evaluate as cli_evaluate
+from dftnet.cli import serve as cli_serve
 from dftnet.cli import train as cli_train
 from dftnet.cli.progress import InterruptedWork
 
@@ -43,6 +44,7 @@ def _root(
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
 app.command()(cli_edit.stimuli)
 app.command()(cli_aus.aus)
+app.command(epilog=cli_serve.EXAMPLES)(cli_serve.app)
 app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)
 app.command(epilog=cli_data.PREPARE_EXAMPLES)(cli_data.prepare)

@@ -162,7 +162,7 @@ def chosen_faces(found: Sequence[EditableFace], plan: EditPlan, shape: Sequence[
     named = [pick(found, which, shape) for which in plan.each or [one]]
     if plan.face == "all":
         named = [face for face in found if face in named or not plan.common.empty]
-    if all(face.trouble for face in named):
+    if named and all(face.trouble for face in named):
         raise UnfitFaceError(named[0].trouble)
     return named
 

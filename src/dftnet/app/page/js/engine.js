@@ -1,0 +1,20 @@
+// What the page needs of an engine. `server.js` has one behind the HTTP API; one that runs in the browser can take its place.
+//
+//   model()                                → {units, regions, emotions, max_bytes, max_pixels, …}
+//   read(blob, name)                       → Photo
+//   render(photo, face, requests, measure) → Patch      requests: {number of a face: request}
+//   maps(photo, face, request)             → Maps
+//   save(photo, requests)                  → {blob, name}            full size, the photo's own format, with its mark
+//
+//   Photo   {id, name, suffix, width, height, faces, preview: {width, height, bitmap, boxes}}
+//   face    {index, box, units, units_from, trouble, note}
+//   Patch   {x, y, bitmap, measured}       where it belongs in the preview; the units read in it, if asked, or null
+//   Maps    {motion, size, pictures}       pictures: {name: URL}
+
+/** An error in words for the user. */
+export class EngineError extends Error {
+  constructor(message, code = "") {
+    super(message);
+    this.code = code;
+  }
+}
