@@ -17,7 +17,7 @@ from dftnet.faces.detect import FaceDetector
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.image import read_image
-from dftnet.media.video import read_video
+from dftnet.media.video import is_video, read_video
 
 OPENFACE_SCALE = 5.0
 """OpenFace's intensities are 0 to 5."""
@@ -103,7 +103,7 @@ def read_aus(
 
 
 def _read_file(path: Path, reader: AUReader, every_frames: int, largest_only: bool) -> Iterator[Reading]:
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if is_video(path):
         for frame in read_video(path, every_frames):
             yield from _readings(path, frame.number, frame.time, reader(frame.image, True), reader)
     else:

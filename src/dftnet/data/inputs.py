@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dftnet.errors import DatasetError
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dftnet.media.video import is_video
 
 CHUNK = 128
 """Photos of one unit of work: what an interruption can cost."""
@@ -87,13 +88,14 @@ def collect(source: str | Path) -> Collection:
         if any(part.startswith(".") for part in relative.parts):
             continue
         suffix = file.suffix.lower()
-        if suffix in IMAGE_SUFFIXES or (source.is_file() and suffix not in (*VIDEO_SUFFIXES, ".tar")):
+        video = suffix in VIDEO_SUFFIXES or (source.is_file() and is_video(file))
+        if suffix in IMAGE_SUFFIXES or (source.is_file() and not video and suffix != ".tar"):
             folder = relative.parent.as_posix()
             numbers[folder] = numbers.get(folder, 0) + 1
             found.photos.append(
                 Source(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder])
             )
-        elif suffix in VIDEO_SUFFIXES:
+        elif video:
             found.photos.append(Source(relative.as_posix(), str(file), size=file.stat().st_size, video=True))
         elif suffix == ".tar":
             _list_tar(file, found)

@@ -18,8 +18,8 @@ from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
 from dftnet.errors import RequestError
-from dftnet.media.formats import CLIP_SUFFIXES, VIDEO_SUFFIXES
-from dftnet.media.video import is_animation
+from dftnet.media.formats import CLIP_SUFFIXES
+from dftnet.media.video import is_animation, is_video
 
 Kind = Literal["photo", "photos", "folder", "clip", "moving photo", "sweep"]
 
@@ -92,7 +92,7 @@ def kind_of(sources: Sequence[Path], plan: EditPlan, output: str | Path | None) 
     if source.is_dir():
         return "folder"
     still = output is not None and Path(output).suffix.lower() not in CLIP_SUFFIXES
-    clip = _is_clip(source) and (source.suffix.lower() in VIDEO_SUFFIXES or not still)
+    clip = is_video(source) or (not still and is_animation(source))
     if plan.sweep is not None:
         if clip:
             raise RequestError("--sweep is for one face of a photo, not for a clip", field="sweep")
@@ -101,7 +101,7 @@ def kind_of(sources: Sequence[Path], plan: EditPlan, output: str | Path | None) 
 
 
 def _is_clip(source: Path) -> bool:
-    return source.suffix.lower() in VIDEO_SUFFIXES or is_animation(source)
+    return is_video(source) or is_animation(source)
 
 
 def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | None) -> None:

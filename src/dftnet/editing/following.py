@@ -25,8 +25,7 @@ from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face
 from dftnet.faces.fitness import doubts
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
-from dftnet.media.formats import VIDEO_SUFFIXES
-from dftnet.media.video import Clip, is_animation, open_clip
+from dftnet.media.video import Clip, is_animation, is_video, open_clip
 
 FADE = 0.2
 """Seconds over which an edit comes and goes where the face appears or is lost within a shot."""
@@ -161,7 +160,7 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
         raise FileNotFoundError(f"no such file to be driven by: {path}")
     if path.name.lower().endswith((".csv", ".csv.gz", ".txt")):
         return read_drive_csv(path), []
-    if path.suffix.lower() not in VIDEO_SUFFIXES and not is_animation(path):
+    if not is_video(path) and not is_animation(path):
         raise RequestError(
             f"{path} is neither a video nor a CSV of Action Units; for a photo say --like", field="drive"
         )

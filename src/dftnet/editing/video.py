@@ -73,6 +73,7 @@ def edit_video(
         for number, (frame, edited) in enumerate(in_order(render, clip.frames(writer.copy), workers)):
             writer.write(frame, edited)
             tell("editing", number + 1, followed.count)
+    done.warn(*clip.notes, *writer.notes)
     return done
 
 

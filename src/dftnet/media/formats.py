@@ -48,6 +48,8 @@ class Format:
     """For pictures of a video."""
     sound: str = ""
     """Codec for sound that cannot be copied into it."""
+    subtitles: str = ""
+    """Codec for subtitles of text."""
 
     def options(self, quality: int, lossless: bool = False) -> dict[str, object]:
         """How Pillow shall save: `quality` for lossy formats, JPEG without chroma subsampling from 90 on."""
@@ -60,8 +62,10 @@ class Format:
         return {"quality": quality} if self.lossy else {}
 
 
-def _h264(name: str, *suffixes: str) -> Format:
-    return Format(name=name, suffixes=suffixes, video=True, moves=True, clip=True, codec="libx264", sound="aac")
+def _h264(name: str, *suffixes: str, subtitles: str) -> Format:
+    return Format(
+        name=name, suffixes=suffixes, video=True, moves=True, clip=True, codec="libx264", sound="aac", subtitles=subtitles
+    )  # fmt: skip
 
 
 _KNOWN = (
@@ -77,11 +81,11 @@ _KNOWN = (
     Format(name="GIF", suffixes=(".gif",), clip=True, moves=True),
     Format(name="JPEG2000", suffixes=(".jp2",)),
     Format(name="PPM", suffixes=(".ppm", ".pgm")),
-    _h264("mp4", ".mp4", ".m4v"),
-    _h264("mov", ".mov"),
-    _h264("matroska", ".mkv"),
+    _h264("mp4", ".mp4", ".m4v", subtitles="mov_text"),
+    _h264("mov", ".mov", subtitles="mov_text"),
+    _h264("matroska", ".mkv", subtitles="subrip"),
     Format(
-        name="webm", suffixes=(".webm",), video=True, moves=True, clip=True, codec="libvpx-vp9", sound="libopus"
+        name="webm", suffixes=(".webm",), video=True, moves=True, clip=True, codec="libvpx-vp9", sound="libopus", subtitles="webvtt"
     ),
     Format(
         name="", video=True, moves=True,

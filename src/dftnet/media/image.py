@@ -79,6 +79,18 @@ def stored_size(data: bytes) -> tuple[int, int]:
         raise MediaError(f"not a readable picture ({error})") from None
 
 
+def is_lossless_webp(data: bytes) -> bool:
+    """Whether a WebP, also one that moves, was written without any loss."""
+    lossless, at = False, 12
+    while at + 8 <= len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind == b"VP8 ":
+            return False
+        lossless |= kind == b"VP8L"
+        at += 8 + (16 if kind == b"ANMF" else size + size % 2)  # a frame of an animation holds chunks
+    return lossless
+
+
 def _guess(data: bytes) -> str:
     head = data[:512].lstrip().lower()
     if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,14 +21,10 @@ from dftnet.errors import MediaError
 from dftnet.media import xmp
 from dftnet.media.files import atomic_file
 from dftnet.media.formats import clip_format
-from dftnet.media.video import Animation, Clip, ClipFrame, Video, carried
+from dftnet.media.tracks import Tracks
+from dftnet.media.video import Animation, Clip, ClipFrame, Video
+from dftnet.media.yuv import HD_TAGS, add_difference, to_planes
 
-LUMA = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
-"""FFmpeg's numbers of the YUV matrices → the shares of red and blue in Y; BT.601's for all others."""
-HD_TAGS = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
-"""BT.709: what pictures become when they are made a video."""
-OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
-"""What belongs to the old file, not to its content."""
 TICKS = 90000
 GIF_COLOURS = 255
 LONGEST_GIF = 1_500_000_000
@@ -37,6 +33,9 @@ LONGEST_GIF = 1_500_000_000
 
 class ClipWriter(Protocol):
     """What takes frames one by one."""
+
+    notes: list[str]
+    """What of the source the file does not hold, complete at the end."""
 
     def write(self, frame: ClipFrame, edited: np.ndarray | None = None) -> None:
         """`edited` uint8 [H, W, 3] in place of the frame's picture; None: the frame as it came."""
@@ -90,17 +89,17 @@ class _VideoWriter:
 
         self.av, self.path, self.quality = av, path, quality
         form = clip_format(path)
-        self.codec, self.sound = form.codec, form.sound
         self.source = source if isinstance(source, Video) else None
         self.rate = self.source.rate if self.source else Fraction(rate).limit_denominator(1001)
         self.time_base = self.source.time_base if self.source else Fraction(1, TICKS)
         options = {"movflags": "+faststart+use_metadata_tags"} if form.name in ("mp4", "mov") else {}
         self.container: Any = av.open(str(path), "w", format=form.name, options=options)
         self.stream: Any = None
-        self.tracks: dict[int, Any] = {}
-        self.coded: set[int] = set()
+        self.notes: list[str] = []
+        self.form = form
+        self.tracks: Tracks | None = None
         self.waiting: list[Any] = []
-        self.input: Any = None
+        self.durations: dict[int, int] = {}
         self.tags: dict[str, int] = {}
         self.last = -1
         self.size = (0, 0)
@@ -128,45 +127,44 @@ class _VideoWriter:
                 setattr(native, name, value)
         native.pts, native.time_base = pts, self.time_base
         native.pict_type = 0
-        with contextlib.suppress(AttributeError):
-            native.duration = round(frame.duration / self.time_base)
-        self.container.mux(self.stream.encode(native))
+        self.durations[pts] = round((frame.duration or 1 / float(self.rate)) / self.time_base)
+        self._mux(self.stream.encode(native))
 
     def copy(self, packet: Any) -> None:
-        if self.stream is None:  # tracks are known only when the first frame is
+        if self.tracks is None:  # they are known only when the first frame is
             self.waiting.append(packet)
-            return
-        track = self.tracks.get(packet.stream.index)
-        if track is None or (packet.dts is None and packet.stream.index not in self.coded):
-            return
-        if packet.stream.index in self.coded:
-            with contextlib.suppress(self.av.error.InvalidDataError):
-                for sound in packet.decode():
-                    self.container.mux(track.encode(sound))
-            return
-        packet.stream = track
-        self.container.mux(packet)
+        else:
+            self.tracks.copy(packet)
 
     def finish(self) -> None:
         if self.stream is None:
             raise MediaError("there is no frame to write")
-        self.container.mux(self.stream.encode(None))
-        for index in self.coded:
-            self.container.mux(self.tracks[index].encode(None))
+        self._mux(self.stream.encode(None))
+        if self.tracks is not None:
+            self.tracks.finish()
 
     def close(self) -> None:
         try:
             self.container.close()
         finally:
-            if self.input is not None:
-                self.input.close()
+            if self.tracks is not None:
+                self.tracks.close()
+
+    def _mux(self, packets: list[Any]) -> None:
+        """With how long each picture lasts: containers count that of the last one into their length."""
+        for packet in packets:
+            lasts = self.durations.pop(packet.pts, 0)
+            if lasts:
+                packet.duration = lasts
+            self.container.mux(packet)
 
     def _start(self, frame: ClipFrame) -> None:
         """Streams for picture, sound and subtitles."""
+        form = self.form
         self.size = frame.image.shape[:2]
         height, width = (side + side % 2 for side in self.size)
         self.tags = dict(frame.tags) if self.source else dict(HD_TAGS)
-        stream: Any = self.container.add_stream(self.codec, rate=self.rate)
+        stream: Any = self.container.add_stream(form.codec, rate=self.rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.time_base = self.time_base
@@ -177,79 +175,33 @@ class _VideoWriter:
             with contextlib.suppress(AttributeError, ValueError):
                 setattr(context, name, value)
         loss = round(np.interp(self.quality, [1, 50, 95, 100], [45, 28, 16, 8]))
-        if self.codec == "libx264":
-            stream.options = {"crf": str(loss), "preset": "veryfast", "profile": "high"}
+        if form.codec == "libx264":
+            stream.options = {"crf": str(loss), "preset": "veryfast", "profile": "high"} | self._lines(frame)
+            if not (self.source and self.source.even):  # MP4 adds up the wrong length of uneven frames out of order
+                stream.options = {**stream.options, "bf": "0"}
         else:
+            self._lines(frame)
             speed = {"deadline": "realtime", "cpu-used": "5", "row-mt": "1", "b": "0"}
             stream.options = {"crf": str(round(loss * 1.5)), **speed}
         context.thread_type = "AUTO"
-        if self.source:
-            self._add_tracks()
         self.stream = stream
-        for packet in self.waiting:
-            self.copy(packet)
+        if self.source:
+            self.tracks = Tracks(self.source.path, self.container, form, stream)
+            self.notes += self.tracks.notes
+            for packet in self.waiting:
+                self.tracks.copy(packet)
         self.waiting.clear()
 
-    def _add_tracks(self) -> None:
-        assert self.source is not None
-        self.input = self.av.open(str(self.source.path), metadata_errors="ignore")
-        for name, value in self.input.metadata.items():
-            if name.lower() not in OWN_METADATA:
-                self.container.metadata.setdefault(name, value)
-        able = self.container.supported_codecs
-        for track in carried(self.input):
-            name = track.codec_context.name if track.codec_context else ""
-            if {name, track.codec_context.codec.canonical_name if name else ""} & able:
-                with contextlib.suppress(Exception):
-                    add = getattr(self.container, "add_stream_from_template", None)
-                    self.tracks[track.index] = (
-                        add(track) if add is not None else self.container.add_stream(template=track)
-                    )
-            elif track.type == "audio" and name:
-                self.tracks[track.index] = self.container.add_stream(
-                    self.sound, rate=48000 if self.sound == "libopus" else track.rate, layout=track.layout.name
-                )
-                self.coded.add(track.index)
-
-
-def to_planes(image: np.ndarray, tags: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """uint8 RGB [H, W, 3] of even size → Y [H, W], U, V [H / 2, W / 2] uint8, rounded without bias."""
-    y, u, v = _yuv(image.astype(np.float32), tags)
-    dark = 0 if tags.get("color_range") == 2 else 16
-    return _bytes(y + dark), _bytes(u + 128), _bytes(v + 128)
-
-
-def add_difference(
-    planes: tuple[np.ndarray, np.ndarray, np.ndarray], image: np.ndarray, edited: np.ndarray, tags: Mapping[str, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Y, U, V of the edited frame: the decoded planes plus what the edit changed; elsewhere they are the same bytes."""
-    changed = (image != edited).reshape(len(image), -1)
-    rows, columns = np.nonzero(changed.any(1))[0], np.nonzero(changed.any(0))[0] // 3
-    if len(rows) == 0:
-        return planes
-    top, left = int(rows[0]) // 2, int(columns[0]) // 2
-    bottom, right = int(rows[-1]) // 2 + 1, int(columns[-1]) // 2 + 1
-    wide, half = np.s_[2 * top : 2 * bottom, 2 * left : 2 * right], np.s_[top:bottom, left:right]
-    change = _yuv(edited[wide].astype(np.float32) - image[wide], tags)
-    result = (planes[0].copy(), planes[1].copy(), planes[2].copy())
-    for plane, part, delta in zip(result, (wide, half, half), change, strict=True):
-        plane[part] = _bytes(plane[part] + delta)
-    return result
-
-
-def _yuv(colour: np.ndarray, tags: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """float RGB (or a difference) [h, w, 3] of even size → Y [h, w], U, V [h / 2, w / 2] without offsets."""
-    red, blue = LUMA.get(tags.get("colorspace", 2), (0.299, 0.114))
-    full = tags.get("color_range") == 2
-    y = colour @ np.array([red, 1 - red - blue, blue], np.float32)
-    u, v = (colour[..., 2] - y) / (2 - 2 * blue), (colour[..., 0] - y) / (2 - 2 * red)
-    small = u.shape[1] // 2, u.shape[0] // 2
-    u, v = (cv2.resize(part, small, interpolation=cv2.INTER_AREA) for part in (u, v))
-    return (y, u, v) if full else (y * (219 / 255), u * (224 / 255), v * (224 / 255))
-
-
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    def _lines(self, frame: ClipFrame) -> dict[str, str]:
+        """Options of x264 that keep the lines of two moments apart; a note where that cannot be."""
+        if not self.source or not frame.interlaced:
+            return {}
+        if frame.turned or self.form.codec != "libx264":
+            self.notes.append(
+                f"its interlaced lines are written as whole frames in {self.path.suffix}, which may show combs"
+            )
+            return {}
+        return {"x264-params": "bff=1" if self.source.bottom_first else "tff=1"}
 
 
 class _AnimationWriter:
@@ -257,6 +209,8 @@ class _AnimationWriter:
 
     def __init__(self, path: Path, source: Clip | None, quality: int, comment: str | None) -> None:
         self.path, self.quality, self.comment = path, quality, comment
+        self.notes: list[str] = []
+        self.lossless = isinstance(source, Animation) and source.lossless
         self.loop = source.loop if isinstance(source, Animation) else 0
         self.pictures: list[Image.Image] = []
         self.times: list[float] = []
@@ -296,7 +250,8 @@ class _AnimationWriter:
             first.save(self.path, "GIF", **more)
         else:
             more |= {"xmp": xmp.marked()} if self.comment else {}
-            first.save(self.path, "WEBP", quality=self.quality, method=2, loop=self.loop, **more)
+            more |= {"lossless": True, "exact": True, "quality": 20} if self.lossless else {"quality": self.quality}
+            first.save(self.path, "WEBP", method=2, loop=self.loop, **more)
 
     def close(self) -> None:
         self.pictures.clear()
