@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dftnet.media import files
-from dftnet.media.files import atomic_directory, atomic_file, file_sha256, write_file
+from dftnet.media.files import atomic_directory, atomic_file, beside, file_sha256, write_file
 
 KILLED = 9
 
@@ -247,6 +247,12 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError, match=r"cannot write .*a\.txt: permission denied"):
         write_file(tmp_path / "a.txt", "1")
+
+
+def test_a_name_beside_another_is_never_too_long() -> None:
+    assert beside("x/photo.jpg", "-edited.png") == Path("x/photo-edited.png")
+    assert beside("x/" + "a" * 251 + ".jpg", "-edited.png").name == "a" * 244 + "-edited.png"
+    assert beside("é" * 125 + ".jpg", "-edited.png").name == "é" * 122 + "-edited.png"
 
 
 def test_sha256(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, IptcImagePlugin
 
-from dftnet.media.photo import Photo, decode_photo, encode_photo, read_photo, write_photo
+from dftnet.media.exif import loaded
+from dftnet.media.photo import Photo, decode_photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
 RNG = np.random.default_rng(0)
@@ -233,3 +235,145 @@ def test_writing_is_atomic_and_careful(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot write"):
         write_photo(tmp_path / "a.xyz", Photo(pixels=PIXELS))
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
+
+
+def camera_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x8298], exif[0x0132] = "by someone", "2024:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0x9003] = "2024:01:02 03:04:05"
+    exif.get_ifd(0x8825).update({1: "N", 2: (51.0, 30.0, 0.0)})
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("LAB", "TIFF"), ("I", "TIFF"), ("F", "TIFF"), ("YCbCr", "TIFF")],
+)
+def test_what_only_fits_as_srgb_keeps_all_but_its_colours(mode: str, form: str) -> None:
+    """CMYK of printers, Lab of editing programs, 32 bits: copyright, place, date and resolution are not lost with them."""
+    image = (
+        Image.fromarray(np.full((40, 50), 30000, np.int32)) if mode == "I" else Image.fromarray(PIXELS).convert("RGB")
+    )
+    if mode == "F":
+        image = Image.fromarray(np.full((40, 50), 0.5, np.float32))
+    elif mode == "LAB":
+        srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        image = ImageCms.applyTransform(image, ImageCms.buildTransform(srgb, lab, "RGB", "LAB"))
+    elif mode != "I":
+        image = image.convert(mode)
+    buffer = io.BytesIO()
+    image.save(buffer, form, exif=camera_exif().tobytes(), dpi=(300, 300))
+    for suffix in (".jpg", ".tif", ".png"):
+        with Image.open(io.BytesIO(encode_photo(decode_photo(buffer.getvalue()), suffix))) as again:
+            kept = again.getexif()
+            assert kept[0x8298] == "by someone"
+            assert kept.get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
+            assert kept.get_ifd(0x8825)[1] == "N"
+            assert [float(part) for part in kept.get_ifd(0x8825)[2]] == [51, 30, 0]
+            assert again.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+            assert again.mode in ("RGB", "L")
+
+
+def test_exif_as_long_as_a_jpeg_can_hold_gives_way_to_the_mark() -> None:
+    """65,533 bytes with a maker's note: the mark no longer fits, so the note goes, and that is told."""
+    exif = camera_exif()
+    exif.get_ifd(0x8769)[0x927C] = b"m" * (65533 - len(exif.tobytes()) - 16)
+    data = exif.tobytes()
+    assert 65500 < len(data) <= 65533
+    photo = decode_photo(encode_photo(Photo(pixels=PIXELS, exif=data), ".jpg"))
+    assert left_out(photo, ".jpg") == []
+    photo = mark_edited(photo, "dftnet 1.0", "expression edited: " + "smile " * 20)
+    assert left_out(photo, ".jpg") == ["EXIF of a JPEG holds 64 KB: left out MakerNote"]
+    assert left_out(photo, ".png") == []
+    with Image.open(io.BytesIO(encode_photo(photo, ".jpg"))) as again:
+        kept = again.getexif()
+        assert kept[0x0131] == "dftnet 1.0"
+        assert kept[0x8298] == "by someone"
+        assert kept.get_ifd(0x8825)[1] == "N"
+        assert kept.get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
+        assert 0x927C not in kept.get_ifd(0x8769)
+    for suffix in (".png", ".webp", ".tif"):
+        assert loaded(decode_photo(encode_photo(photo, suffix)).exif).get_ifd(0x8769)[0x927C][:3] == b"mmm"
+
+
+XMP_OF_A_PHONE = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Cam="http://ns.google.com/photos/1.0/camera/"
+ xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:Container="http://ns.google.com/photos/1.0/container/" xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/"
+ xmlns:Item="http://ns.google.com/photos/1.0/container/item/"
+ Cam:MotionPhoto="1" Cam:MotionPhotoVersion="1" Cam:MicroVideoOffset='4096' Cam:hdrp_makernote="kept"
+ hdrgm:Version="1.0" xmp:Rating="5" xmpNote:HasExtendedXMP="0123456789ABCDEF">
+ <xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType="Resource"><xmpGImg:image>FACE</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>
+ <xmp:CreatorTool>Camera</xmp:CreatorTool>
+ <Container:Directory><rdf:Seq>
+  <rdf:li rdf:parseType="Resource"><Container:Item Item:Mime="image/jpeg" Item:Semantic="Primary"/></rdf:li>
+  <rdf:li rdf:parseType="Resource"><Container:Item Item:Mime="video/mp4" Item:Semantic="MotionPhoto" Item:Length="4096"/></rdf:li>
+ </rdf:Seq></Container:Directory>
+ <hdrgm:GainMapMin>0.1</hdrgm:GainMapMin>
+ <dc:creator><rdf:Seq><rdf:li>someone</rdf:li></rdf:Seq></dc:creator>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def test_xmp_shows_no_unedited_face_and_claims_nothing_that_is_gone() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "JPEG", xmp=XMP_OF_A_PHONE.encode())
+    photo = decode_photo(buffer.getvalue())
+    packet = (photo.xmp or b"").decode()
+    for gone in (
+        "Thumbnails",
+        "FACE",
+        "MotionPhoto",
+        "MicroVideo",
+        "Directory",
+        "Item:",
+        "hdrgm:V",
+        "GainMapMin",
+        "HasExt",
+    ):
+        assert gone not in packet.replace("xmlns:Item", "").replace("xmlns:hdrgm", "")
+    for kept in ('Cam:hdrp_makernote="kept"', 'xmp:Rating="5"', "<xmp:CreatorTool>Camera</xmp:CreatorTool>", "someone"):
+        assert kept in packet
+    ElementTree.fromstring(packet)
+    (note,) = photo.notes
+    for word in ("thumbnail of the unedited picture", "moving part", "gain map", "further pictures"):
+        assert word in note
+    again = decode_photo(encode_photo(mark_edited(photo, "dftnet", "smile"), ".jpg"))
+    assert again.notes == ()
+    assert b"someone" in (again.xmp or b"")
+
+
+def test_an_ordinary_packet_comes_through_byte_for_byte() -> None:
+    packet = XMP_OF_A_PHONE[: XMP_OF_A_PHONE.index(" xmlns:Cam")] + ' dc:format="caf\xe9"/></rdf:RDF></x:xmpmeta>'
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "JPEG", xmp=packet.encode())
+    photo = decode_photo(buffer.getvalue())
+    assert photo.xmp == packet.encode()
+    assert photo.notes == ()
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_lossless_webp_stays_lossless(alpha: bool) -> None:
+    mode = Image.fromarray(PIXELS)
+    if alpha:
+        mode.putalpha(Image.fromarray(ALPHA))
+    buffer = io.BytesIO()
+    mode.save(buffer, "WEBP", lossless=True, exact=True)
+    photo = decode_photo(buffer.getvalue())
+    assert photo.lossless
+    again = decode_photo(encode_photo(photo, ".webp", quality=50))
+    assert again.lossless
+    assert np.array_equal(again.pixels, PIXELS)
+    buffer = io.BytesIO()
+    mode.save(buffer, "WEBP", quality=90)
+    photo = decode_photo(buffer.getvalue())
+    assert not photo.lossless
+    assert not decode_photo(encode_photo(photo, ".webp")).lossless
+
+
+def test_nobody_reads_a_copy_who_may_not_read_the_photo(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / "a.png", Photo(pixels=PIXELS))
+    for mode, wanted in ((0o600, 0o600), (0o640, 0o640), (0o400, 0o600)):
+        path.chmod(mode)
+        copy = write_photo(tmp_path / f"{mode}.jpg", read_photo(path))
+        assert stat.S_IMODE(copy.stat().st_mode) == wanted

@@ -64,7 +64,7 @@ def end_of_last(path: Path) -> tuple[float, float]:
         stream = file.streams.video[0]
         packets = [packet for packet in file.demux(stream) if packet.size]
         first = min(packet.pts for packet in packets)
-        last = max(packets, key=lambda packet: packet.pts)
+        last = max(packets, key=lambda packet: int(packet.pts or 0))
         return file.duration / 1e6, float((last.pts - first + (last.duration or 0)) * stream.time_base)
 
 

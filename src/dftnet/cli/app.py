@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import warnings
 from typing import Annotated, Any
@@ -61,12 +63,14 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, or that
 def main() -> None:
     """Entry point: a user's error is one line on stderr and exit code 2; Ctrl-C is 130."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata; what matters is told in our own words
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # names of files need not be UTF-8
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:
         sys.exit(_usage(error))
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(_in_words(error).split())}", file=sys.stderr)
         sys.exit(2)
     except InterruptedWork as error:
         print(f"interrupted: {error}", file=sys.stderr)
@@ -77,6 +81,13 @@ def main() -> None:
         print("interrupted", file=sys.stderr)
     if isinstance(code, int) and code:
         sys.exit(code)
+
+
+def _in_words(error: Exception) -> str:
+    """An error in words: one of the system without its number."""
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str | bytes):
+        return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+    return str(error)
 
 
 def _usage(error: Any) -> int:

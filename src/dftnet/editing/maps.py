@@ -33,14 +33,17 @@ def check_maps(folder: str | Path, prefixes: Iterable[str], overwrite: bool) -> 
 
 @contextlib.contextmanager
 def maps_written(
-    folder: str | Path | None, made: Sequence[tuple[str, EditableFace, Maps]], overwrite: bool = False
+    folder: str | Path | None,
+    made: Sequence[tuple[str, EditableFace, Maps]],
+    overwrite: bool = False,
+    readers: int | None = None,
 ) -> Iterator[list[Path]]:
     """Writes the maps of faces, each with a prefix of its names, beside what is written inside: all of them appear when
     that is done, none if it fails. Yields their paths; no folder, no maps.
 
     A face's pictures: source, aligned, attention, texture and result, S x S pixels; flow with a colour wheel beside it,
     arrows drawn on the source, sheet with all and captions; and maps.npz with the numbers. Flow is drawn as the
-    motion of the skin, -Φ.
+    motion of the skin, -Φ. `readers`: see `atomic_file`.
     """
     if folder is None:
         yield []
@@ -54,7 +57,7 @@ def maps_written(
             for prefix, face, maps in made:
                 data = _encoded(face.crop, maps)
                 for path, content in zip(_paths(folder, prefix), data, strict=True):
-                    together.enter_context(atomic_file(path, overwrite)).write_bytes(content)
+                    together.enter_context(atomic_file(path, overwrite, readers)).write_bytes(content)
                     written.append(path)
             yield written
     except BaseException:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from dftnet.media.files import beside
 from dftnet.media.formats import format_of, photo_format
 from dftnet.media.video import is_animation
 from dftnet.media.video_writer import check_clip_output
@@ -18,12 +19,12 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
     """The file to write, by default photo-edited.png beside the photo, or the next free name; FileExistsError or MediaError
     before any work where it cannot be."""
     photo = Path(photo)
-    name = f"{photo.stem}-edited.png"
+    usual = beside(photo, "-edited.png")
     if output is None:
-        return free_name(photo.with_name(name), overwrite)
+        return free_name(usual, overwrite)
     path = Path(output)
     if path.is_dir():
-        path = path / name
+        path = path / usual.name
     refuse_to_replace(path, overwrite)
     photo_format(path)
     return path
@@ -36,7 +37,7 @@ def check_moving_output(source: str | Path, output: str | Path | None, overwrite
     path = Path(source)
     suffix, form = path.suffix.lower(), format_of(path)
     keep = form is not None and form.clip and (form.video or is_animation(path))
-    return free_name(path.with_name(f"{path.stem}-edited{suffix if keep else '.mp4'}"), overwrite)
+    return free_name(beside(path, f"-edited{suffix if keep else '.mp4'}"), overwrite)
 
 
 def refuse_to_replace(path: Path, overwrite: bool) -> None:
@@ -49,7 +50,7 @@ def free_name(path: Path, overwrite: bool = False) -> Path:
     """The path, or where it is taken path-2, path-3 …: a second try does not end the first."""
     if overwrite or not path.exists():
         return path
-    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    others = (beside(path, f"-{number}{path.suffix}") for number in itertools.count(2))
     return next(other for other in others if not other.exists())
 
 
@@ -59,7 +60,7 @@ def original_kept(source: str | Path, output: Path) -> Iterator[None]:
     if not (output.exists() and os.path.samefile(source, output)):
         yield
         return
-    copy = output.with_name(f"{output.stem}-original{output.suffix}")
+    copy = beside(output, f"-original{output.suffix}")
     made = not copy.exists()
     if made:
         shutil.copy2(source, copy)

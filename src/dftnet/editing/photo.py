@@ -21,10 +21,10 @@ from dftnet.editing.request import Request, same, target
 from dftnet.editing.wording import describe, describe_plan, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
-from dftnet.media.files import atomic_file
+from dftnet.media.files import atomic_file, beside
 from dftnet.media.formats import READ
 from dftnet.media.image import read_image
-from dftnet.media.photo import Photo, encode_photo, read_photo, write_photo
+from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
 CLOSED = 0.7
@@ -58,7 +58,7 @@ def edit_photo(
     Raises DftnetError or OSError, with the remedy, and then writes nothing.
     """
     plan, path = as_plan(asked), check_output(photo, output, save.overwrite)
-    compared = path.with_name(f"{path.stem}-compare{path.suffix}")
+    compared = beside(path, f"-compare{path.suffix}")
     if save.compare:
         refuse_to_replace(compared, save.overwrite)
     picture = read_photo(photo)
@@ -78,11 +78,12 @@ def edit_photo(
     if save.dry:
         return done
     edited = _marked(replace(picture, pixels=rendered.pixels), plan, save)
+    done.warn(*picture.notes, *left_out(edited, path.suffix))
     sets = [(prefixes[face.index], face, shown) for face, shown in rendered.maps]
-    with original_kept(photo, path), maps_written(maps, sets, save.overwrite) as written:
+    with original_kept(photo, path), maps_written(maps, sets, save.overwrite, picture.readers) as written:
         if save.compare:
             both = _marked(side_by_side(picture, rendered.pixels), plan, save)
-            with atomic_file(compared, save.overwrite) as temporary:
+            with atomic_file(compared, save.overwrite, picture.readers) as temporary:
                 temporary.write_bytes(encode_photo(both, path.suffix, save.quality))
                 write_photo(path, edited, save.overwrite, save.quality)
         else:

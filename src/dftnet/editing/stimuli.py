@@ -25,7 +25,7 @@ from dftnet.errors import MediaError, RequestError
 from dftnet.faces.track import overlap
 from dftnet.media.files import write_file
 from dftnet.media.formats import IMAGE_SUFFIXES, photo_format
-from dftnet.media.photo import Photo, read_photo, write_photo
+from dftnet.media.photo import Photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
 MANIFEST = "manifest.csv"
@@ -92,6 +92,7 @@ def make_stimuli(
             if todo:
                 picture = read_photo(photo)
                 face = editor.read(picture.pixels)
+                done.warn(*[f"{photo}: {note}" for note in (*picture.notes, *left_out(picture, suffix))])
             for key, name in todo.items():
                 made = _make(editor, picture, face, requests[key], output / name, save)
                 rows[name] = {
@@ -153,7 +154,7 @@ def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[st
     """The rows of an earlier run by file; RequestError where they are of another kind."""
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         reader = csv.DictReader(file)
         rows = {row["file"]: row for row in reader if row.get("file")}
         same = list(reader.fieldnames or []) == header

@@ -19,6 +19,7 @@ from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
 from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
 from dftnet.errors import MediaError
+from dftnet.media.files import beside, readers_of
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
 from dftnet.media.image import read_image
 from dftnet.media.photo import Photo, read_photo, write_photo
@@ -47,7 +48,7 @@ def check_sweep_output(photo: str | Path, output: str | Path | None, overwrite: 
     """Where a sweep goes, PHOTO-sweep.png beside the photo by default; an error before any work where it cannot."""
     photo = Path(photo)
     if output is None:
-        return free_name(photo.with_name(f"{photo.stem}-sweep.png"), overwrite)
+        return free_name(beside(photo, "-sweep.png"), overwrite)
     output = Path(output)
     known = dict.fromkeys((*PHOTO_SUFFIXES, *CLIP_SUFFIXES))
     if output.suffix and output.suffix.lower() not in known:
@@ -71,19 +72,20 @@ def sweep_photo(
     """
     assert plan.sweep is not None
     output = check_sweep_output(photo, output, save.overwrite)
-    picture = Photo(pixels=read_image(photo)) if is_animated(output) else read_photo(photo)
+    moving = Photo(pixels=read_image(photo), readers=readers_of(photo)) if is_animated(output) else None
+    picture = moving or read_photo(photo)
     face = editor.read(picture.pixels, plan.face)
     done = Report(path=output, lines=[f"face {face.index}, {plan.sweep}"], written=[str(output)])
-    done.warn(face.note)
+    done.warn(face.note, *picture.notes)
     base, name = plan.common.request, plan.sweep.name
     requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in plan.sweep.levels]
     words = f"{describe_plan(plan)} {plan.sweep}".strip()
     if is_animated(output):
-        _animate(editor, face, requests, output, save, clip_mark(words))
+        _animate(editor, face, requests, output, save, clip_mark(words), picture.readers)
         return done
     if output.suffix:
         strip = _strip(editor, face, requests, [f"{name} {level:.3g}" for level in plan.sweep.levels])
-        picture = Photo(pixels=strip, profile=picture.profile)
+        picture = Photo(pixels=strip, profile=picture.profile, readers=picture.readers)
     if save.mark:
         picture = mark_edited(picture, *photo_mark(words))
     if output.suffix:
@@ -113,13 +115,14 @@ def _animate(
     output: Path,
     save: SaveOptions,
     comment: str,
+    readers: int | None,
 ) -> None:
     """The whole picture, at most MOVIE_SIDE long, through all requests and back, each for HOLD seconds."""
     frames = [_small(editor.render(face, asked)) for asked in requests]
-    comment_if = comment if save.mark else None
     with clip_writer(
-        output, overwrite=save.overwrite, quality=save.quality, rate=1 / HOLD, comment=comment_if
-    ) as writer:
+        output, overwrite=save.overwrite, quality=save.quality, rate=1 / HOLD,
+        comment=comment if save.mark else None, readers=readers,
+    ) as writer:  # fmt: skip
         for number, frame in enumerate([*frames, *frames[-2:0:-1]]):
             writer.write(ClipFrame(number, number * HOLD, frame, HOLD))
 

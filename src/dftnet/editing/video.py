@@ -23,6 +23,7 @@ from dftnet.editing.request import target
 from dftnet.editing.wording import clip_mark, describe_plan
 from dftnet.errors import RequestError, UnfitFaceError
 from dftnet.faces.fitness import doubts
+from dftnet.media.files import readers_of
 from dftnet.media.image import read_image
 from dftnet.media.video import ClipFrame, open_clip
 from dftnet.media.video_writer import check_clip_output, clip_writer
@@ -112,7 +113,9 @@ def animate_photo(
         return result
 
     rate = 1 / max(lasts, 1e-3)
-    with clip_writer(output, overwrite=save.overwrite, quality=save.quality, rate=rate, comment=comment) as writer:
+    with clip_writer(
+        output, overwrite=save.overwrite, quality=save.quality, rate=rate, comment=comment, readers=readers_of(photo)
+    ) as writer:
         tell("animating", 0, len(times))
         for number, (frame, edited) in enumerate(in_order(render, frames, workers)):
             writer.write(frame, edited)

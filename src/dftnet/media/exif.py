@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 DESCRIPTION, ORIENTATION, SOFTWARE, ICC = 0x010E, 0x0112, 0x0131, 0x8773
 POINTERS = (0x8769, 0x8825)
@@ -32,6 +32,25 @@ def still_true(exif: Image.Exif) -> bytes | None:
         return kept.tobytes() if any((len(kept), *(kept.get_ifd(pointer) for pointer in POINTERS))) else None
     except Exception:  # damaged, or of the wrong type: Pillow cannot write back everything it reads
         return None
+
+
+def shortened(exif: bytes, limit: int) -> tuple[bytes, list[str]]:
+    """EXIF of at most `limit` bytes, and what had to go: the longest first, which is the maker's note as a rule."""
+    result, gone = loaded(exif), []
+    while len(data := result.tobytes()) > limit:
+        directories = [result, *(result.get_ifd(pointer) for pointer in POINTERS)]
+        lengths = {
+            (place, tag): len(bytes(value) if isinstance(value, bytes) else str(value))
+            for place, directory in enumerate(directories)
+            for tag, value in directory.items()
+            if tag not in (*POINTERS, SOFTWARE)
+        }
+        if not lengths:
+            return b"", ["all of EXIF"]
+        place, tag = max(lengths, key=lengths.__getitem__)
+        del directories[place][tag]
+        gone.append(ExifTags.TAGS.get(tag, f"tag {tag}"))
+    return data, gone
 
 
 def marked(exif: bytes | None, software: str, description: str) -> bytes:

@@ -29,8 +29,10 @@ try:
 except ImportError:  # Windows: no locks, so leftovers are passed over
     fcntl = None  # type: ignore[assignment]
 
+LONGEST_NAME = 255
+"""Bytes of a name that file systems allow."""
 SHOWN = 60
-"""Bytes of a name that its temporary repeats; names may have 255."""
+"""Bytes of a name that its temporary repeats."""
 
 
 @contextlib.contextmanager
@@ -67,10 +69,19 @@ def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None =
 
 
 def write_file(path: str | Path, data: bytes | str, overwrite: bool = False, readers: int | None = None) -> Path:
-    """Write bytes, or text as UTF-8, see `atomic_file`; returns the path."""
+    """Write bytes, or text as UTF-8 (names of files that are none as they are), see `atomic_file`; returns the path."""
     with atomic_file(path, overwrite, readers) as temporary:
-        temporary.write_bytes(data if isinstance(data, bytes) else data.encode())
+        temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogateescape"))
     return Path(path)
+
+
+def read_file(path: str | Path, what: str = "file") -> bytes:
+    """The bytes of a file; FileNotFoundError, or another OSError in one line, where there are none."""
+    path = Path(path)
+    with _told(path, verb="read"):
+        if not path.exists():
+            raise FileNotFoundError(f"no such {what}: {path}")
+        return path.read_bytes()
 
 
 @contextlib.contextmanager
@@ -97,6 +108,21 @@ def atomic_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path
                 if file.is_file():
                     _to_disk(file)
             _put(temporary, place, aside)
+
+
+def readers_of(path: str | Path) -> int:
+    """The permissions of a file, for `atomic_file`."""
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+def beside(path: str | Path, ending: str) -> Path:
+    """photo.jpg and "-edited.png" → photo-edited.png beside it; a name that would be too long is cut before the ending."""
+    path = Path(path)
+    room = LONGEST_NAME - len(os.fsencode(ending))
+    stem = path.stem
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return path.with_name(stem + ending)
 
 
 def file_sha256(path: str | Path) -> str:
@@ -225,7 +251,7 @@ def _to_disk(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def _told(path: Path, temporary: Path | None = None, verb: str = "write") -> Iterator[None]:
     """An OSError of the system becomes one line that names `path`; with `temporary`, only one that is about that name."""
     try:
         yield
@@ -239,7 +265,7 @@ def _told(path: Path, temporary: Path | None = None) -> Iterator[None]:
             errno.ENOSPC: f"the disk is full while writing {path}: free some space and run again",
             errno.ENAMETOOLONG: f"{path.name} is too long a name for this disk: choose a shorter one",
         }
-        reason = reasons.get(error.errno, f"cannot write {path}: {(error.strerror or 'the system refuses').lower()}")
-        told = type(error)(reason)
+        reason = reasons.get(error.errno, f"cannot {verb} {path}: {(error.strerror or 'the system refuses').lower()}")
+        told = (type(error) if type(error).__module__ == "builtins" else OSError)(reason)  # FFmpeg's are made otherwise
         told.errno = error.errno
         raise told from None

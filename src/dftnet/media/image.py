@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from dftnet.errors import MediaError
-from dftnet.media.files import write_file
+from dftnet.media.files import read_file, write_file
 from dftnet.media.formats import READ, photo_format
 from dftnet.media.pixels import from_grey, on_white
 
@@ -31,12 +31,9 @@ def read_image(path: str | Path, at_least: int | None = None) -> np.ndarray:
     Raises FileNotFoundError for a missing file, MediaError (with the remedy) for one that is no picture.
     `at_least`: see `decode_image`.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such image: {path}")
-    if path.is_dir():
+    if Path(path).is_dir():
         raise MediaError(f"{path} is a folder, not an image")
-    return decode_image(path.read_bytes(), str(path), at_least)
+    return decode_image(read_file(path, "image"), str(path), at_least)
 
 
 def decode_image(data: bytes, name: str = "image", at_least: int | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,15 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from dftnet.errors import MediaError
 from dftnet.media import deep, exif, xmp
-from dftnet.media.files import write_file
+from dftnet.media.files import read_file, readers_of, write_file
 from dftnet.media.formats import FORMATS, READ, photo_format
-from dftnet.media.image import MAX_PIXELS, decode_image, encode_image
+from dftnet.media.image import MAX_PIXELS, decode_image, encode_image, is_lossless_webp
 from dftnet.media.pixels import eight_bits, on_white, sixteen_bits, to_grey, upright
 
 KEEPING = tuple(form.name for form in FORMATS if form.keeps)
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
-LONGEST_XMP = 65502
-"""Bytes of XMP that a JPEG can hold."""
-LONGEST_IPTC = 65000
+LONGEST_XMP, LONGEST_EXIF, LONGEST_IPTC = 65502, 65533, 65000
+"""Bytes that a JPEG can hold."""
 IPTC_RESOURCE = 0x0404
 
 
@@ -51,6 +50,12 @@ class Photo:
     """IPTC-IIM record (caption, author, rights …); JPEG only."""
     dpi: tuple[float, float] | None = None
     """Pixels an inch across and down."""
+    lossless: bool = False
+    """The file was written without loss in a format that may have some (WebP); it is again, in the same format."""
+    readers: int | None = None
+    """The file's permissions: nobody may read a copy who may not read the photo."""
+    notes: tuple[str, ...] = ()
+    """What was in the file and is no longer here."""
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -58,12 +63,9 @@ def read_photo(path: str | Path) -> Photo:
 
     Raises FileNotFoundError for a missing file, MediaError (with the remedy) for one that is no picture.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such image: {path}")
-    if path.is_dir():
+    if Path(path).is_dir():
         raise MediaError(f"{path} is a folder, not an image")
-    return decode_photo(path.read_bytes(), str(path))
+    return replace(decode_photo(read_file(path, "image"), str(path)), readers=readers_of(path))
 
 
 def decode_photo(data: bytes, name: str = "image") -> Photo:
@@ -88,7 +90,7 @@ def write_photo(path: str | Path, photo: Photo, overwrite: bool = False, quality
     on white. Raises FileExistsError if the file exists and `overwrite` is false, MediaError for an unknown suffix.
     """
     path = Path(path)
-    return write_file(path, encode_photo(photo, path.suffix, quality), overwrite)
+    return write_file(path, encode_photo(photo, path.suffix, quality), overwrite, photo.readers)
 
 
 def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
@@ -106,7 +108,9 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     if alpha is not None:
         image = image.convert("LA" if photo.grey and form.name == "PNG" else "RGBA")
         image.putalpha(Image.fromarray(alpha))
-    options = form.options(quality) | _metadata(photo, form.name)
+    options = form.options(quality, photo.lossless) | _metadata(photo, form.name)
+    if photo.lossless and form.name == "WEBP":
+        options["exact"] = True  # colours under what is transparent, too
     buffer = io.BytesIO()
     try:
         image.save(buffer, form.name, **options)
@@ -115,11 +119,23 @@ def encode_photo(photo: Photo, suffix: str, quality: int = 95) -> bytes:
     return buffer.getvalue()
 
 
+def left_out(photo: Photo, suffix: str) -> list[str]:
+    """What of the photo a file with this suffix cannot hold, and is told in a line each."""
+    form = photo_format(suffix)
+    told = []
+    if form.name == "JPEG":
+        gone = exif.shortened(photo.exif, LONGEST_EXIF)[1] if photo.exif else []
+        told += [f"EXIF of a JPEG holds 64 KB: left out {', '.join(gone)}"] if gone else []
+        told += ["XMP of a JPEG holds 64 KB: only the mark is kept"] if len(photo.xmp or b"") > LONGEST_XMP else []
+        told += ["a caption (IPTC) of a JPEG holds 64 KB: left out"] if len(photo.iptc or b"") > LONGEST_IPTC else []
+    return told
+
+
 def _metadata(photo: Photo, form: str) -> dict[str, Any]:
     """What Pillow's `save` is told, so that the file holds the photo's extras."""
     options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile else {}
     if photo.exif:
-        options["exif"] = photo.exif
+        options["exif"] = exif.shortened(photo.exif, LONGEST_EXIF)[0] if form == "JPEG" else photo.exif
     if photo.dpi and form in ("PNG", "TIFF", "JPEG"):
         options["dpi"] = photo.dpi
     if photo.xmp and form == "PNG":
@@ -181,6 +197,7 @@ def _encode_deep(photo: Photo, form: str) -> bytes:
 def _extras(data: bytes) -> dict[str, Any]:
     """What came with the pixels, by the names of Photo's fields; nothing where the file cannot be opened."""
     found: dict[str, Any] = {}
+    packet = None
     with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=READ) as image:
         info = image.info
         resources = info.get("photoshop")
@@ -188,14 +205,18 @@ def _extras(data: bytes) -> dict[str, Any]:
         found = {
             "profile": info.get("icc_profile") or None,
             "exif": exif.still_true(image.getexif()),
-            "xmp": xmp.still_true(info.get("xmp") or info.get(xmp.KEY)),
             "iptc": iptc if isinstance(iptc, bytes) else None,
             "dpi": _dpi(info),
+            "lossless": image.format == "WEBP" and is_lossless_webp(data),
         }
+        packet = info.get("xmp") or info.get(xmp.KEY)
     with contextlib.suppress(Exception):  # Pillow does not open every TIFF that has these
         tags = deep.tiff_tags(data)
         found |= {"profile": tags.get(exif.ICC) or found.get("profile")} if tags else {}
-        found |= {"xmp": xmp.still_true(tags.get(xmp.TAG)) or found.get("xmp")} if tags else {}
+        packet = tags.get(xmp.TAG) or packet
+    found["xmp"], gone = xmp.still_true(packet if isinstance(packet, str | bytes) else None)
+    if gone:
+        found["notes"] = (f"{' and '.join(gone)} left out of the metadata (XMP): not part of an edited picture",)
     return found
 
 

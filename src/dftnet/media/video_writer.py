@@ -19,7 +19,7 @@ from PIL import Image
 
 from dftnet.errors import MediaError
 from dftnet.media import xmp
-from dftnet.media.files import atomic_file
+from dftnet.media.files import atomic_file, readers_of
 from dftnet.media.formats import clip_format
 from dftnet.media.tracks import Tracks
 from dftnet.media.video import Animation, Clip, ClipFrame, Video
@@ -62,15 +62,18 @@ def clip_writer(
     quality: int = 95,
     rate: float = 25,
     comment: str | None = None,
+    readers: int | None = None,
 ) -> Iterator[ClipWriter]:
     """A writer of `output`, the format from its ending; on any exception (Ctrl-C too) there is no file.
 
     source    the clip whose timing, sound and metadata are kept; without one, frames carry their times at `rate`
     quality   1 to 100; 95 is visually lossless
+    readers   permissions that the file may not exceed, by default the source's
     comment   what to tell in the metadata of an edit; a WebP tells IPTC's digital source type instead
     """
     output = check_clip_output(output, overwrite)
-    with atomic_file(output, overwrite) as temporary:
+    readers = readers_of(source.path) if source is not None else readers
+    with atomic_file(output, overwrite, readers) as temporary:
         writer: _VideoWriter | _AnimationWriter
         if clip_format(output).video:
             writer = _VideoWriter(temporary, source, quality, rate, comment)

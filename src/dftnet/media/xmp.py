@@ -13,17 +13,55 @@ PACKET = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about=""{mark}/></rdf:RDF></x:xmpmeta>'
 )
+GONE = {
+    "http://ns.adobe.com/xap/1.0/": ("Thumbnails", "a thumbnail of the unedited picture"),
+    "http://ns.google.com/photos/1.0/image/": (r"[\w.-]+", "the unedited picture"),
+    "http://ns.google.com/photos/1.0/camera/": (r"(?:Motion|MicroVideo)\w*", "a moving part"),
+    "http://ns.google.com/photos/1.0/container/": (r"[\w.-]+", "further pictures"),
+    "http://ns.google.com/photos/1.0/container/item/": (r"[\w.-]+", "further pictures"),
+    "http://ns.google.com/photos/1.0/depthmap/": (r"[\w.-]+", "a depth map"),
+    "http://ns.google.com/photos/1.0/audio/": (r"[\w.-]+", "sound"),
+    "http://ns.adobe.com/hdr-gain-map/1.0/": (r"[\w.-]+", "a gain map"),
+    "http://ns.apple.com/HDRGainMap/1.0/": (r"[\w.-]+", "a gain map"),
+    "http://ns.apple.com/pixeldatainfo/1.0/": (r"[\w.-]+", "a gain map"),
+    "http://ns.adobe.com/xmp/note/": ("HasExtendedXMP", ""),
+}
+"""Namespace → names in it (a pattern) that an edited picture, written anew, no longer lives up to; and what they stand for."""
+
+
+def still_true(found: str | bytes | None) -> tuple[bytes | None, list[str]]:
+    """The packet of a picture that was turned upright and is to be edited, and what it told of that is gone.
+
+    Orientation goes, and what shows the unedited face or belongs to parts of the file that are not written again.
+    (None, []) where there is no packet.
+    """
+    packet = found if isinstance(found, bytes) else (found or "").encode()
+    text = packet.decode("utf-8", "surrogateescape")
+    text = re.sub(r'\s+tiff:Orientation="[^"]*"|<tiff:Orientation>[^<]*</tiff:Orientation>', "", text)
+    gone: list[str] = []
+    for space, (names, what) in GONE.items():
+        for prefix in set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(space)}[\"']", text)):
+            name = rf"{re.escape(prefix)}:(?P<name>{names})"
+            shorter = re.sub(
+                rf"<{name}(?=[\s/>])[^>]*?(?:/>|>.*?</{re.escape(prefix)}:(?P=name)\s*>)", "", text, flags=re.DOTALL
+            )
+            shorter = re.sub(rf"\s+{name}\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", shorter)
+            if shorter != text:
+                gone.append(what)
+            text = shorter
+    return text.encode("utf-8", "surrogateescape") or None, [what for what in dict.fromkeys(gone) if what]
 
 
 def marked(packet: bytes | None = None) -> bytes:
     """The packet with the mark of an edit in place of any other digital source type; a new one where there is none."""
-    text = (packet or b"").decode("utf-8", "replace")
+    text = (packet or b"").decode("utf-8", "surrogateescape")
     if not re.search(r"<rdf:Description\b", text):
         return PACKET.format(mark=MARK).encode()
     text = re.sub(r'\sIptc4xmpExt:DigitalSourceType="[^"]*"', "", text)
     text = re.sub(r"<Iptc4xmpExt:DigitalSourceType>.*?</Iptc4xmpExt:DigitalSourceType>", "", text)
     mark = MARK if "xmlns:Iptc4xmpExt=" not in text else MARK[MARK.index(" Iptc4xmpExt:") :]
-    return re.sub(r"<rdf:Description\b", lambda found: found[0] + mark, text, count=1).encode()
+    text = re.sub(r"<rdf:Description\b", lambda found: found[0] + mark, text, count=1)
+    return text.encode("utf-8", "surrogateescape")
 
 
 def shortened(packet: bytes, limit: int) -> bytes:
@@ -31,9 +69,3 @@ def shortened(packet: bytes, limit: int) -> bytes:
     if len(packet) <= limit:
         return packet
     return PACKET.format(mark=MARK if MARK_VALUE.encode() in packet else "").encode()
-
-
-def still_true(found: str | bytes | None) -> bytes | None:
-    """The packet of a picture that was turned upright, without its orientation; None where there is none."""
-    packet = found.encode() if isinstance(found, str) else found if isinstance(found, bytes) else b""
-    return re.sub(rb'\s+tiff:Orientation="[^"]*"|<tiff:Orientation>[^<]*</tiff:Orientation>', b"", packet) or None
