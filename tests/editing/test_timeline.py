@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from dftnet.aus import AU_NAMES
 from dftnet.editing.request import Request
-from dftnet.editing.timeline import Drive, Timeline, parse_values_over_time, read_drive_csv
+from dftnet.editing.timeline import Drive, Timeline, parse_values_over_time
 
 OWN = dict.fromkeys(AU_NAMES, 0.2)
 
@@ -59,23 +57,3 @@ def test_drive() -> None:
     assert course.at(7, OWN).like["AU12"] == 1  # type: ignore[index]
     with pytest.raises(ValueError, match="not both"):
         Timeline(Request(like=OWN), drive=drive)
-
-
-def test_openface_csv(tmp_path: Path) -> None:
-    lines = ["frame, face_id, timestamp, confidence, success, AU12_r, AU45_r, AU28_c"]
-    for i in range(6):
-        lines.append(f"{i + 1}, 0, {i / 10}, 0.98, {int(i != 2)}, {i}, 0, 1")
-        lines.append(f"{i + 1}, 1, {i / 10}, 0.98, 1, 5, 5, 1")
-    path = tmp_path / "of.csv"
-    path.write_text("\n".join(lines))
-    drive = read_drive_csv(path)
-    assert drive.names == ("AU12", "AU45")
-    assert drive.at(0.2) == pytest.approx({"AU12": 0.4, "AU45": 0})  # the frame without success is bridged
-    assert drive.at(9) == pytest.approx({"AU12": 1, "AU45": 0})
-    generic = tmp_path / "g.csv"
-    generic.write_text("key,AU01,AU12\n" + "".join(f"a#{i + 1},0.1,{i / 9}\n" for i in range(10)))
-    assert read_drive_csv(generic).at(0.36)["AU12"] == pytest.approx(1.0)
-    for text in ("", "a,b\n1,2\n", "frame,success,AU12_r\n1,0,2\n", "frame,success,AU12_r\n1,1,90\n", "\x00\x01"):
-        path.write_text(text)
-        with pytest.raises(ValueError):
-            read_drive_csv(path)

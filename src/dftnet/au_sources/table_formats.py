@@ -98,7 +98,7 @@ def _vocabulary(name: str) -> str | None:
     return au if au in AU_NAMES else None
 
 
-def _au_columns(columns: Columns, suffix: str = "") -> dict[str, np.ndarray]:
+def au_columns(columns: Columns, suffix: str = "") -> dict[str, np.ndarray]:
     """Columns AU01, AU1, au_1 (+ `suffix`) by vocabulary name; unknown units are passed over."""
     found = {}
     for name, values in columns.items():
@@ -165,13 +165,13 @@ class GenericCSV(_Tables):
             raise DatasetError(
                 f"{self.path} has no column that names the image: call it key (known are {', '.join(KEY_COLUMNS)})"
             )
-        if any(f"{name}_r" in columns for name in AU_NAMES) and not _au_columns(columns):
+        if any(f"{name}_r" in columns for name in AU_NAMES) and not au_columns(columns):
             raise DatasetError(f"{self.path} has the columns of OpenFace: use --labels-format openface")
         if all(name in columns for name in LANDMARK_COLUMNS):
             points = np.stack([_numbers(columns, name) for name in LANDMARK_COLUMNS], 1)
             self.landmarks = points.reshape(-1, 5, 2)
         self._keep_text(columns, key)
-        raw = _au_columns(columns)
+        raw = au_columns(columns)
         for name, values in columns.items():
             special = name == key or name in TEXT_COLUMNS or name in LANDMARK_COLUMNS or _vocabulary(name)
             if not special and values.dtype.kind == "f":
@@ -214,7 +214,7 @@ class OpenFaceCSV(_Tables):
                 self.extras[name] = np.degrees(_numbers(columns, column)).astype(np.float32)
         if "confidence" in columns:
             self.extras["confidence"] = _numbers(columns, "confidence").astype(np.float32)
-        return keys, _au_columns(columns, "_r")
+        return keys, au_columns(columns, "_r")
 
 
 @_format
@@ -244,7 +244,7 @@ class PyFeatCSV(_Tables):
         for name in ("Yaw", "Pitch", "Roll", "FaceScore"):
             if name in columns and columns[name].dtype.kind == "f":
                 self.extras[name.lower()] = columns[name].astype(np.float32)
-        raw = _au_columns(columns)
+        raw = au_columns(columns)
         if "AU43" in columns and "AU45" not in raw:
             raw["AU45"] = columns["AU43"]
         return keys, raw
@@ -274,7 +274,7 @@ class LibreFaceCSV(_Tables):
         for name in ("yaw", "pitch", "roll"):
             if name in columns and columns[name].dtype.kind == "f":
                 self.extras[name] = columns[name].astype(np.float32)
-        return keys, _au_columns(columns, "_intensity")
+        return keys, au_columns(columns, "_intensity")
 
 
 @_format

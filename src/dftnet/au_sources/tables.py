@@ -26,23 +26,34 @@ LANDMARK_COLUMNS = tuple(f"{p}_{c}" for p in ("eye_r", "eye_l", "nose", "mouth_r
 TEXT_COLUMNS = {"subject": "subject", "split": "split", "emotion": "emotion", "set": "source", "source": "source"}
 AU_COLUMN = re.compile(r"au_?0*(\d+)$", re.IGNORECASE)
 
+SEPARATORS = (",", ";", "\t")
+SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?$", re.IGNORECASE)
+"""A first line by which Excel is told the separator."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?$", re.IGNORECASE)
+
 Columns = dict[str, np.ndarray]
 
 
 def read_table(path: Path, most: int | None = None) -> Columns:
-    """A CSV with a header as columns: float64 [m] where every cell is a number or empty (NaN), else str [m].
+    """A table with a header as columns: float64 [m] where every cell is a number or empty (NaN), else str [m].
 
-    `most`: read only that many rows.
+    Columns are separated by commas, semicolons or tabs, numbers may have decimal commas, the text is UTF-8 or UTF-16:
+    what the spreadsheets of all countries write. `most`: read only that many rows.
     """
     try:
         opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
+        with opener(path, "rb") as binary:
+            encoding = "utf-16" if binary.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        with opener(path, "rt", newline="", encoding=encoding) as file:
+            first = file.readline()
+            separator = _separator(first)
+            lines = file if SEPARATOR_LINE.match(first) else itertools.chain([first], file)
+            reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
             header = [name.strip() for name in next(reader, [])]
             columns = _read_columns(itertools.islice(reader, most), header, path)
     except FileNotFoundError:
         raise FileNotFoundError(f"no such label file: {path}") from None
-    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (gzip.BadGzipFile, EOFError, UnicodeError, csv.Error) as error:
         raise DatasetError(f"{path} is not a readable CSV ({error}): export it again as UTF-8") from None
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
@@ -66,7 +77,8 @@ def _read_columns(reader: Iterator[list[str]], header: list[str], path: Path) ->
             continue
         if len(row) != len(header):
             cells = f"{len(row)} cells, the header {len(header)}"
-            raise DatasetError(f"{path} line {line} has {cells}: the file is damaged, export it again")
+            commas = " (decimal commas need semicolons or tabs between the columns)" if len(row) > len(header) else ""
+            raise DatasetError(f"{path} line {line} has {cells}: the file is damaged{commas}, export it again")
         rows.append(row)
         if len(rows) == 4096:
             flush()
@@ -80,9 +92,25 @@ def _read_columns(reader: Iterator[list[str]], header: list[str], path: Path) ->
     return columns
 
 
+def _separator(first: str) -> str:
+    """What separates the columns, by a table's first line: what occurs most in it outside quotes."""
+    told = SEPARATOR_LINE.match(first)
+    if told:
+        return told[1]
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(SEPARATORS, key=bare.count)
+
+
 def _typed(cells: np.ndarray) -> np.ndarray:
     try:
         return np.where(cells == "", "nan", cells).astype(np.float64)
+    except ValueError:
+        pass
+    with_comma = [cell for cell in cells.tolist() if "," in cell]
+    if not with_comma or not all(DECIMAL_COMMA.match(cell) for cell in with_comma):
+        return cells
+    try:
+        return np.array([cell.replace(",", ".") or "nan" for cell in cells.tolist()]).astype(np.float64)
     except ValueError:
         return cells
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dftnet.au_sources.over_time import read_over_time
 from dftnet.aus import as_dict
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, choose, count_faces
 from dftnet.editing.options import Progress, silent
 from dftnet.editing.plan import EditPlan
-from dftnet.editing.timeline import Drive, read_drive_csv
+from dftnet.editing.timeline import Drive
 from dftnet.errors import ModelError, NoFaceError, RequestError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face
@@ -158,8 +159,9 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such file to be driven by: {path}")
-    if path.name.lower().endswith((".csv", ".csv.gz", ".txt")):
-        return read_drive_csv(path), []
+    if path.name.lower().endswith((".csv", ".csv.gz", ".tsv", ".txt")):
+        table = read_over_time(path)
+        return Drive(times=table.times, aus=table.aus, names=table.names), table.warnings
     if not is_video(path) and not is_animation(path):
         raise RequestError(
             f"{path} is neither a video nor a CSV of Action Units; for a photo say --like", field="drive"

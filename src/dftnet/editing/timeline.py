@@ -15,14 +15,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from dftnet.aus import AU_NAMES, check_values, is_name, parse_number, parse_values, split_value
 from dftnet.editing.phrases import parse_phrase
 from dftnet.editing.request import Request
-from dftnet.errors import MediaError, RequestError
+from dftnet.errors import RequestError
 
 Keys = Sequence[tuple[float, float]]
 KEY = re.compile(r"^\s*([+-]?[0-9.eE+-]+\s*%?)\s*@\s*([0-9.]+)\s*(ms|s|)\s*$")
@@ -152,44 +151,3 @@ def _between(points: Keys, time: float) -> float:
     (t0, v0), (t1, v1) = points[place - 1], points[place]
     share = (time - t0) / (t1 - t0)
     return float(v0 + (v1 - v0) * share * share * (3 - 2 * share))
-
-
-def read_drive_csv(path: str | Path) -> Drive:
-    """AUs over time from a CSV: OpenFace's columns (frame, timestamp, success, AU01_r …, 0 to 5), or any table that
-    `dftnet prepare --labels` reads. Rows without success are bridged; of several faces the first is taken.
-
-    Without a timestamp column rows are 1/25 s apart. Raises ValueError or FileNotFoundError with the remedy.
-    """
-    from dftnet.au_sources.table_formats import guess_format, open_labels
-    from dftnet.au_sources.tables import AU_COLUMN, read_table
-
-    path = Path(path)
-    table = read_table(path)
-    found = open_labels(path) if guess_format(path) != "openface" else None
-    if found is not None:
-        names, aus, good = list(found.names), found.aus, ~found.bad_rows
-    else:
-        columns = {f"AU{int(m[1]):02d}": name for name in table if (m := AU_COLUMN.match(name.removesuffix("_r")))}
-        columns = {au: name for au, name in columns.items() if au in AU_NAMES and name.endswith("_r")}
-        names = [au for au in AU_NAMES if au in columns]
-        if any(table[columns[au]].dtype.kind != "f" for au in names):
-            raise MediaError(f"{path} has an AU column that holds text: export it again")
-        raw = np.stack([table[columns[au]] for au in names], 1)
-        if np.nanmax(raw, initial=0) > 5.5 or np.nanmin(raw, initial=0) < -0.5:
-            raise MediaError(f"{path}: OpenFace's intensities (AU12_r) lie in 0 to 5, these do not: export them again")
-        aus, good = np.clip(raw / 5, 0, 1).astype(np.float32), np.isfinite(raw).all(1)
-    rows = len(aus)
-    if "success" in table and table["success"].dtype.kind == "f":
-        good &= table["success"] > 0
-    if "face_id" in table and table["face_id"].dtype.kind == "f":
-        good &= table["face_id"] == np.nanmin(table["face_id"])
-    times = np.arange(rows) / 25
-    if "timestamp" in table and table["timestamp"].dtype.kind == "f" and rows > 1:
-        times = table["timestamp"]
-    good &= np.isfinite(times)
-    if not good.any():
-        raise MediaError(f"{path} has no row with a face found (success 1) and all AUs: run the AU tool again")
-    order = np.argsort(times[good], kind="stable")
-    times, aus = times[good][order], aus[good][order]
-    keep = np.concatenate([[True], np.diff(times) > 0])
-    return Drive(times=times[keep] - min(0.0, times[0]), aus=aus[keep], names=tuple(names))
