@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from dftnet.au_sources.mediapipe import BLENDSHAPE_AUS, aus_from_blendshapes
+from dftnet.au_sources.mediapipe import BLENDSHAPE_ABSENT, BLENDSHAPE_AUS, aus_from_blendshapes
 from dftnet.au_sources.source import make_source, read_crops
 from dftnet.data.dataset import FaceData
 from dftnet.inference.sessions import EstimatorSession
@@ -100,7 +100,7 @@ def second_opinion(crops: np.ndarray, found: np.ndarray, names: tuple[str, ...],
         table.append([pearson(live[:, k], offline[:, k]), pearson(live[:, k], found[:, names.index(name)])])
         print(f"| {name} | {table[-1][0]:.2f} | {table[-1][1]:.2f} |")
     print(f"| mean | {np.mean(table, 0)[0]:.2f} | {np.mean(table, 0)[1]:.2f} |")
-    print(f"absent: {', '.join(source.absent)}")
+    print(f"absent: {', '.join(tuple(BLENDSHAPE_ABSENT))}")
 
 
 def within_people(values: np.ndarray, subject: np.ndarray, least: int = 5) -> np.ndarray:
