@@ -23,6 +23,7 @@ from dftnet.au_sources.reading import (
 from dftnet.aus import AU_NAMES
 from dftnet.inference.directory import WEIGHTS
 from dftnet.media.image import write_image
+from dftnet.media.share import Share
 
 pytestmark = pytest.mark.skipif(
     not (WEIGHTS / "au-estimator" / "config.json").exists(), reason="no estimator weights in this checkout"
@@ -54,6 +55,17 @@ def test_reads_a_photo(folder):
     assert 0 < y < 320
     assert 40 < width < 300
     assert height > 40
+
+
+def test_two_shares_read_what_one_run_reads(tmp_path, photo):
+    for i in range(5):
+        write_image(tmp_path / f"{i % 2}/{i}.jpg", photo[:: i + 1, :: i + 1])
+    whole = csv_table(read_aus([tmp_path], threads=1)).splitlines()
+    shares = [csv_table(read_aus([tmp_path], threads=1, share=Share(i, 2))).splitlines() for i in range(2)]
+    assert all(len(share) > 1 for share in shares)
+    assert {share[0] for share in shares} == {whole[0]}
+    assert sorted([*shares[0][1:], *shares[1][1:]]) == sorted(whole[1:])
+    assert shares[1] == csv_table(read_aus([tmp_path], threads=1, share=Share(1, 2))).splitlines()
 
 
 def test_folder_goes_on_past_what_is_no_picture(folder):

@@ -8,10 +8,15 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from dftnet.editing.edit import edit
 from dftnet.editing.editor import Editor
 from dftnet.editing.folder import edit_folder
+from dftnet.editing.options import THERE, SaveOptions
+from dftnet.editing.photo import edit_photo
+from dftnet.errors import RequestError
 from dftnet.inference.sessions import GeneratorSession
 from dftnet.media.formats import PHOTO_SUFFIXES
+from dftnet.media.share import WHOLE, Share
 from tests.synthetic_model import write_generator
 
 
@@ -31,3 +36,43 @@ def test_each_photo_keeps_its_name_where_its_format_can_be_written(tmp_path: Pat
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == sorted([*(f"{suffix[1:]}{suffix}" for suffix in PHOTO_SUFFIXES), "other.gif.png"])
     assert "avif.avif" in names or ".avif" not in PHOTO_SUFFIXES
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_two_shares_are_the_whole_folder(tmp_path: Path, editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = Image.fromarray(skimage.data.astronaut()[:256, 80:336])
+    for i in range(6):
+        (tmp_path / f"in/{i % 3}").mkdir(parents=True, exist_ok=True)
+        photo.rotate(i).save(tmp_path / f"in/{i % 3}/{i}.png")
+    run = lambda out, share=WHOLE: edit_folder(  # noqa: E731
+        editor, tmp_path / "in", {"AU12": 0.8}, tmp_path / out, save=SaveOptions(share=share), workers=1
+    )
+    whole = run("whole")
+    first = run("shared", Share(0, 2))
+    assert 0 < len(first.written) < 6
+    # the other share is killed at its second photo, and run again
+    calls = []
+
+    def killed(*args: object, **more: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return edit_photo(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("dftnet.editing.folder.edit_photo", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("shared", Share(1, 2))
+    monkeypatch.undo()
+    second = run("shared", Share(1, 2))
+    assert THERE in second.skipped.values()
+    assert sorted([*first.written, *second.written, *second.skipped]) == sorted(whole.written)
+    assert folder_bytes(tmp_path / "shared") == folder_bytes(tmp_path / "whole")
+
+
+def test_a_share_is_of_a_folder(tmp_path: Path, editor: Editor) -> None:
+    Image.fromarray(skimage.data.astronaut()[:256, 80:336]).save(tmp_path / "a.png")
+    with pytest.raises(RequestError, match="--shard is for a folder"):
+        edit(tmp_path / "a.png", {"AU12": 0.8}, editor=editor, save=SaveOptions(share=Share(0, 2)))

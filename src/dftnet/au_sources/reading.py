@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dftnet.aus import AU_DESCRIPTIONS, as_dict
+from dftnet.errors import MediaError
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.image import read_image
+from dftnet.media.share import WHOLE, Share
 from dftnet.media.video import is_video, read_video
 
 OPENFACE_SCALE = 5.0
@@ -63,18 +65,24 @@ class AUReader:
         return [(face, as_dict(row, self.estimator.au_names)) for face, row in zip(faces, found, strict=True)]
 
 
-def list_media(paths: Iterable[str | Path]) -> list[Path]:
-    """The photos and videos named, those inside folders included (sorted). ValueError where there is none."""
+def list_media(paths: Iterable[str | Path], share: Share = WHOLE) -> list[Path]:
+    """The photos and videos named, those inside folders included (sorted), or one share of them.
+
+    Raises MediaError where there is none.
+    """
     suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-    found: list[Path] = []
+    found: dict[Path, str] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise FileNotFoundError(f"no such file or folder: {path}")
-        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
-        found += [p for p in inside if p.suffix.lower() in suffixes] if path.is_dir() else [path]
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+            found |= {p: p.relative_to(path).as_posix() for p in inside}
+        else:
+            found[path] = path.name
     if not found:
-        raise ValueError("nothing to read there: name photos, videos, or folders that hold some")
-    return found
+        raise MediaError("nothing to read there: name photos, videos, or folders that hold some")
+    return [path for path, name in found.items() if share.has(name)]
 
 
 def read_aus(
@@ -84,16 +92,17 @@ def read_aus(
     largest_only: bool = False,
     threads: int | None = None,
     skipped: list[str] | None = None,
+    share: Share = WHOLE,
 ) -> Iterator[Reading]:
     """Readings of photos (every face), and of videos (the largest face of each `every_frames`-th frame).
 
     A picture without a face gives one Reading with face -1. Files of a folder that cannot be read are left out and
-    named in `skipped` (a list to append to); a file named itself raises ValueError.
+    named in `skipped` (a list to append to); a file named itself raises its error. `share` reads one share of the files.
     """
     given = [Path(path) for path in paths]
     reader = AUReader(model, threads)
     named = {path for path in given if not path.is_dir()}
-    for path in list_media(given):
+    for path in list_media(given, share):
         try:
             yield from _read_file(path, reader, every_frames, largest_only)
         except (ValueError, OSError) as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dftnet.cli.options import EstimatorModel, Threads
+from dftnet.cli.options import EstimatorModel, Shard, Threads
 from dftnet.cli.progress import progress_bars
 
 
@@ -24,6 +24,7 @@ def aus(
     model: EstimatorModel = None,
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
+    shard: Shard = None,
 ) -> None:
     """Read the Action Units of faces, 0 (absent) to 1 (strongest).
 
@@ -34,11 +35,12 @@ def aus(
 
     from dftnet.au_sources.reading import csv_table, json_text, print_readings, read_aus
     from dftnet.media.files import write_file
+    from dftnet.media.share import Share
 
     if csv is not None and csv.exists() and not overwrite:
         raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
     skipped: list[str] = []
-    readings = read_aus(paths, model, every, largest, threads, skipped)
+    readings = read_aus(paths, model, every, largest, threads, skipped, Share.parse(shard))
     told = track(readings, "reading", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     if as_json or csv is not None:
         rows = list(told)

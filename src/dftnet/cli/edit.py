@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dftnet.cli.options import GeneratorModel, Threads, print_report, progress_bars
+from dftnet.cli.options import GeneratorModel, Shard, Threads, print_report, progress_bars
 
 EXAMPLES = """
 Examples:
@@ -191,6 +191,7 @@ def edit(
         bool, typer.Option("--mark/--no-mark", help="Tell in the picture's metadata that it was edited.")
     ] = True,
     threads: Threads = None,
+    shard: Shard = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell which faces there are and what would change; write nothing.")
     ] = False,
@@ -212,12 +213,15 @@ def edit(
     from dftnet.editing.edit import edit as run
     from dftnet.editing.options import SaveOptions, silent
     from dftnet.editing.plan import EditPlan, Sweep
+    from dftnet.media.share import Share
 
     plan = EditPlan.parse(
         au=au or [], add=add or [], emotion=emotion or [], neutral=neutral, strength=strength, face=face
     )
     plan = replace(plan, like=like, drive=drive, sweep=Sweep.parse(sweep) if sweep is not None else None)
-    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark, compare=compare, dry=dry_run)
+    save = SaveOptions(
+        overwrite=overwrite, quality=quality, mark=mark, compare=compare, dry=dry_run, share=Share.parse(shard)
+    )
     with progress_bars() as bars:
         tell = silent if quiet else bars
         done = run(photos, plan, output, editor=model, save=save, maps=maps, threads=threads, tell=tell)

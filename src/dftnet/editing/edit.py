@@ -110,6 +110,8 @@ def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | No
         raise RequestError("--maps is for one photo, not for a folder, a clip or a sweep", field="maps")
     if (save.compare or save.dry) and kind not in ("photo", "photos", "folder"):
         raise RequestError("--compare and --dry-run are for photos, not for a clip or a sweep", field="compare")
+    if not save.share.whole and kind != "folder":
+        raise RequestError("--shard is for a folder of photos", field="shard")
     if kind not in ("folder", "photos"):
         return
     if plan.sweep is not None:

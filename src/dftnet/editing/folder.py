@@ -44,7 +44,7 @@ def edit_folder(
 ) -> Report:
     """Edit every photo below `folder` into the same place below `output`, in its own format (PNG where that cannot be
     written), several at once. Photos already there are skipped, so the same call goes on where it was; `save.overwrite`
-    edits them again.
+    edits them again, `save.share` takes one share of them.
 
     Raises MediaError where the folder holds no photo, RequestError where `output` holds another edit of one; a photo
     that cannot be edited is listed in the report and never stops the others. Names in the report are relative to the folders.
@@ -58,7 +58,8 @@ def edit_folder(
     done.skipped = {str(p.relative_to(folder)): why for p in inside if (why := why_left_alone(p))}
     if not photos:
         raise MediaError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
-    pairs = {name: (photo, _target(output / name)) for name, photo in photos.items()}
+    mine = {name: photo for name, photo in photos.items() if save.share.has(Path(name))}
+    pairs = {name: (photo, _target(output / name)) for name, photo in mine.items()}
     if not save.overwrite:
         _refuse_another_edit(output, pairs, plan)
         done.skipped |= {name: THERE for name, (_, target) in pairs.items() if target.exists()}

@@ -11,6 +11,7 @@ import numpy as np
 
 from dftnet.editing.face import EditableFace
 from dftnet.errors import RequestError
+from dftnet.media.share import WHOLE, Share
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many are done, of how many or 0 where that is unknown)."""
@@ -38,6 +39,8 @@ class SaveOptions:
     """Write before and after side by side too, as NAME-compare; photos only."""
     dry: bool = False
     """Write nothing, only tell what would be done; photos only."""
+    share: Share = WHOLE
+    """Of many photos only this share, as one of several machines that share the work."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
