@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PACKAGE = ROOT / "src" / "dftnet"
 BESIDE = (
-    ("integrations/comfyui", "nodes for ComfyUI; they know the public face alone"),
+    ("integrations", "nodes for ComfyUI, which know the public face alone"),
     ("packages", "the weights to train on from, a package of their own"),
     ("tests", "the same folders again"),
     ("benchmarks", "one script for each published number"),

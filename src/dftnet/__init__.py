@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dftnet.editing.request import Request as Request
     from dftnet.editing.timeline import Drive as Drive
     from dftnet.editing.timeline import Timeline as Timeline
+    from dftnet.editing.video import edit_frames as edit_frames
     from dftnet.errors import DatasetError as DatasetError
     from dftnet.errors import DftnetError as DftnetError
     from dftnet.errors import MediaError as MediaError
@@ -57,6 +58,7 @@ _HOME = {
     "SaveOptions": "editing.options",
     "Report": "editing.options",
     "edit": "editing.edit",
+    "edit_frames": "editing.video",
     "read_aus": "au_sources.reading",
     "OpenPhoto": "editing.opened",
     "open_photo": "editing.opened",

@@ -134,6 +134,27 @@ def patch_box(size: int, crop_from_image: np.ndarray, shape: tuple[int, ...]) ->
     return _reach(inside, pad, np.asarray(crop_from_image, np.float64), shape)
 
 
+def photo_masks(
+    shape: tuple[int, ...],
+    crop_from_image: np.ndarray,
+    crop: np.ndarray,
+    flow: np.ndarray,
+    attention: np.ndarray,
+    texture: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `composite` does with each pixel of a photo [H, W, 3], two float32 [H, W] in [0, 1]: how far the flow is obeyed
+    there (0 outside the face), and how much of it is paint."""
+    maps = _prepare(crop, flow, attention, texture, crop_from_image)
+    matrix = np.asarray(crop_from_image, np.float64) + np.array([[0, 0, maps.pad], [0, 0, maps.pad]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    planes = (
+        cv2.warpAffine(plane, matrix, shape[1::-1], flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        for plane in (face_mask(len(crop), maps.pad), maps.paint)
+    )
+    face, paint = (np.clip(plane, 0, 1) for plane in planes)
+    return face, paint
+
+
 def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _CropMaps) -> None:
     """Eq. 5 on the photo's pixels, written to `result`, a piece of it that holds all that changes."""
     if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:

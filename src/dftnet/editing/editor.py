@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from dftnet.au_sources.source import AUSource
 from dftnet.aus import as_dict, as_vector
-from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box
+from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box, photo_masks
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.parallel import in_order
 from dftnet.editing.request import Request, same, target
@@ -161,6 +161,12 @@ class Editor:
             raise UnfitFaceError(face.trouble)
         photo = face.image if onto is None else onto
         return composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
+
+    def masks(self, face: EditableFace, request: Request | Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Where the photo changes, two float32 [H, W] in [0, 1]: the face (0 where no edit of it changes anything), and how
+        much of each pixel is painted rather than moved; for compositing elsewhere."""
+        maps = self.maps(face, request)
+        return photo_masks(face.image.shape, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
 
     def edit(
         self,

@@ -6,13 +6,14 @@ frame in the smoothed place. Memory holds a few frames, whatever the length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from dftnet.editing.editor import Editor
+from dftnet.editing.editor import Editor, as_pixels
 from dftnet.editing.following import Followed, Moment, chooser, follow, moments
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import original_kept
@@ -76,6 +77,47 @@ def edit_video(
             tell("editing", number + 1, followed.count)
     done.warn(*clip.notes, *writer.notes)
     return done
+
+
+class Frames:
+    """Pictures in memory as a Clip."""
+
+    path = Path("these frames")
+
+    def __init__(self, images: Sequence[np.ndarray], rate: float) -> None:
+        self.images, self.rate, self.count = images, rate, len(images)
+
+    def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
+        """See Clip."""
+        for number, image in enumerate(self.images):
+            yield ClipFrame(number, number / self.rate, image, 1 / self.rate)
+
+
+def edit_frames(
+    images: Sequence[np.ndarray],
+    asked: Asked,
+    *,
+    editor: Editor,
+    rate: float = RATE,
+    workers: int | None = None,
+    tell: Progress = silent,
+) -> Iterator[np.ndarray]:
+    """The frames of a clip that is in memory, uint8 RGB [H, W, 3], edited as `edit` does with a file: the face is followed
+    through all of them and smoothed; `rate` is frames a second. Frames without a usable face come through as they are.
+
+    Raises NoFaceError where none shows the face.
+    """
+    if not (np.isfinite(rate) and rate > 0):
+        raise RequestError(f"{rate:g} frames a second; give a number above 0", field="rate")
+    plan, clip = as_plan(asked), Frames([as_pixels(image) for image in images], rate)
+    seen = moments(follow(editor, clip, chooser(plan), tell))
+
+    def render(frame: ClipFrame) -> np.ndarray | None:
+        return render_frame(editor, frame, seen.get(frame.number, []), plan)
+
+    for number, (frame, edited) in enumerate(in_order(render, clip.frames(), workers)):
+        yield frame.image.copy() if edited is None else edited
+        tell("editing", number + 1, clip.count)
 
 
 def animate_photo(

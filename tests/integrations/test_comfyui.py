@@ -1,0 +1,188 @@
+"""The ComfyUI nodes against a stub of comfy_api: what saved workflows name, and what the tensors hold."""
+
+import ast
+import asyncio
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dftnet
+from tests.integrations import comfy_stub
+
+torch = pytest.importorskip("torch")
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "integrations" / "comfyui"
+MASKS = [("edited", "IMAGE"), ("face_mask", "MASK"), ("paint_mask", "MASK")]
+UNITS = list(dftnet.AU_NAMES)
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    """The folder loaded as ComfyUI loads it: by its path, as a package."""
+    known = {name: sys.modules.get(name) for name in comfy_stub.modules()}
+    sys.modules.update(comfy_stub.modules())
+    spec = importlib.util.spec_from_file_location(
+        "comfyui_dftnet", FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["comfyui_dftnet"] = package
+    spec.loader.exec_module(package)
+    extension = asyncio.run(package.comfy_entrypoint())
+    found = {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+    yield found
+    for name, module in known.items():
+        sys.modules.pop(name) if module is None else sys.modules.update({name: module})
+
+
+@pytest.fixture(scope="module")
+def photo():
+    picture = dftnet.read_image(ROOT / "docs" / "pictures" / "astronaut.jpg")
+    noise = np.random.default_rng(0).uniform(-0.4, 0.4, picture.shape)  # values between the 8-bit steps, as ComfyUI has
+    return torch.from_numpy(np.clip((picture + noise) / 255, 0, 1).astype(np.float32))[None]
+
+
+def run(node, **values):
+    """The node with its defaults where nothing is said, as ComfyUI calls it."""
+    schema = node.define_schema()
+    defaults = {one.id: one.options["default"] for one in schema.inputs if "default" in one.options}
+    values = {**defaults, **values}
+    if schema.is_input_list:
+        values = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+    return node.execute(**values).args
+
+
+def test_names_and_ranges_that_saved_workflows_hold(nodes):
+    schemas = {name: node.define_schema() for name, node in nodes.items()}
+    told = {
+        name: ([one.id for one in s.inputs], [(one.id, one.io_type) for one in s.outputs])
+        for name, s in schemas.items()
+    }
+    assert told == {
+        "DftnetEditExpression": (["image", "face", "emotion", "strength", *UNITS], MASKS),
+        "DftnetReadActionUnits": (["image", "face"], [("table", "STRING"), ("json", "STRING"), ("box", "MASK")]),
+        "DftnetExpressionFromPhoto": (["image", "like", "face", "like_face", "strength"], MASKS),
+        "DftnetExpressionOverFrames": (
+            ["images", "face", "rate", "emotion", "strength", *UNITS],
+            [("edited", "IMAGE")],
+        ),
+    }
+    for schema in schemas.values():
+        options = {one.id: one.options for one in schema.inputs}
+        for name in set(options) & set(UNITS):
+            assert [options[name][k] for k in ("default", "min", "max", "step")] == [0.0, -1.0, 1.0, 0.01]
+        if "strength" in options:
+            assert [options["strength"][k] for k in ("default", "min", "max")] == [1.0, 0.0, 1.0]
+        if "emotion" in options:
+            assert options["emotion"]["options"] == [
+                "none", "neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust", "contempt",
+            ]  # fmt: skip
+    assert {"happiness", "sadness", "surprise", "fear", "anger", "disgust", "contempt"} <= set(dftnet.EMOTIONS)
+
+
+def test_nothing_asked_gives_the_very_tensor_back(nodes, photo):
+    image, face, paint = run(nodes["DftnetEditExpression"], image=photo)
+    assert torch.equal(image, photo)
+    assert face.shape == paint.shape == photo.shape[:3]
+    assert float(face.max()) == 1
+
+
+def test_an_edit_is_the_librarys_within_the_mask_and_the_tensor_outside(nodes, photo):
+    image, face, paint = run(nodes["DftnetEditExpression"], image=photo, AU45=1.0)
+    eight = np.rint(photo[0].numpy() * 255).astype(np.uint8)
+    editor = dftnet.Editor.from_pretrained()
+    wanted = editor.edit(eight, dftnet.Request(add={"AU45": 1.0}))
+    changed = (wanted != eight).any(-1)
+    assert np.array_equal(np.rint(image[0].numpy() * 255).astype(np.uint8), wanted)
+    assert torch.equal(image[0][~changed], photo[0][~changed])
+    assert not changed[face[0].numpy() == 0].any()
+    eyes = editor.read(eight).landmarks[:2].round().astype(int)
+    assert all(float(paint[0][y, x]) > 0.3 for x, y in eyes)
+    assert editor.read(wanted).aus["AU45"] > 0.3
+
+
+def test_emotion_and_strength(nodes, photo):
+    half = run(nodes["DftnetEditExpression"], image=photo, emotion="neutral", strength=0.5)[0]
+    whole = run(nodes["DftnetEditExpression"], image=photo, emotion="neutral")[0]
+    readings = [
+        json.loads(run(nodes["DftnetReadActionUnits"], image=image)[1])[0][0]["aus"]["AU12"]
+        for image in (photo, half, whole)
+    ]
+    assert readings[0] > readings[1] > readings[2]
+
+
+def test_readings(nodes, photo):
+    table, text, box = run(nodes["DftnetReadActionUnits"], image=torch.cat([photo, photo]))
+    readings = json.loads(text)
+    assert readings[0] == readings[1]
+    assert list(readings[0][0]["aus"]) == UNITS
+    assert "AU12 lip corner puller: 0.9" in table
+    width, height = dftnet.Editor.from_pretrained().read(np.rint(photo[0].numpy() * 255).astype(np.uint8)).box[2:]
+    assert float(box[0].sum()) == round(float(width)) * round(float(height))
+
+
+def test_like_another_photo(nodes, photo):
+    relaxed = run(nodes["DftnetEditExpression"], image=photo, AU12=-0.9)[0]
+    back = run(nodes["DftnetExpressionFromPhoto"], image=relaxed, like=photo)[0]
+    aus = [
+        json.loads(run(nodes["DftnetReadActionUnits"], image=image)[1])[0][0]["aus"]["AU12"]
+        for image in (relaxed, back)
+    ]
+    assert aus[1] > aus[0] + 0.2
+
+
+def test_frames_follow_lists_of_floats(nodes, photo):
+    clip = photo[:, ::2, ::2].repeat(6, 1, 1, 1)
+    ramp = [0.0, 0.0, 0.2, 0.6, 1.0, 1.0]
+    for values in (ramp, [ramp]):  # from a node with a list output, and from one whose value is a list
+        (images,) = run(nodes["DftnetExpressionOverFrames"], images=clip, AU45=values)
+        moved = [float((image - frame).abs().max()) for image, frame in zip(images, clip, strict=True)]
+        assert moved[0] == moved[1] == 0
+        assert 0 < moved[2] < moved[4]
+    assert torch.equal(run(nodes["DftnetExpressionOverFrames"], images=clip)[0], clip)
+
+
+def test_a_picture_without_a_face_says_so(nodes):
+    with pytest.raises(dftnet.NoFaceError, match="no face found"):
+        run(nodes["DftnetEditExpression"], image=torch.zeros(1, 64, 64, 3), AU12=0.5)
+
+
+def test_faces_are_read_once_for_the_bytes_of_a_picture(nodes, photo, monkeypatch):
+    module = sys.modules["comfyui_dftnet.nodes"]
+    run(nodes["DftnetEditExpression"], image=photo, AU12=0.1)
+    calls = []
+    real = module.editor().detector
+
+    def detector(picture):
+        calls.append(1)
+        return real(picture)
+
+    monkeypatch.setattr(module.editor(), "detector", detector)
+    run(nodes["DftnetEditExpression"], image=photo.clone(), AU12=0.4)
+    assert not calls
+    run(nodes["DftnetEditExpression"], image=photo[:, 1:], AU12=0.4)
+    assert len(calls) == 1
+
+
+def test_the_nodes_know_the_public_face_alone():
+    imported = set()
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    assert {name for name in imported if name.startswith("dftnet")} == {"dftnet"}
+    assert not list(FOLDER.rglob("*.js"))
+    module = ast.parse((FOLDER / "nodes.py").read_text("utf-8"))
+    used = {n.attr for n in ast.walk(module) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "dftnet"}
+    assert used <= set(dftnet.__all__)
+
+
+def test_the_units_have_the_names_that_the_library_gives_them(nodes):
+    from dftnet.aus import AU_DESCRIPTIONS
+
+    assert {name: text.lower() for name, text in AU_DESCRIPTIONS.items()} == sys.modules["comfyui_dftnet.nodes"].UNITS
