@@ -19,7 +19,7 @@ from dftnet.aus import AU_NAMES
 from dftnet.inference.directory import WEIGHTS
 from dftnet.inference.sessions import GeneratorSession
 from dftnet.networks import GANimationConfig, build_generator
-from dftnet.training.export import export_model
+from dftnet.training.export import export_generator
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         document = {"size": 128, "au_names": list(AU_NAMES), "alignment": {}, "provenance": {}, "results": {}}
-        export_model(Path(folder) / "ganimation", build_generator(GANimationConfig()), document)
+        export_generator(Path(folder) / "ganimation", build_generator(GANimationConfig()), document)
         sessions = {
             "GANimation": GeneratorSession(Path(folder) / "ganimation", threads=arguments.threads),
             "DFT-Net": GeneratorSession(arguments.model, threads=arguments.threads),

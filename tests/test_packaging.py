@@ -129,8 +129,7 @@ def test_training_starts_from_installed_weights_or_says_what_to_install(wheels, 
     zipfile.ZipFile(wheels[0]).extractall(place)
     code = (
         "from dftnet.inference.directory import find_model\n"
-        "from dftnet.training.checkpoint import load_generator\n"
-        "from dftnet.training.estimator_directory import load_estimator\n"
+        "from dftnet.training.export import load_estimator, load_generator\n"
         "load_estimator(find_model(None, 'estimator')); load_generator(find_model('dftnet-128', 'generator'))"
     )
     without = run_installed(place, code, tmp_path)

@@ -29,7 +29,7 @@ def test_the_golden_example_replays_in_onnx_runtime():
 def test_the_golden_example_replays_in_pytorch():
     torch = pytest.importorskip("torch")
     safetensors = pytest.importorskip("safetensors.torch")
-    from dftnet.training.checkpoint import load_generator
+    from dftnet.training.export import load_generator
 
     golden = safetensors.load_file(GENERATOR / "example.safetensors")
     with torch.no_grad():

@@ -13,8 +13,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.errors import RequestError  # noqa: E402
-from dftnet.training.checkpoint import load_generator  # noqa: E402
 from dftnet.training.config import stretch, to_dict  # noqa: E402
+from dftnet.training.export import load_generator  # noqa: E402
 from dftnet.training.finish import Finish, export_run  # noqa: E402
 from dftnet.training.loop import schedule, train  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402

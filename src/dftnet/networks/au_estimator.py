@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES
+from dftnet.errors import RequestError
 from dftnet.networks.layers import scale_output
 
 STRIDE = 16
@@ -50,11 +51,13 @@ class EstimatorConfig:
         for field in ("au_names", "channels", "blocks"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
         if self.size < 4 * STRIDE or self.size % STRIDE:
-            raise ValueError(f"size is {self.size}; give a multiple of {STRIDE}, at least {4 * STRIDE}")
+            raise RequestError(f"size is {self.size}; give a multiple of {STRIDE}, at least {4 * STRIDE}")
         if len(self.channels) != 4 or len(self.blocks) != 3 or min(self.channels) < 1 or min(self.blocks) < 1:
-            raise ValueError(f"channels {self.channels} and blocks {self.blocks}: give four and three positive numbers")
+            raise RequestError(
+                f"channels {self.channels} and blocks {self.blocks}: give four and three positive numbers"
+            )
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; give a share in [0, 1)")
+            raise RequestError(f"dropout is {self.dropout}; give a share in [0, 1)")
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -111,7 +114,7 @@ class Estimator(nn.Module):
         """[b, 3, S, S] → [b, hidden]."""
         size = self.config.size
         if tuple(image.shape[1:]) != (3, size, size):
-            raise ValueError(f"image is {tuple(image.shape)}; this estimator takes [n, 3, {size}, {size}] in [-1, 1]")
+            raise RequestError(f"image is {tuple(image.shape)}; this estimator takes [n, 3, {size}, {size}] in [-1, 1]")
         features = self.trunk(self.stem(image))
         seen = torch.cat([features.mean((2, 3)), self.regional(features).flatten(1)], 1)
         return self.dropout(F.relu(self.hidden(seen)))
@@ -130,9 +133,9 @@ class Estimator(nn.Module):
 def calibrate(estimator: Estimator, curves: Mapping[str, tuple[float, float]]) -> None:
     """Change outputs in place: AU → (gain, offset) makes logit → gain · logit + offset, folded into the head.
 
-    For labels whose scale is known to be off, e.g. closed eyes labelled 0.6. Raises ValueError for an unknown AU.
+    For labels whose scale is known to be off, e.g. closed eyes labelled 0.6. Raises RequestError for an unknown AU.
     """
     for name, (gain, offset) in curves.items():
         if name not in estimator.config.au_names:
-            raise ValueError(f"cannot calibrate {name!r}; the estimator reads {', '.join(estimator.config.au_names)}")
+            raise RequestError(f"cannot calibrate {name!r}; the estimator reads {', '.join(estimator.config.au_names)}")
         scale_output(estimator.head, estimator.config.au_names.index(name), gain, offset)

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dftnet.errors import RequestError
+
 Module = TypeVar("Module", bound=nn.Module)
 
 NORMS = ("instance", "group", "none")
@@ -33,7 +35,7 @@ def norm(kind: str, channels: int) -> nn.Module:
         return nn.GroupNorm(groups, channels)
     if kind == "none":
         return nn.Identity()
-    raise ValueError(f"norm is {kind!r}; choose one of {', '.join(NORMS)}")
+    raise RequestError(f"norm is {kind!r}; choose one of {', '.join(NORMS)}")
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, norm_kind: str = "instance") -> nn.Sequential:
@@ -47,12 +49,12 @@ def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, norm_kind: str
 
 @torch.no_grad()
 def scale_output(layer: nn.Conv2d | nn.Linear, row: int, gain: float, offset: float) -> None:
-    """output[row] → gain · output[row] + offset, folded into the layer's weights. ValueError: an offset and no bias to take it."""
+    """output[row] → gain · output[row] + offset, folded into the layer's weights; an offset needs a bias."""
     layer.weight[row] *= gain
     if layer.bias is not None:
         layer.bias[row] = layer.bias[row] * gain + offset
     elif offset:
-        raise ValueError("this network's head has no bias; give an offset of 0")
+        raise RequestError("this network's head has no bias; give an offset of 0")
 
 
 def up(inputs: int, outputs: int, kind: str, norm_kind: str = "instance") -> nn.Sequential:
@@ -69,7 +71,7 @@ def up(inputs: int, outputs: int, kind: str, norm_kind: str = "instance") -> nn.
             nn.Conv2d(inputs, outputs, 3, 1, 1, bias=norm_kind == "none"),
         ]
     else:
-        raise ValueError(f"upsample is {kind!r}; choose one of {', '.join(UPSAMPLINGS)}")
+        raise RequestError(f"upsample is {kind!r}; choose one of {', '.join(UPSAMPLINGS)}")
     return nn.Sequential(*first, norm(norm_kind, outputs), nn.ReLU())
 
 

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
+from dftnet.errors import RequestError
 from dftnet.faces.template import TEMPLATE
 from dftnet.inference.directory import read_config
 from dftnet.networks import Generator, build_generator
 from dftnet.networks.layers import scale_output
 from dftnet.training.config import TrainConfig, from_dict, to_dict
-from dftnet.training.export import export_model
+from dftnet.training.export import export_generator
 from dftnet.training.run import load_state, read_log
 from dftnet.training.run import read_config as read_run_config
 
@@ -37,11 +38,11 @@ class Finish:
 
     def __post_init__(self) -> None:
         if any(not 0 < share < 1 for share in self.mixed.values()) or sum(self.mixed.values()) >= 1:
-            raise ValueError(f"the shares of other runs are {self.mixed}; give numbers above 0 with a sum below 1")
+            raise RequestError(f"the shares of other runs are {self.mixed}; give numbers above 0 with a sum below 1")
 
 
 def parse_numbers(items: Sequence[str], option: str) -> dict[str, float]:
-    """["NAME=0.35"] → {"NAME": 0.35}; ValueError for anything that does not read so."""
+    """["NAME=0.35"] → {"NAME": 0.35}; RequestError for anything that does not read so."""
     values = {}
     for item in items:
         name, _, number = item.rpartition("=")
@@ -50,7 +51,7 @@ def parse_numbers(items: Sequence[str], option: str) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name:
-            raise ValueError(f"{option} is {item!r}; write a name and a number like NAME=0.5")
+            raise RequestError(f"{option} is {item!r}; write a name and a number like NAME=0.5")
     return values
 
 
@@ -59,7 +60,7 @@ def export_run(
 ) -> Path:
     """Write the model directory of a run's newest training state; returns its path, OUTPUT or RUN/model.
 
-    data: the run's dataset directory; without it the provenance says nothing of the faces. Raises ValueError for what is no
+    data: the run's dataset directory; without it the provenance says nothing of the faces. Raises RequestError for what is no
     run, a run without a state, or a run to mix with that has another architecture.
     """
     run, finish = Path(run), finish or Finish()
@@ -69,7 +70,9 @@ def export_run(
     for other, share in finish.mixed.items():
         other_config, other_generator, other_seen = _newest(Path(other))
         if other_config.generator != config.generator:
-            raise ValueError(f"{other} has another architecture than {run}; only runs of one architecture can be mixed")
+            raise RequestError(
+                f"{other} has another architecture than {run}; only runs of one architecture can be mixed"
+            )
         states.append((share, other_generator.state_dict()))
         mixed.append({"run": Path(other).name, "images_seen": other_seen, "share": share})
     generator.load_state_dict(_average(states))
@@ -95,7 +98,7 @@ def write_model(
     scale_output(generator.attention_head, 0, gain, offset)
     for au, factor in finish.condition.items():
         if au_name(au) not in names:
-            raise ValueError(f"the run knows no {au}; known are {', '.join(names)}")
+            raise RequestError(f"the run knows no {au}; known are {', '.join(names)}")
         scale_condition(generator, names.index(au_name(au)), factor)
     document = {
         "size": config.size,
@@ -113,7 +116,7 @@ def write_model(
         },
         "results": _last_validation(run, images_seen),
     }
-    return export_model(directory, generator, document)
+    return export_generator(directory, generator, document)
 
 
 @torch.no_grad()
@@ -130,7 +133,7 @@ def _newest(run: Path) -> tuple[TrainConfig, Generator, int]:
     config = from_dict(read_run_config(run))
     state = load_state(run)
     if state is None:
-        raise ValueError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
+        raise RequestError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
     generator = build_generator(config.generator)
     generator.load_state_dict(state["players"]["average"])
     return config, generator.eval(), state["images_seen"]

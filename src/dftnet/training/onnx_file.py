@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dftnet.errors import ModelError
+
 OPSET = 17
 SMALLEST = 256
 """Tensors of fewer elements stay in single precision: they save nothing."""
@@ -32,7 +34,7 @@ def round_to_half(module: nn.Module) -> None:
     for tensor in module.state_dict().values():
         if tensor.is_floating_point() and is_stored_half(tensor.shape):
             if not torch.isfinite(tensor.half()).all():
-                raise ValueError("a weight is outside half precision (65504 at most); the training diverged")
+                raise ModelError("a weight is outside half precision (65504 at most); the training diverged")
             tensor.copy_(tensor.half().float())
 
 

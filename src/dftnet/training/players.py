@@ -13,9 +13,9 @@ from dftnet.errors import RequestError
 from dftnet.networks import Critic, Generator, build_generator
 from dftnet.networks.layers import channels_last
 from dftnet.training.averaging import follow
-from dftnet.training.checkpoint import load_generator
 from dftnet.training.config import TrainConfig
 from dftnet.training.critics import LearningTeacher, PaperCritic, build_critics
+from dftnet.training.export import load_generator
 
 
 @dataclass

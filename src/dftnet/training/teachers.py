@@ -19,7 +19,7 @@ from dftnet.networks import Edit
 from dftnet.networks.layers import channels_last
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
-from dftnet.training.estimator_directory import load_estimator
+from dftnet.training.export import load_estimator
 from dftnet.training.loss_weights import given_by
 from dftnet.training.losses import condition
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dftnet.data.dataset import FaceData
+from dftnet.errors import DatasetError
 from dftnet.training.estimator.augment import JitterConfig, jitter
 
 SIDES = (("Left", "Right"), ("_l", "_r"))
@@ -84,7 +85,7 @@ class EstimatorBatches:
     def __init__(self, data: FaceData, labels: str, batch: int, seed: int, config: JitterConfig) -> None:
         self.rows = data.rows("train")
         if not len(self.rows):
-            raise ValueError(f"{data.path} has no row in the split 'train'; prepare it with one")
+            raise DatasetError(f"{data.path} has no row in the split 'train'; prepare it with one")
         self.images = data.images()
         self.aus = data.labels(labels).astype(np.float32)
         self.side = SideLabels(data.extras, self.rows)

@@ -29,13 +29,14 @@ from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
+from dftnet.errors import RequestError
 from dftnet.media.pixels import to_float
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig, calibrate
 from dftnet.training.averaging import follow
 from dftnet.training.estimator.augment import JitterConfig
 from dftnet.training.estimator.batches import EstimatorBatches
-from dftnet.training.estimator_directory import load_estimator, write_estimator
+from dftnet.training.export import export_estimator, load_estimator
 from dftnet.training.progress import TrainLog
 from dftnet.training.run import check_claim, claim, resume, save_state
 
@@ -90,14 +91,14 @@ class TrainAUsConfig:
     def __post_init__(self) -> None:
         for name in ("images", "batch", "log_images", "validate_images"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+                raise RequestError(f"{name} is {getattr(self, name)}; give 1 or more")
         if self.batch < 2:
-            raise ValueError("batch is 1; the batch statistics need 2 or more")
+            raise RequestError("batch is 1; the batch statistics need 2 or more")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+            raise RequestError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         unknown = [name for name in self.calibration if name not in AU_NAMES]
         if unknown:
-            raise ValueError(f"calibration names {', '.join(unknown)}; known are {', '.join(AU_NAMES)}")
+            raise RequestError(f"calibration names {', '.join(unknown)}; known are {', '.join(AU_NAMES)}")
 
 
 def regression(predicted: Tensor, aus: Tensor, variance: Tensor, high_weight: float) -> Tensor:
@@ -159,7 +160,7 @@ class Training:
         if config.init:
             start = load_estimator(config.init)
             if start.config != config.architecture:
-                raise ValueError(
+                raise RequestError(
                     f"{config.init} has another architecture, size or AUs: {start.config}; train without --init"
                 )
             network.load_state_dict(start.state_dict(), strict=False)  # all but the side labels' head
@@ -246,7 +247,7 @@ def train_aus(
 ) -> Path:
     """Train on a dataset directory, or resume; returns the model directory, RUN/model.
 
-    Raises ValueError where the run was begun with another configuration, or the set lacks a training split.
+    Raises RequestError where the run was begun with another configuration, or the set lacks a training split.
     """
     data = data if isinstance(data, FaceData) else FaceData.open(data)
     config = for_data(config or TrainAUsConfig(), data)
@@ -270,20 +271,20 @@ def train_aus(
         "images_seen": training.images_seen,
         "torch": torch.__version__,
     }
-    alignment = data.info.get("alignment", {})
-    write_estimator(training.average.cpu(), run / "model", alignment, provenance, results)
+    document = {"alignment": data.info.get("alignment", {}), "provenance": provenance, "results": results}
+    export_estimator(run / "model", training.average.cpu(), document)
     return run / "model"
 
 
 def parse_calibration(items: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """["AU45=1.5,0.85"] → {"AU45": (1.5, 0.85)}; ValueError for anything that does not read so."""
+    """["AU45=1.5,0.85"] → {"AU45": (1.5, 0.85)}; RequestError for anything that does not read so."""
     curves = {}
     for item in items:
         name, _, numbers = item.partition("=")
         try:
             gain, offset = (float(number) for number in numbers.split(","))
         except ValueError:
-            raise ValueError(f"{item!r} is not AU=GAIN,OFFSET; write it like AU45=1.5,0.85") from None
+            raise RequestError(f"{item!r} is not AU=GAIN,OFFSET; write it like AU45=1.5,0.85") from None
         curves[au_name(name)] = (gain, offset)
     return curves
 
