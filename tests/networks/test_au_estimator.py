@@ -121,7 +121,7 @@ def test_shipped_graph_equals_pytorch_and_its_example(session):
 
     example = load_file(SHIPPED / "example.safetensors")
     noise = torch.rand(3, 3, session.size, session.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    for image in (noise, noise[:1], torch.from_numpy(media.to_float(example["image"]))):
+    for image in (noise, noise[:1], torch.from_numpy(to_float(example["image"]))):
         assert difference(SHIPPED / "estimator.onnx", load_estimator(SHIPPED), {"image": image}, ["aus"]) < TOLERANCE
     np.testing.assert_array_equal(example["image"], example_crops(session.size))
     np.testing.assert_allclose(session(example["image"]), example["aus"], atol=1e-3)

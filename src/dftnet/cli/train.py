@@ -11,6 +11,8 @@ TRAIN_EXAMPLES = """Examples:
 
 dftnet train DATA -o RUN --preset stable
 
+dftnet train DATA -o RUN --preset finetune
+
 dftnet train DATA -o RUN --preset stable --images 100000 --set batch=24 --set labels=estimated
 
 torchrun --nproc_per_node 8 -m dftnet train DATA -o RUN --preset paper
@@ -24,7 +26,10 @@ def train(
         typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False),
     ],
     preset: Annotated[
-        str, typer.Option(help='"stable" (best), "paper", "ganimation" (the baseline), or "tiny" (seconds).')
+        str,
+        typer.Option(
+            help='"stable" (best), "finetune" (your photos), "paper", "ganimation" (the baseline), "tiny" (seconds).'
+        ),
     ] = "stable",
     config: Annotated[
         Path | None, typer.Option(help="A configuration in JSON, such as RUN/config.json, in place of a preset.")
@@ -35,8 +40,10 @@ def train(
         typer.Option(help="Images to train on in all; every phase and interval shrinks or grows with it.", min=1),
     ] = None,
     init: Annotated[
-        Path | None,
-        typer.Option(help="A model directory to start the generator from (fine-tuning), in place of random weights."),
+        str | None,
+        typer.Option(
+            help="A model directory or a shipped name (dftnet-128) to start from, in place of random weights."
+        ),
     ] = None,
     assign: Annotated[
         list[str] | None,

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
-from dftnet.errors import RequestError
+from dftnet.errors import ModelError, RequestError
 from dftnet.faces.template import TEMPLATE
-from dftnet.inference.directory import read_config
+from dftnet.inference.directory import find_model, read_config
 from dftnet.networks import Generator, build_generator
 from dftnet.networks.layers import scale_output
 from dftnet.training.config import TrainConfig, from_dict, to_dict
@@ -145,9 +145,10 @@ def _average(states: Sequence[tuple[float, dict[str, Tensor]]]) -> dict[str, Ten
 
 def _provenance(init: str) -> dict[str, Any] | None:
     """Where the model that a run started from comes from, as far as it is still there."""
-    if not init or not (Path(init) / "config.json").is_file():
+    try:
+        return read_config(find_model(init, "generator"), "generator")["provenance"] if init else None
+    except ModelError:
         return None
-    return read_config(init, "generator")["provenance"]
 
 
 def _last_validation(run: Path, images_seen: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from dftnet.training.terms import ask, generator_terms
 from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
 
 VALIDATION_IMAGES = 512
+TRIAL_STEPS = 500
+"""A training of fewer steps is not worth trying its phases first"""
 SAVE_EVERY = 600.0
 """Seconds after which a training state is written, whatever the interval in images"""
 NOTED = ("mean_attention", "mean_flow", "pair_aligned", "pair", "condition")
@@ -218,6 +221,27 @@ class Run:
             self.log.say("[yellow]the training state could not be written (disk full?); next try at the next interval")
 
 
+def tried_pace(trainer: Trainer, images_seen: int) -> Pace:
+    """The pace of the phases to come, each tried for a step or two on a copy of the players, so that the time left is right from
+    the first minute."""
+    config = trainer.config
+    starts = [sum(phase.images for phase in config.phases[:at]) for at in range(len(config.phases) + 1)]
+    ahead = [at for at, phase in enumerate(config.phases) if phase.images and starts[at + 1] > images_seen]
+    if len(ahead) < 2 or config.compile or config.images - images_seen < TRIAL_STEPS * config.batch:
+        return Pace([(phase.images, 1.0) for phase in config.phases], images_seen)
+    copy = Trainer(config, trainer.source, deepcopy(trainer.players), trainer.teachers)
+    copy.step(starts[ahead[0]], 0)  # the first step of all is slow
+    costs = [1.0] * len(config.phases)
+    for at in ahead:
+        steps = config.critic_steps if config.phases[at].critic else 1
+        clock = time.perf_counter()
+        for index in {0, steps - 1}:
+            for value in copy.step(starts[at], index).values():
+                float(value)  # waits for the device
+        costs[at] = (time.perf_counter() - clock) / len({0, steps - 1}) / config.batch
+    return Pace([(phase.images, cost) for phase, cost in zip(config.phases, costs, strict=True)], images_seen, 1.0)
+
+
 def train(
     data: str | Path,
     output: str | Path,
@@ -267,7 +291,7 @@ def _train(
     if state is not None:
         players.load(state["players"])
     trainer = Trainer(config, source, players, teachers)
-    pace = Pace([(phase.images, 1.0) for phase in config.phases], images_seen)
+    pace = tried_pace(trainer, images_seen) if not quiet else None
     with TrainLog(run, config.images, images_seen, pace=pace, quiet=quiet) as log:
         for line in words:
             log.say(line)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dftnet.errors import RequestError
+from dftnet.inference.directory import find_model
 from dftnet.networks import Critic, Generator, build_generator
 from dftnet.networks.layers import channels_last
 from dftnet.training.averaging import follow
@@ -33,7 +34,7 @@ class Players:
         torch.manual_seed(config.seed)
         generator = build_generator(config.generator)
         if config.init:
-            start = load_generator(config.init)
+            start = load_generator(find_model(config.init, "generator"))
             if start.config != config.generator:
                 raise RequestError(
                     f"{config.init} has another architecture: {start.config}; train with that one, or without --init"

@@ -1,4 +1,4 @@
-"""The named training configurations: "paper", "stable", "tiny", "ganimation"."""
+"""The named training configurations: "paper", "stable", "finetune", "tiny", "ganimation"."""
 
 from __future__ import annotations
 
@@ -79,6 +79,25 @@ def stable(size: int = 128) -> TrainConfig:
     )
 
 
+def finetune(size: int = 128) -> TrainConfig:
+    """The shipped generator on photos of one's own, fifty or more: docs/training.md has the recipe and what it gave."""
+    config = stable(size)
+    return replace(
+        config,
+        init="dftnet-128",
+        weights=replace(config.weights, guide_aligned=1.5),
+        phases=(Phase(name="paint", images=1_000, critic=False), Phase(name="adversarial", images=4_000)),
+        decay_images=2_000,
+        batch=16,
+        learning_rate=1e-4,
+        ema_images=1_000.0,
+        log_images=400,
+        sample_images=1_000,
+        validate_images=1_000,
+        checkpoint_images=1_000,
+    )
+
+
 def tiny(size: int = 32) -> TrainConfig:
     """Seconds on a CPU: every part of "stable" but the guide at toy size, for tests."""
     config = stable(128)
@@ -112,6 +131,7 @@ def ganimation(size: int = 128) -> TrainConfig:
 PRESETS: dict[str, Callable[[int], TrainConfig]] = {
     "paper": paper,
     "stable": stable,
+    "finetune": finetune,
     "tiny": tiny,
     "ganimation": ganimation,
 }

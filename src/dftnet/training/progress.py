@@ -35,10 +35,11 @@ def collapse(values: Mapping[str, float]) -> str | None:
 class Pace:
     """How long a training whose phases differ in pace still takes."""
 
-    def __init__(self, phases: Sequence[tuple[int, float]], images_seen: int) -> None:
-        """phases: (images, cost of an image), the costs in any unit: what matters is how they compare."""
+    def __init__(self, phases: Sequence[tuple[int, float]], images_seen: int, unit: float = 0.0) -> None:
+        """phases: (images, cost of an image); the pace is measured, what matters is how the costs compare. unit: seconds a unit
+        of cost, as far as known."""
         self.phases = phases
-        self._at, self._unit = -1, 0.0  # phase, seconds a unit of cost
+        self._at, self._unit = -1, unit
         self._since, self._clock = images_seen, time.perf_counter()
 
     def left(self, images_seen: int) -> float | None:

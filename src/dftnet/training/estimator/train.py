@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
+from dftnet.inference.directory import find_model
 from dftnet.media.pixels import to_float
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig, calibrate
@@ -158,7 +159,7 @@ class Training:
         with torch.no_grad():  # start at the labels' means
             network.head.bias.copy_(torch.logit(torch.from_numpy(np.clip(aus.mean(0), 0.03, 0.9))))
         if config.init:
-            start = load_estimator(config.init)
+            start = load_estimator(find_model(config.init, "estimator"))
             if start.config != config.architecture:
                 raise RequestError(
                     f"{config.init} has another architecture, size or AUs: {start.config}; train without --init"
