@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,14 +13,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
+from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.errors import RequestError  # noqa: E402
-from dftnet.training.config import stretch, to_dict  # noqa: E402
+from dftnet.training import loop  # noqa: E402
+from dftnet.training.batches import BatchSource  # noqa: E402
+from dftnet.training.config import load, stretch, to_dict  # noqa: E402
 from dftnet.training.export import load_generator  # noqa: E402
 from dftnet.training.finish import Finish, export_run  # noqa: E402
-from dftnet.training.loop import schedule, train  # noqa: E402
+from dftnet.training.loop import Trainer, schedule, train  # noqa: E402
+from dftnet.training.players import Players  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.progress import collapse  # noqa: E402
-from dftnet.training.run import load_state, states  # noqa: E402
+from dftnet.training.run import load_state, read_log, states  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 TINY = preset("tiny")
@@ -114,6 +121,17 @@ def test_a_half_written_state_is_passed_over(faces, finished, tmp_path):
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+DECODED_BY = """
+import os
+from dftnet.data.dataset import FaceData
+decode = FaceData._decode_into
+def told(self, *arguments):
+    print("decoded by", os.environ["RANK"], flush=True)
+    return decode(self, *arguments)
+FaceData._decode_into = told
+"""
+
+
 def test_two_processes_equal_one(faces, tmp_path):
     config = stretch(replace(TINY, decay_images=24), 64)
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
@@ -123,11 +141,13 @@ def test_two_processes_equal_one(faces, tmp_path):
         f"train({str(faces)!r}, {str(tmp_path / 'two')!r}, load({str(tmp_path / 'config.json')!r}), quiet=True)"
     )
     script = tmp_path / "two.py"
-    script.write_text(code)
+    script.write_text(DECODED_BY + code)
+    shutil.rmtree(faces / "cache")  # so that the set has to be decoded
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["decoded", "by", "0"]
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     start = _initial()
     moved = sum(float((one[k] - v).abs().sum()) for k, v in start.items())
@@ -136,8 +156,6 @@ def test_two_processes_equal_one(faces, tmp_path):
 
 
 def _initial() -> dict:
-    from dftnet.training.loop import Players
-
     return Players.build(TINY, torch.device("cpu")).generator.state_dict()
 
 
@@ -257,3 +275,114 @@ def test_the_verb_trains_and_reports_mistakes_in_one_line(faces, tmp_path):
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
         assert said in done.stderr
+
+
+def test_a_half_written_log_line_does_not_keep_a_run_from_its_export(faces, finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run")
+    with open(tmp_path / "run" / "log.jsonl", "a") as log:
+        log.write('{"images": 96, "kind": "valid')
+    config = json.loads((export_run(tmp_path / "run", tmp_path / "model", faces) / "config.json").read_text())
+    assert config["results"] == json.loads((finished / "model" / "config.json").read_text())["results"]
+
+
+def strangers(faces: Path, place: Path, split: str) -> Path:
+    """The same set, each photo of the split (or of all) of another person."""
+    shutil.copytree(faces, place)
+    with np.load(place / "labels.npz") as file:
+        arrays = dict(file)
+    arrays["subject"] = np.where(arrays["split"] == split, arrays["key"], arrays["subject"])
+    if split == "all":
+        arrays["subject"] = arrays["key"]
+    np.savez(place / "labels.npz", **arrays)
+    return place
+
+
+def test_photos_of_strangers_train_and_it_is_said(faces, tmp_path, capsys):
+    place = strangers(faces, tmp_path / "set", "all")
+    train(place, tmp_path / "run", TINY)
+    assert capsys.readouterr().out.count("without pairs") == 1
+    written = load(tmp_path / "run" / "config.json")
+    assert (written.pair_share, written.images) == (0, TINY.images)
+    train(place, tmp_path / "run", TINY, quiet=True)  # the same command is the same run
+    train(place, tmp_path / "run", written, quiet=True)
+
+
+def test_a_validation_split_of_strangers_is_validated_without_pairs(faces, tmp_path):
+    place = strangers(faces, tmp_path / "set", "validation")
+    train(place, tmp_path / "run", stretch(TINY, 32), quiet=True)
+    validation = [line for line in read_log(tmp_path / "run") if line["kind"] == "validation"][-1]
+    assert "au_error" in validation
+    assert "pair_gap" not in validation
+
+
+def test_a_start_that_fails_leaves_nothing_behind(faces, tmp_path):
+    for wrong, message in (
+        (preset("paper"), "pixel faces|evenly"),
+        (replace(TINY, init=str(tmp_path / "none")), "is not a directory"),
+        (replace(TINY, focus={"AU99": 2.0}), "AU99"),
+    ):
+        with pytest.raises(RequestError if "AU99" in message else ValueError, match=message):
+            train(faces, tmp_path / "run", wrong)
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(faces, finished, tmp_path, monkeypatch, capsys, wish):
+    step = Trainer.step
+
+    def interrupted(self, images_seen, index):
+        if images_seen == 56:
+            os.kill(os.getpid(), wish)
+        return step(self, images_seen, index)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, tmp_path / "run", TINY)
+    assert "stopped at 64 images; the same command goes on from there" in capsys.readouterr().out
+    assert states(tmp_path / "run")[-1].name == "state-0000000064.pt"
+    monkeypatch.undo()
+    train(faces, tmp_path / "run", TINY, quiet=True)
+    a, b = weights(finished), weights(tmp_path / "run")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_state_is_written_when_ten_minutes_have_passed(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    train(faces, tmp_path / "run", replace(TINY, checkpoint_images=10_000), quiet=True, stop_after=24)
+    assert [p.name for p in states(tmp_path / "run")] == ["state-0000000016.pt", "state-0000000024.pt"]
+
+
+class Reads(TorchDispatchMode):
+    """Counts the times that a number is read from a tensor, for which a GPU has to be waited for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_never_waits_for_the_device(faces, monkeypatch):
+    source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
+    trainer = Trainer(TINY, source, Players.build(TINY, torch.device("cpu")), [])
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)  # its counters are on the CPU
+    for images_seen in (0, 32, 48):
+        with Reads() as reads:
+            trainer.step(images_seen, 0)
+        assert reads.count == 0, TINY.phase_at(images_seen).name
+    with Reads() as reads:
+        assert set(trainer.health()) == {"mean_attention", "mean_flow", "max_flow", "folding"}
+    assert reads.count == 4
+
+
+def test_trying_the_pace_changes_nothing(faces, monkeypatch):
+    monkeypatch.setattr(loop, "TRIAL_STEPS", 0)
+    source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
+    players = Players.build(TINY, torch.device("cpu"))
+    before = {k: v.clone() for k, v in players.generator.state_dict().items()}
+    pace = loop.tried_pace(Trainer(TINY, source, players, []), 0)
+    assert all(torch.equal(v, before[k]) for k, v in players.generator.state_dict().items())
+    assert not players.generator_adam.state
+    costs = [cost for _, cost in pace.phases]
+    assert pace.left(0) == pytest.approx(sum(images * cost for images, cost in pace.phases))
+    assert costs[0] < costs[2]  # a warp alone costs less than all players

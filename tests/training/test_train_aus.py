@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -125,16 +127,23 @@ def test_resumes_bit_for_bit(data, tmp_path, monkeypatch):
 
     def interrupted(self, pool, workers):
         calls.append(self.images_seen)
-        if len(calls) == 7:
-            raise KeyboardInterrupt
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        if len(calls) == 8:
+            raise MemoryError
         return step(self, pool, workers)
 
     monkeypatch.setattr(Training, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train_aus(data, tmp_path / "parts", tiny(), progress=False)
+    with pytest.raises(MemoryError):
+        train_aus(data, tmp_path / "parts", tiny(), progress=False)
     assert not (tmp_path / "parts" / "model").exists()
+    with open(tmp_path / "parts" / "log.jsonl", "a") as log:
+        log.write('{"images": 56, "kind": "train", "regress')  # as a killed process leaves it
     parts = train_aus(data, tmp_path / "parts", tiny(), progress=False)
-    assert calls[6:8] == [48, 32]  # back to the last state
+    assert calls[2:4] == [16, 24]  # the step under way was finished
+    assert calls[7:9] == [56, 32]  # back to the last state
     for name in ("estimator.safetensors", "example.safetensors"):
         assert (whole / name).read_bytes() == (parts / name).read_bytes()
     seen = [json.loads(x)["images"] for x in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]

@@ -26,10 +26,11 @@ from dftnet.training.config import Phase, TrainConfig, from_dict, to_dict
 from dftnet.training.critics import LearningTeacher
 from dftnet.training.finish import write_model
 from dftnet.training.fitting import fitted
+from dftnet.training.interruption import interruptions
 from dftnet.training.losses import weighted_sum
 from dftnet.training.players import Players
 from dftnet.training.progress import Pace, TrainLog
-from dftnet.training.run import check_claim, claim, resume, save_state
+from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
 from dftnet.training.teachers import Teacher, build_teachers
 from dftnet.training.terms import ask, generator_terms
 from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
@@ -37,8 +38,6 @@ from dftnet.training.validation import flow_health, open_judge, sample_sheet, va
 VALIDATION_IMAGES = 512
 TRIAL_STEPS = 500
 """A training of fewer steps is not worth trying its phases first"""
-SAVE_EVERY = 600.0
-"""Seconds after which a training state is written, whatever the interval in images"""
 NOTED = ("mean_attention", "mean_flow", "pair_aligned", "pair", "condition")
 """What the bar shows"""
 
@@ -156,15 +155,15 @@ class Run:
         self.images_seen, self.index, self._since, self._saved_at = images_seen, index, images_seen, images_seen
 
     def go(self) -> None:
-        """To the end; a state is written also where it is interrupted."""
-        try:
+        """To the end; a state is written also where it is interrupted, which raises KeyboardInterrupt."""
+        with interruptions() as asked_to_stop:
             while self.images_seen < self.end:
                 self._step()
-        except KeyboardInterrupt:
-            if self.images_seen > self._saved_at:
-                self._save()
-            self.log.say(f"interrupted at {self.images_seen} images; the same command goes on from there")
-            raise
+                if asked_to_stop():
+                    if self.images_seen > self._saved_at:
+                        self._save()
+                    self.log.say(f"stopped at {self.images_seen} images; the same command goes on from there")
+                    raise KeyboardInterrupt
 
     def _step(self) -> None:
         config, before = self.config, self.images_seen

@@ -26,6 +26,8 @@ from dftnet.training import distributed
 
 KEEP = 2
 """Training states kept: the newest, and one to fall back to"""
+SAVE_EVERY = 600.0
+"""Seconds after which a training state is written, whatever the interval in images"""
 
 logger = logging.getLogger(__name__)
 

@@ -38,8 +38,9 @@ from dftnet.training.averaging import follow
 from dftnet.training.estimator.augment import JitterConfig
 from dftnet.training.estimator.batches import EstimatorBatches
 from dftnet.training.export import export_estimator, load_estimator
+from dftnet.training.interruption import interruptions
 from dftnet.training.progress import TrainLog
-from dftnet.training.run import check_claim, claim, resume, save_state
+from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -298,10 +299,11 @@ def for_data(config: TrainAUsConfig, data: FaceData) -> TrainAUsConfig:
 
 
 def _loop(training: Training, data: FaceData, log: TrainLog, run: Path, workers: int) -> None:
+    """To the end; a state is written also where it is interrupted, which raises KeyboardInterrupt."""
     config = training.config
     sums: dict[str, float] = {}
-    steps, since = 0, time.perf_counter()
-    with ThreadPoolExecutor(workers) as pool:
+    steps, since, saved = 0, time.perf_counter(), time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool, interruptions() as asked_to_stop:
         while training.images_seen < config.images:
             for name, value in training.step(pool, workers).items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -314,12 +316,14 @@ def _loop(training: Training, data: FaceData, log: TrainLog, run: Path, workers:
                 pace = {"images_per_second": 1 / seconds, "learning_rate": training.learning_rate()}
                 log.write(seen, "train", means | pace, note=tuple(means))
                 sums, steps, since = {}, 0, time.perf_counter()
-            if last or seen // config.validate_images > (seen - config.batch) // config.validate_images:
-                if len(data.rows("validation")):
-                    found = training.validate(data, "validation")
-                    log.write(seen, "validation", found["mean"] | {name: c["r"] for name, c in found["aus"].items()})
+            due = last or seen // config.validate_images > (seen - config.batch) // config.validate_images
+            if due and len(data.rows("validation")):
+                found = training.validate(data, "validation")
+                log.write(seen, "validation", found["mean"] | {name: c["r"] for name, c in found["aus"].items()})
+            if due or asked_to_stop() or time.perf_counter() - saved > SAVE_EVERY:
                 if not save_state(run, seen, training.state()):
-                    log.say(
-                        "[yellow]the training state could not be written (disk full?); next try at the next interval"
-                    )
-                since = time.perf_counter()
+                    log.say("[yellow]the training state could not be written (disk full?); going on")
+                since = saved = time.perf_counter()
+            if asked_to_stop():
+                log.say(f"stopped at {seen} images; the same command goes on from there")
+                raise KeyboardInterrupt
