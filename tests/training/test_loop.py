@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.errors import RequestError  # noqa: E402
+from dftnet.inference.directory import find_model  # noqa: E402
 from dftnet.training import loop  # noqa: E402
 from dftnet.training.batches import BatchSource  # noqa: E402
 from dftnet.training.config import load, stretch, to_dict  # noqa: E402
@@ -220,6 +221,13 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     wide = replace(TINY, generator=replace(TINY.generator, channels=(8, 16, 24)), init=str(model))
     with pytest.raises(ValueError, match="another architecture"):
         train(faces, tmp_path / "wide", wide, quiet=True)
+
+
+def test_fine_tuning_starts_from_the_shipped_model_by_its_name():
+    start = load_generator(find_model("dftnet-128", "generator")).state_dict()
+    players = Players.build(preset("finetune"), torch.device("cpu"))
+    assert all(torch.equal(v, start[k]) for k, v in players.generator.state_dict().items())
+    assert all(torch.equal(v, start[k]) for k, v in players.average.state_dict().items())
 
 
 def test_the_warp_phase_has_its_own_weights(faces, tmp_path):

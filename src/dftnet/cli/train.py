@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dftnet.errors import RequestError
+
 TRAIN_EXAMPLES = """Examples:
 
 dftnet train DATA -o RUN --preset stable
@@ -60,7 +62,7 @@ def train(
     try:
         import torch
     except ImportError as error:
-        raise ValueError('training needs PyTorch; install it with: pip install "dftnet[train]"') from error
+        raise RequestError('training needs PyTorch; install it with: pip install "dftnet[train]"') from error
     from dftnet.training import config as configuration
     from dftnet.training.loop import train as run_training
     from dftnet.training.presets import preset as named_preset
@@ -110,13 +112,13 @@ def export(
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        raise ValueError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
+        raise RequestError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
     from dftnet.training.finish import Finish, export_run, parse_numbers
 
     try:
         scale, offset = (float(part) for part in attention.split(","))
     except ValueError as error:
-        raise ValueError(f"--attention is {attention!r}; write two numbers like 2,-1") from error
+        raise RequestError(f"--attention is {attention!r}; write two numbers like 2,-1") from error
     finish = Finish(
         mixed=parse_numbers(mix or [], "--mix"),
         attention=(scale, offset),

@@ -55,6 +55,31 @@ def parse_numbers(items: Sequence[str], option: str) -> dict[str, float]:
     return values
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a run has learnt so far."""
+
+    run: Path
+    config: TrainConfig
+    generator: Generator
+    """The averaged one."""
+    au_names: tuple[str, ...]
+    """The K units of its condition, in order."""
+    images_seen: int
+
+    @classmethod
+    def newest(cls, run: Path) -> Trained:
+        """A run's newest training state."""
+        config = from_dict(read_run_config(run))
+        state = load_state(run)
+        if state is None:
+            raise RequestError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
+        generator = build_generator(config.generator)
+        generator.load_state_dict(state["players"]["average"])
+        names = tuple(state.get("au_names", AU_NAMES))
+        return cls(run=run, config=config, generator=generator.eval(), au_names=names, images_seen=state["images_seen"])
+
+
 def export_run(
     run: str | Path, output: str | Path | None = None, data: str | Path | None = None, finish: Finish | None = None
 ) -> Path:
@@ -63,37 +88,32 @@ def export_run(
     data: the run's dataset directory; without it the provenance says nothing of the faces. Raises RequestError for what is no
     run, a run without a state, or a run to mix with that has another architecture.
     """
-    run, finish = Path(run), finish or Finish()
-    config, generator, images_seen = _newest(run)
-    states = [(1 - sum(finish.mixed.values()), generator.state_dict())]
+    trained, finish = Trained.newest(Path(run)), finish or Finish()
+    states = [(1 - sum(finish.mixed.values()), trained.generator.state_dict())]
     mixed = []
-    for other, share in finish.mixed.items():
-        other_config, other_generator, other_seen = _newest(Path(other))
-        if other_config.generator != config.generator:
+    for name, share in finish.mixed.items():
+        other = Trained.newest(Path(name))
+        if other.config.generator != trained.config.generator:
             raise RequestError(
-                f"{other} has another architecture than {run}; only runs of one architecture can be mixed"
+                f"{name} has another architecture than {run}; only runs of one architecture can be mixed"
             )
-        states.append((share, other_generator.state_dict()))
-        mixed.append({"run": Path(other).name, "images_seen": other_seen, "share": share})
-    generator.load_state_dict(_average(states))
-    faces = FaceData.open(data) if data else None
-    return write_model(Path(output or run / "model"), run, faces, config, generator, images_seen, finish, mixed)
+        states.append((share, other.generator.state_dict()))
+        mixed.append({"run": Path(name).name, "images_seen": other.images_seen, "share": share})
+    trained.generator.load_state_dict(_average(states))
+    return write_model(output or trained.run / "model", trained, FaceData.open(data) if data else None, finish, mixed)
 
 
 def write_model(
-    directory: Path,
-    run: Path,
+    directory: str | Path,
+    trained: Trained,
     faces: FaceData | None,
-    config: TrainConfig,
-    trained: Generator,
-    images_seen: int,
     finish: Finish | None = None,
     mixed: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Export a run's averaged generator, finished, with where it comes from and what was done to it."""
-    finish = finish or Finish()
-    generator = deepcopy(trained).cpu().float()
-    names = list(faces.au_names if faces else AU_NAMES)
+    finish, config = finish or Finish(), trained.config
+    generator = deepcopy(trained.generator).cpu().float()
+    names = list(trained.au_names)
     gain, offset = finish.attention
     scale_output(generator.attention_head, 0, gain, offset)
     for au, factor in finish.condition.items():
@@ -105,7 +125,7 @@ def write_model(
         "au_names": names,
         "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
         "provenance": {
-            "images_seen": images_seen,
+            "images_seen": trained.images_seen,
             "faces": len(faces.rows("train")) if faces else None,
             "labels": config.labels,
             "training": to_dict(config),
@@ -114,7 +134,7 @@ def write_model(
             "condition_gain": finish.condition,
             "mixed": list(mixed),
         },
-        "results": _last_validation(run, images_seen),
+        "results": _last_validation(trained),
     }
     return export_generator(directory, generator, document)
 
@@ -126,17 +146,6 @@ def scale_condition(generator: Generator, au: int, factor: float) -> None:
         convolution = block[0]
         assert isinstance(convolution, nn.Conv2d)
         convolution.weight[:, first + au] *= factor
-
-
-def _newest(run: Path) -> tuple[TrainConfig, Generator, int]:
-    """Configuration, averaged generator and images seen of a run's newest training state."""
-    config = from_dict(read_run_config(run))
-    state = load_state(run)
-    if state is None:
-        raise RequestError(f"{run} has no training state yet; let dftnet train reach its first checkpoint")
-    generator = build_generator(config.generator)
-    generator.load_state_dict(state["players"]["average"])
-    return config, generator.eval(), state["images_seen"]
 
 
 def _average(states: Sequence[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:
@@ -151,6 +160,7 @@ def _provenance(init: str) -> dict[str, Any] | None:
         return None
 
 
-def _last_validation(run: Path, images_seen: int) -> dict[str, float]:
-    found = [line for line in read_log(run) if line.get("kind") == "validation" and line["images"] <= images_seen]
+def _last_validation(trained: Trained) -> dict[str, float]:
+    found = [line for line in read_log(trained.run) if line.get("kind") == "validation"]
+    found = [line for line in found if line["images"] <= trained.images_seen]
     return {k: v for k, v in found[-1].items() if k != "kind"} if found else {}

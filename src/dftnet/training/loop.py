@@ -24,7 +24,7 @@ from dftnet.training import distributed
 from dftnet.training.batches import Batch, BatchSource
 from dftnet.training.config import Phase, TrainConfig, from_dict, to_dict
 from dftnet.training.critics import LearningTeacher
-from dftnet.training.finish import write_model
+from dftnet.training.finish import Trained, write_model
 from dftnet.training.fitting import fitted
 from dftnet.training.interruption import interruptions
 from dftnet.training.losses import weighted_sum
@@ -214,7 +214,10 @@ class Run:
     def _save(self) -> None:
         if not distributed.is_first():
             return
-        record = {"players": self.trainer.players.state(), "images_seen": self.images_seen, "index": self.index}
+        record = {
+            "players": self.trainer.players.state(), "images_seen": self.images_seen, "index": self.index,
+            "au_names": list(self.trainer.source.names),
+        }  # fmt: skip
         self._saved, self._saved_at = time.perf_counter(), self.images_seen
         if not save_state(self.run, self.images_seen, record):
             self.log.say("[yellow]the training state could not be written (disk full?); next try at the next interval")
@@ -236,7 +239,7 @@ def tried_pace(trainer: Trainer, images_seen: int) -> Pace:
         clock = time.perf_counter()
         for index in {0, steps - 1}:
             for value in copy.step(starts[at], index).values():
-                float(value)  # waits for the device
+                float(value.detach())  # waits for the device
         costs[at] = (time.perf_counter() - clock) / len({0, steps - 1}) / config.batch
     return Pace([(phase.images, cost) for phase, cost in zip(config.phases, costs, strict=True)], images_seen, 1.0)
 
@@ -300,7 +303,14 @@ def _train(
             log.say(f"resumed at {images_seen} images")
         under_way.go()
         if rank == 0 and under_way.images_seen >= config.images:
-            write_model(run / "model", run, faces, config, players.average, under_way.images_seen)
+            trained = Trained(
+                run=run,
+                config=config,
+                generator=players.average,
+                au_names=source.names,
+                images_seen=under_way.images_seen,
+            )
+            write_model(run / "model", trained, faces)
             log.say(f"model written to {run / 'model'}")
     distributed.barrier()
     return run / "model"
