@@ -122,18 +122,25 @@ def test_a_half_written_state_is_passed_over(faces, finished, tmp_path):
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-DECODED_BY = """
-import os
+WATCHED = """
+import os, signal
 from dftnet.data.dataset import FaceData
-decode = FaceData._decode_into
+from dftnet.training.loop import Trainer
+decode, step = FaceData._decode_into, Trainer.step
+life, rank = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ["RANK"]
 def told(self, *arguments):
-    print("decoded by", os.environ["RANK"], flush=True)
+    print("decoded by", rank, flush=True)
     return decode(self, *arguments)
-FaceData._decode_into = told
+def killed(self, images_seen, index):
+    if (life, rank, images_seen) == ("0", "1", 48):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, images_seen, index)
+FaceData._decode_into, Trainer.step = told, killed
 """
+"""Says who decodes the set, and kills the second process in the middle of its first life."""
 
 
-def test_two_processes_equal_one(faces, tmp_path):
+def test_two_processes_equal_one_also_when_one_was_killed(faces, tmp_path):
     config = stretch(replace(TINY, decay_images=24), 64)
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
     train(faces, tmp_path / "one", config, quiet=True)
@@ -142,9 +149,10 @@ def test_two_processes_equal_one(faces, tmp_path):
         f"train({str(faces)!r}, {str(tmp_path / 'two')!r}, load({str(tmp_path / 'config.json')!r}), quiet=True)"
     )
     script = tmp_path / "two.py"
-    script.write_text(DECODED_BY + code)
+    script.write_text(WATCHED + code)
     shutil.rmtree(faces / "cache")  # so that the set has to be decoded
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--max-restarts=1"]
+    command.append(str(script))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
