@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.rendezvous import rendezvous
 
 Value = TypeVar("Value")
 PATIENCE = timedelta(hours=1)
@@ -26,8 +27,18 @@ def start() -> tuple[int, int, torch.device]:
     else:
         device = torch.device("cpu")
     if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=_store(), rank=rank, world_size=world, timeout=PATIENCE)
     return rank, world, device
+
+
+def _store() -> dist.Store:
+    """Where processes find each other. On one machine each life of theirs has a place of its own: torchrun keeps its store when it
+    starts lost processes again, and what they wrote there before leads to ports that nobody listens at any more. On several
+    machines the lives are not counted alike."""
+    store, _, _ = next(rendezvous("env://"))
+    alone = os.environ.get("GROUP_WORLD_SIZE", "1") == "1"
+    return dist.PrefixStore(f"life-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') if alone else 'any'}", store)
 
 
 def stop() -> None:
