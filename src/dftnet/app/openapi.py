@@ -34,7 +34,8 @@ def inlined(model: type[BaseModel]) -> dict[str, Any]:
         if isinstance(node, dict):
             if "$ref" in node:
                 return resolved(parts[node["$ref"].rpartition("/")[2]])
-            return {key: resolved(value) for key, value in node.items()}
+            closed = {"additionalProperties": False} if "patternProperties" in node else {}
+            return {key: resolved(value) for key, value in node.items()} | closed
         return [resolved(value) for value in node] if isinstance(node, list) else node
 
     return resolved(whole)
@@ -57,7 +58,9 @@ def photo_body(body: type[BaseModel]) -> dict[str, Any]:
     if "request" in parts:
         form["request"] = parts["request"]
         encoding["request"] = {"contentType": "application/json"}
-    multipart = {"type": "object", "properties": form, "additionalProperties": False}
+    one_of_both = [{"required": ["image"]}, {"required": ["photo"]}]
+    multipart = {"type": "object", "properties": form, "additionalProperties": False, "anyOf": one_of_both}
+    as_json["anyOf"] = one_of_both
     return {
         "required": True,
         "content": {
