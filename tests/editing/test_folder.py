@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,15 @@ def test_a_share_is_of_a_folder(tmp_path: Path, editor: Editor) -> None:
     Image.fromarray(skimage.data.astronaut()[:256, 80:336]).save(tmp_path / "a.png")
     with pytest.raises(RequestError, match="--shard is for a folder"):
         edit(tmp_path / "a.png", {"AU12": 0.8}, editor=editor, save=SaveOptions(share=Share(0, 2)))
+
+
+def test_nobody_enters_the_copies_who_may_not_enter_the_folder(tmp_path: Path, editor: Editor) -> None:
+    """Photos that all may read, in a folder that one may enter."""
+    (tmp_path / "in/deep").mkdir(parents=True)
+    Image.fromarray(skimage.data.astronaut()[:256, 80:336]).save(tmp_path / "in/deep/a.jpg")
+    (tmp_path / "in").chmod(0o750)
+    (tmp_path / "in/deep").chmod(0o700)
+    edit_folder(editor, tmp_path / "in", {"AU12": 0.8}, tmp_path / "out/there", workers=1)
+    assert (tmp_path / "out/there/deep/a.jpg").is_file()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out/there", "out/there/deep")]
+    assert modes == [0o750, 0o700]

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from dftnet.media.video import Clip, ClipFrame, is_video, open_clip, read_video
 from dftnet.media.video_writer import clip_writer
@@ -270,3 +270,21 @@ def test_a_lossless_webp_animation_stays_so(tmp_path: Path) -> None:
         before, after = (list(open_clip(tmp_path / one).frames()) for one in (name, f"out-{name}"))
         worst = max(np.abs(x.image.astype(int) - y.image).max() for x, y in zip(before, after, strict=True))
         assert (worst == 0) == lossless
+
+
+def test_an_animation_keeps_profile_and_metadata(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x8298] = "by someone"
+    pictures = [Image.fromarray(picture(9 * i)) for i in range(3)]
+    more = {"icc_profile": profile, "exif": exif.tobytes(), "xmp": b'<rdf:Description rdf:about="" dc:format="kept"/>'}
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:], duration=100, **more)
+    clip = open_clip(tmp_path / "a.webp")
+    with clip_writer(tmp_path / "b.webp", clip, comment="smile") as writer:
+        for frame in clip.frames():
+            writer.write(frame)
+    with Image.open(tmp_path / "b.webp") as again:
+        assert again.info["icc_profile"] == profile
+        assert again.getexif()[0x8298] == "by someone"
+        assert b'dc:format="kept"' in again.info["xmp"]
+        assert b"compositeWithTrainedAlgorithmicMedia" in again.info["xmp"]

@@ -14,6 +14,7 @@ from dftnet.editing.photo import edit_photo
 from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.wording import describe_plan, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
+from dftnet.media.files import make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
 
@@ -63,6 +64,10 @@ def edit_folder(
     if not save.overwrite:
         _refuse_another_edit(output, pairs, plan)
         done.skipped |= {name: THERE for name, (_, target) in pairs.items() if target.exists()}
+    if not save.dry:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        for inner in sorted({parent for name in pairs for parent in Path(name).parents}):
+            make_folder(output / inner, like=folder / inner)
     _edit_all(editor, pairs, plan, done, save, workers, tell)
     return done
 

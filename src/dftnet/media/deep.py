@@ -99,13 +99,22 @@ def encode(
     exif: bytes | None = None,
     xmp: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> bytes:
-    """values uint16 [H, W, 1 to 4] → the bytes of a "PNG", or of a "TIFF", which is not compressed."""
-    return (_png if form == "PNG" else _tiff)(np.ascontiguousarray(values), profile, exif, xmp, dpi)
+    """values uint16 [H, W, 1 to 4] → the bytes of a "PNG" (which has texts), or of a "TIFF", which is not compressed."""
+    values = np.ascontiguousarray(values)
+    if form == "TIFF":
+        return _tiff(values, profile, exif, xmp, dpi)
+    written = {key: text.encode("utf-8", "replace") for key, text in (texts or {}).items()}
+    return _png(values, profile, exif, written | ({xmp_packet.KEY: xmp} if xmp else {}), dpi)
 
 
 def _png(
-    values: np.ndarray, profile: bytes | None, exif: bytes | None, xmp: bytes | None, dpi: tuple[float, float] | None
+    values: np.ndarray,
+    profile: bytes | None,
+    exif: bytes | None,
+    texts: Mapping[str, bytes],
+    dpi: tuple[float, float] | None,
 ) -> bytes:
     height, width, channels = values.shape
     rows = values.astype(">u2").view(np.uint8).reshape(height, -1).astype(np.int16)
@@ -121,8 +130,7 @@ def _png(
         chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if exif:
         chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    if xmp:
-        chunks.append((b"iTXt", xmp_packet.KEY.encode() + b"\0\0\0\0\0" + xmp))
+    chunks += [(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text) for key, text in texts.items()]
     chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), 4)), (b"IEND", b"")]
     parts = [b"\x89PNG\r\n\x1a\n"]
     for kind, body in chunks:

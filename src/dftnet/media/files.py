@@ -115,6 +115,12 @@ def readers_of(path: str | Path) -> int:
     return stat.S_IMODE(Path(path).stat().st_mode)
 
 
+def make_folder(path: str | Path, like: str | Path) -> None:
+    """A new folder that nobody may enter who may not enter `like`; nothing where it exists."""
+    with contextlib.suppress(FileExistsError):
+        Path(path).mkdir(mode=0o700 | readers_of(like))
+
+
 def beside(path: str | Path, ending: str) -> Path:
     """photo.jpg and "-edited.png" → photo-edited.png beside it; a name that would be too long is cut before the ending."""
     path = Path(path)

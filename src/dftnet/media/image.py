@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from dftnet.errors import MediaError
+from dftnet.media import deep
+from dftnet.media.exif import ORIENTATION
 from dftnet.media.files import read_file, write_file
 from dftnet.media.formats import READ, photo_format
-from dftnet.media.pixels import from_grey, on_white
+from dftnet.media.pixels import eight_bits, from_grey, on_white, upright
 
 MAX_PIXELS = 150_000_000
 """Images with more pixels than this are refused before they are decoded."""
@@ -54,7 +56,9 @@ def decode_image(data: bytes, name: str = "image", at_least: int | None = None) 
             if at_least is not None and max(width, height) > 2 * at_least:
                 shrink = at_least / max(width, height)
                 image.draft(None, (int(width * shrink), int(height * shrink)))
-            return _as_rgb(image)
+            return _as_rgb(image, deep.decode(data, MAX_PIXELS, name))
+    except MediaError:
+        raise
     except Image.DecompressionBombError:
         raise TooLargeError(
             f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: scale it down first"
@@ -97,11 +101,16 @@ def _guess(data: bytes) -> str:
     return ""
 
 
-def _as_rgb(image: Image.Image) -> np.ndarray:
-    """A lazily opened Pillow image → uint8 [h, w, 3], upright sRGB."""
+def _as_rgb(image: Image.Image, values: np.ndarray | None) -> np.ndarray:
+    """A lazily opened Pillow image → uint8 [h, w, 3], upright sRGB; `values` uint16 [h, w, c] are its pixels where it has
+    16 bits a channel, of which Pillow would take the upper half."""
     profile = image.info.get("icc_profile")
-    image.load()
-    turned = ImageOps.exif_transpose(image)
+    if values is None:
+        image.load()
+        turned = ImageOps.exif_transpose(image)
+    else:
+        eight = eight_bits(upright(values, int(image.getexif().get(ORIENTATION) or 1)))
+        turned = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
     if turned.mode in ("I", "F") or turned.mode.startswith("I;16"):
         return from_grey(np.asarray(turned))
     if turned.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in turned.info:

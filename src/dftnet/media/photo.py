@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX
 LONGEST_XMP, LONGEST_EXIF, LONGEST_IPTC = 65502, 65533, 65000
 """Bytes that a JPEG can hold."""
 IPTC_RESOURCE = 0x0404
+TEXTS = ("Title", "Author", "Description", "Copyright", "Creation Time", "Disclaimer", "Warning", "Source", "Comment")
+"""Texts of a PNG that are about the picture, by the standard's names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class Photo:
     """IPTC-IIM record (caption, author, rights …); JPEG only."""
     dpi: tuple[float, float] | None = None
     """Pixels an inch across and down."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Title, author, copyright … as PNG keeps them; PNG only."""
     lossless: bool = False
     """The file was written without loss in a format that may have some (WebP); it is again, in the same format."""
     readers: int | None = None
@@ -138,9 +143,11 @@ def _metadata(photo: Photo, form: str) -> dict[str, Any]:
         options["exif"] = exif.shortened(photo.exif, LONGEST_EXIF)[0] if form == "JPEG" else photo.exif
     if photo.dpi and form in ("PNG", "TIFF", "JPEG"):
         options["dpi"] = photo.dpi
-    if photo.xmp and form == "PNG":
+    if form == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt(xmp.KEY, photo.xmp.decode("utf-8", "replace"))
+        packet = {xmp.KEY: photo.xmp.decode("utf-8", "replace")} if photo.xmp else {}
+        for key, text in {**photo.texts, **packet}.items():
+            options["pnginfo"].add_itxt(key, text)
     elif photo.xmp and form == "TIFF":
         options["exif"] = exif.loaded(photo.exif)
         options["exif"][xmp.TAG] = photo.xmp
@@ -191,7 +198,9 @@ def _encode_deep(photo: Photo, form: str) -> bytes:
         planes = to_grey(photo.pixels)[..., None]
     if photo.alpha is not None:
         planes = np.concatenate([planes, sixteen_bits(photo.alpha)[..., None]], 2)
-    return deep.encode(planes, form, profile=photo.profile, exif=photo.exif, xmp=photo.xmp, dpi=photo.dpi)
+    return deep.encode(
+        planes, form, profile=photo.profile, exif=photo.exif, xmp=photo.xmp, dpi=photo.dpi, texts=photo.texts
+    )
 
 
 def _extras(data: bytes) -> dict[str, Any]:
@@ -207,6 +216,7 @@ def _extras(data: bytes) -> dict[str, Any]:
             "exif": exif.still_true(image.getexif()),
             "iptc": iptc if isinstance(iptc, bytes) else None,
             "dpi": _dpi(info),
+            "texts": {key: str(info[key]) for key in TEXTS if image.format == "PNG" and key in info},
             "lossless": image.format == "WEBP" and is_lossless_webp(data),
         }
         packet = info.get("xmp") or info.get(xmp.KEY)
@@ -215,9 +225,7 @@ def _extras(data: bytes) -> dict[str, Any]:
         found |= {"profile": tags.get(exif.ICC) or found.get("profile")} if tags else {}
         packet = tags.get(xmp.TAG) or packet
     found["xmp"], gone = xmp.still_true(packet if isinstance(packet, str | bytes) else None)
-    if gone:
-        found["notes"] = (f"{' and '.join(gone)} left out of the metadata (XMP): not part of an edited picture",)
-    return found
+    return {**found, "notes": xmp.told(gone)}
 
 
 def _dpi(info: dict[Any, Any]) -> tuple[float, float] | None:

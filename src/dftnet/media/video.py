@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from dftnet.errors import MediaError
+from dftnet.media import exif, xmp
 from dftnet.media.formats import ANIMATION_SUFFIXES, FORMATS, IMAGE_SUFFIXES, READ, VIDEO_SUFFIXES
 from dftnet.media.image import MAX_PIXELS, is_lossless_webp
 from dftnet.media.pixels import upright
@@ -160,11 +161,15 @@ class Animation:
             self.loop = int(image.info.get("loop", 0)) if "loop" in image.info or image.format != "GIF" else 1
             self.first = bool(image.info.get("default_image", False))
             self.lossless = image.format == "WEBP" and is_lossless_webp(path.read_bytes())
+            self.profile: bytes | None = image.info.get("icc_profile") or None
+            self.exif = exif.still_true(image.getexif())
+            self.xmp, gone = xmp.still_true(image.info.get("xmp") or image.info.get(xmp.KEY))
+            self._gone = xmp.told(gone)
 
     def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
         """See Clip."""
         time = 0.0
-        self.notes = []
+        self.notes = [*self._gone]
         with self._open() as image:
             for number in range(self.first, self.count):
                 try:

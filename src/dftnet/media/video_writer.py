@@ -213,6 +213,7 @@ class _AnimationWriter:
     def __init__(self, path: Path, source: Clip | None, quality: int, comment: str | None) -> None:
         self.path, self.quality, self.comment = path, quality, comment
         self.notes: list[str] = []
+        self.source = source
         self.lossless = isinstance(source, Animation) and source.lossless
         self.loop = source.loop if isinstance(source, Animation) else 0
         self.pictures: list[Image.Image] = []
@@ -252,7 +253,11 @@ class _AnimationWriter:
             more |= {"comment": self.comment.encode()} if self.comment else {}
             first.save(self.path, "GIF", **more)
         else:
-            more |= {"xmp": xmp.marked()} if self.comment else {}
+            kept = self.source if isinstance(self.source, Animation) else None
+            packet = kept.xmp if kept else None
+            packet = xmp.marked(packet) if self.comment else packet
+            found = {"xmp": packet, "exif": kept and kept.exif, "icc_profile": kept and kept.profile}
+            more |= {name: value for name, value in found.items() if value}
             more |= {"lossless": True, "exact": True, "quality": 20} if self.lossless else {"quality": self.quality}
             first.save(self.path, "WEBP", method=2, loop=self.loop, **more)
 

@@ -52,6 +52,11 @@ def still_true(found: str | bytes | None) -> tuple[bytes | None, list[str]]:
     return text.encode("utf-8", "surrogateescape") or None, [what for what in dict.fromkeys(gone) if what]
 
 
+def told(gone: list[str]) -> tuple[str, ...]:
+    """What `still_true` took away as one line, or none."""
+    return (f"{' and '.join(gone)} left out of the metadata (XMP): not part of an edited picture",) if gone else ()
+
+
 def marked(packet: bytes | None = None) -> bytes:
     """The packet with the mark of an edit in place of any other digital source type; a new one where there is none."""
     text = (packet or b"").decode("utf-8", "surrogateescape")
