@@ -50,9 +50,17 @@ def test_override_sets_nested_values_and_names_the_known():
     assert [phase.images for phase in config.phases] == [5, 300_000, 5_400_000]
     assert config.phases[1].weights == {"pair": 3}
     assert config.focus["AU04"] == 2
-    for wrong in ("weights.pear=3", "batch", "x=1", "labels.a=1"):
-        with pytest.raises(ValueError, match=r"weights\.pair"):
+    for wrong, told in (
+        ("weights.pear=3", r"did you mean weights\.pair or"),
+        ("batch", "write NAME=VALUE"),
+        ("x_y=1", r"cannot set 'x_y'; The config\.json"),
+        ("labels.a=1", r"config\.json of a run has all names"),
+        ("warp_images=3", r"phases\.warp\.images"),
+    ):
+        with pytest.raises(RequestError, match=told):
             c.override(preset("stable"), [wrong])
+    with pytest.raises(RequestError, match="knows no 'format'"):
+        c.from_dict({"format": "dftnet-dataset-1"})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,15 @@ def test_override_sets_nested_values_and_names_the_known():
         ("phases.adversarial.weights.pair_aligned=-1", "pair_aligned is -1"),
         ("phases.adversarial.weights.pear=1", "known are adversarial"),
         ("phases.warp.images=1", r"phases\.adversarial\.images"),
-        ("learning_rat=1", "learning_rate"),
+        ("batch=many", "batch is 'many'; give a whole number"),
+        ("learning_rate=true", "learning_rate is True; give a number"),
+        ("compile=1", "compile is 1; give true or false"),
+        ("guide=1", "guide is 1; give text"),
+        ("weights.pair=a lot", "pair is 'a lot'; give a number"),
+        ("phases.adversarial.images=1.5", "images is 1.5; give a whole number"),
+        ("phases.adversarial.weights=3", "give names and numbers"),
+        ("focus=3", "focus is 3"),
+        ("learning_rat=1", "did you mean learning_rate"),
     ],
 )
 def test_values_that_cannot_be_are_named(change, message):

@@ -6,17 +6,23 @@ The `config.json` that a run writes is valid for `dftnet train --config`, and so
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dftnet.errors import RequestError
 from dftnet.networks import CriticConfig, DFTNetConfig, GeneratorConfig, generator_config
-from dftnet.training.loss_weights import TEACHERS, LossWeights, generator_losses, given_by
+from dftnet.training.loss_weights import TEACHERS, LossWeights, check_types, generator_losses, given_by
 
 PRECISIONS = ("float32", "bfloat16")
 EPOCH = 200_000
 """Images of the paper's training set: what its "30 epochs" count"""
+_MOVED = {
+    "images": "phases.adversarial.images", "warp_images": "phases.warp.images", "paint_images": "phases.paint.images",
+    "warp_weights": "phases.warp.weights",
+}  # fmt: skip
+"""Names from before there were phases → where they are now"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,11 @@ class Phase:
     """Whether the warp is trained alone: the edit is the aligned image, and only losses count that concern it."""
 
     def __post_init__(self) -> None:
+        check_types(self, "phases.")
+        if not isinstance(self.weights, dict):
+            raise RequestError(
+                f'phases.{self.name}.weights is {self.weights!r}; give names and numbers, {{"pair": 20}}'
+            )
         if self.images < 0:
             raise RequestError(f"phases.{self.name}.images is {self.images}; give 0 or more")
         if self.warp_only and self.critic:
@@ -124,6 +135,7 @@ class TrainConfig:
         self._check_teachers()
 
     def _check_numbers(self) -> None:
+        check_types(self)
         for name in ("images", "batch", "critic_steps", "penalty_every", "log_images", "sample_images",
                      "validate_images", "checkpoint_images"):  # fmt: skip
             if getattr(self, name) < 1:
@@ -131,7 +143,7 @@ class TrainConfig:
         for name in ("single_share", "pair_share", "null_share", "attention_target", "target_noise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
-        if any(not value > 0 for value in self.focus.values()):
+        if not isinstance(self.focus, dict) or any(not value > 0 for value in self.focus.values()):
             raise RequestError(f"focus is {self.focus}; give each name a number above 0")
         if self.precision not in PRECISIONS:
             raise RequestError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
@@ -228,13 +240,17 @@ def from_dict(data: dict[str, Any]) -> TrainConfig:
                 data[name] = build(data[name])
         return TrainConfig(**data)
     except TypeError as error:
-        raise RequestError(f"the training configuration does not fit: {error}") from error
+        if "unexpected keyword" not in str(error):
+            raise RequestError(f"the training configuration does not fit: {error}") from error
+        name = str(error).split("'")[1]
+        hint = _nearest(name, [f.name for f in fields(TrainConfig)] if name in data else [])
+        raise RequestError(f"a training configuration knows no {name!r}; {hint}") from error
 
 
 def _in_phases(data: dict[str, Any]) -> dict[str, Any]:
     """A configuration as written before there were phases (images, warp_images, warp_weights, paint_images) → with them."""
     data = dict(data)
-    old = {name: data.pop(name) for name in ("images", "warp_images", "warp_weights", "paint_images") if name in data}
+    old = {name: data.pop(name) for name in _MOVED if name in data}
     if "phases" in data or not old:
         return data | old
     images = old.get("images", 30 * EPOCH)
@@ -271,8 +287,10 @@ def override(config: TrainConfig, assignments: list[str]) -> TrainConfig:
             else:
                 part = part.get(key) if isinstance(part, dict) else None
         free = keys[0] == "focus" or (keys[0] == "phases" and keys[-2:-1] == ["weights"])
-        if not separator or not isinstance(part, dict) or (keys[-1] not in part and not free):
-            raise RequestError(f"cannot set {assignment!r}; known names are {', '.join(_names(data))}")
+        if not separator:
+            raise RequestError(f"cannot set {assignment!r}; write NAME=VALUE, as in weights.pair=20")
+        if not isinstance(part, dict) or (keys[-1] not in part and not free):
+            raise RequestError(f"cannot set {name!r}; {_nearest(name, _names(data))}")
         try:
             part[keys[-1]] = json.loads(text)
         except json.JSONDecodeError:
@@ -292,6 +310,14 @@ def stretch(config: TrainConfig, images: int) -> TrainConfig:
     return replace(
         config, phases=tuple(phases), ema_images=config.ema_images * min(1.0, ratio), **scaled
     )  # fmt: skip
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """What may have been meant, three names at most."""
+    moved = [_MOVED[name]] if name in _MOVED else []
+    near = moved or get_close_matches(name, known, 3, 0.5)
+    near = near or [other for other in known if name.split(".")[-1] in other][:3]
+    return (f"did you mean {' or '.join(near)}? " if near else "") + "The config.json of a run has all names"
 
 
 def _names(data: Any, before: str = "") -> list[str]:

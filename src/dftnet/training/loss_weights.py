@@ -25,6 +25,24 @@ def _weight(default: float = 0.0, *, by: str = "edit", warp: bool = False, pairs
     return field(default=default, metadata={"by": by, "warp": warp, "pairs": pairs or by == "pairs"})
 
 
+_KINDS: dict[Any, tuple[Any, str]] = {
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": (bool, "true or false"),
+    "str": (str, "text"),
+}
+
+
+def check_types(config: Any, where: str = "") -> None:
+    """Raise RequestError where a field that is declared a number, text or a switch holds something else."""
+    for told in fields(config):
+        if told.type in _KINDS:
+            kind, words = _KINDS[str(told.type)]
+            value = getattr(config, told.name)
+            if not isinstance(value, kind) or (isinstance(value, bool) and told.type != "bool"):
+                raise RequestError(f"{where}{told.name} is {value!r}; give {words}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
     """λ of each loss. A weight of 0 switches the loss off; the defaults are the paper's (section 3.1, docs/paper.md)."""
@@ -68,6 +86,7 @@ class LossWeights:
     are painted as the ink lines that please an estimator."""
 
     def __post_init__(self) -> None:
+        check_types(self, "weights.")
         for name, value in asdict(self).items():
             if not value >= 0:
                 raise RequestError(f"the weight {name} is {value}; give a number of 0 or more")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -36,8 +36,11 @@ class Players:
         if config.init:
             start = load_generator(find_model(config.init, "generator"))
             if start.config != config.generator:
+                theirs, ours = asdict(start.config), asdict(config.generator)
+                other = [f"{k}={theirs.get(k)}" for k in theirs | ours if theirs.get(k) != ours.get(k)]
                 raise RequestError(
-                    f"{config.init} has another architecture: {start.config}; train with that one, or without --init"
+                    f"{config.init} has another architecture ({', '.join(other)}); train with that one (--set generator.NAME=…), "
+                    "or without --init"
                 )
             generator.load_state_dict(start.state_dict())
         generator = channels_last(generator.to(device))
