@@ -316,7 +316,7 @@ def strangers(faces: Path, place: Path, split: str) -> Path:
 def test_photos_of_strangers_train_and_it_is_said(faces, tmp_path, capsys):
     place = strangers(faces, tmp_path / "set", "all")
     train(place, tmp_path / "run", TINY)
-    assert capsys.readouterr().out.count("without pairs") == 1
+    assert capsys.readouterr().err.count("without pairs") == 1
     written = load(tmp_path / "run" / "config.json")
     assert (written.pair_share, written.images) == (0, TINY.images)
     train(place, tmp_path / "run", TINY, quiet=True)  # the same command is the same run
@@ -354,7 +354,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(faces, finished, tmp_path, monkeypat
     monkeypatch.setattr(Trainer, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(faces, tmp_path / "run", TINY)
-    assert "stopped at 64 images; the same command goes on from there" in capsys.readouterr().out
+    assert "stopped at 64 images; the same command goes on from there" in capsys.readouterr().err
     assert states(tmp_path / "run")[-1].name == "state-0000000064.pt"
     monkeypatch.undo()
     train(faces, tmp_path / "run", TINY, quiet=True)

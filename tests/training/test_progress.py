@@ -45,6 +45,6 @@ def test_a_log_file_gets_a_line_every_half_minute(tmp_path, monkeypatch, capsys)
         for images in range(1, 601):
             now[0] = float(images)
             log.advance(images)
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 20
     assert lines[0].split() == ["30", "of", "600", "images", "(5.0%),", "left", "10", "min"]

@@ -74,7 +74,7 @@ class TrainLog:
         """quiet: prints nothing. Of several processes only the first one writes and prints."""
         self.first, self.total = distributed.is_first(), total
         quiet = quiet or not self.first
-        self.console = Console(quiet=quiet)
+        self.console = Console(stderr=True, quiet=quiet)
         self.pace = pace or Pace([(total, 1.0)], images_seen)
         self.warned, self.note, self._line = "", "", time.perf_counter()
         self.files = RunLog(run, images_seen) if self.first else None
