@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from PIL import Image
 
 from dftnet.aus import AU_NAMES
+from dftnet.editing.conditions import LUMA, MEAN, SPREAD, Conditions, Presentation, in_oval, matched, parse_level
 from dftnet.editing.editor import Editor
-from dftnet.editing.stimuli import Conditions, make_stimuli
+from dftnet.editing.stimuli import make_stimuli
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.photo import read_photo
 from tests.moving_face import picture
@@ -62,10 +64,73 @@ def test_bad_requests(editor: Editor, tmp_path: Path) -> None:
         (["AU13"], [1], {}),
         (["AU12"], [2], {}),
         ([], [1], {}),
-        (["AU12"], [1], {"suffix": ".x"}),
     ):
         with pytest.raises(ValueError):
             make_stimuli(editor, [tmp_path / "a.png"], Conditions(units=units, levels=levels), tmp_path / "out", **more)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         make_stimuli(editor, [tmp_path / "none"], Conditions(units=["AU12"], levels=[1]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_combinations_emotions_and_both_notations() -> None:
+    asked = Conditions(units=["AU06+AU12", "fear", "smile"], levels=[parse_level("C"), parse_level("20%")]).requests()
+    assert asked["AU06+AU12", 0.6].set == {"AU06": 0.6, "AU12": 0.6}
+    assert (asked["fear", 0.2].emotion, asked["fear", 0.2].strength) == ("fear", 0.2)
+    relaxed = Conditions(units=["fear"], levels=[0.5], neutral=True).requests()["fear", 0.5]
+    assert (relaxed.neutral, relaxed.set["AU01"]) == (True, pytest.approx(0.35))
+    with pytest.raises(ValueError, match="one side of a face"):
+        Conditions(units=["contempt"], levels=[1]).requests()
+    with pytest.raises(ValueError, match="level"):
+        parse_level("F")
+
+
+def test_people_landing_a_second_judge_and_lists(editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "faces" / "anna").mkdir(parents=True)
+    for name in ("one", "two"):
+        Image.fromarray(picture(0.0)).save(tmp_path / "faces" / "anna" / f"{name}.png")
+    Image.fromarray(picture(0.0)).save(tmp_path / "faces" / "ben.png")
+    judge = EstimatorSession(write_estimator(tmp_path / "judge", value=0.75), threads=1)
+    out = tmp_path / "out"
+    make_stimuli(editor, [tmp_path / "faces"], Conditions(units=["AU12"], levels=[0.4, 0.5]), out, judge=judge)
+    rows = {row["file"]: row for row in csv.DictReader((out / "manifest.csv").open())}
+    assert {row["person"] for row in rows.values()} == {"anna", "ben"}
+    # measured is .25 whatever was asked: within .2 of .4, not of .5
+    assert [rows[f"one_AU12_{level}.png"]["landed"] for level in ("0.40", "0.50")] == ["yes", "no"]
+    assert {row["judged_AU04"] for row in rows.values()} == {"0.7500"}
+    assert json.loads((out / "preload.json").read_text())["images"] == sorted(rows)
+    listed = list(csv.DictReader((out / "conditions.csv").open()))
+    assert listed[0] == {"file": "ben_AU12_0.40.png", "person": "ben", "au": "AU12", "level": "0.4"}
+
+
+def test_blind(editor: Editor, tmp_path: Path) -> None:
+    Image.fromarray(picture(0.0)).save(tmp_path / "anna.png")
+    conditions, out = Conditions(units=["AU12"], levels=[0, 1]), tmp_path / "out"
+    done = make_stimuli(editor, [tmp_path / "anna.png"], conditions, out, shown=Presentation(blind=3))
+    assert done.path == tmp_path / "out-key.csv"
+    rows = list(csv.DictReader(done.path.open()))
+    for path in out.iterdir():
+        assert not any(word in path.name for word in ("anna", "AU12"))
+    for row in rows:
+        told = (out / row["file"]).read_bytes()
+        assert b"AU12" not in told
+        assert b"compositeWithTrainedAlgorithmicMedia" in told
+    assert (out / "conditions.csv").read_text().splitlines()[0] == "file"
+    again = make_stimuli(editor, [tmp_path / "anna.png"], conditions, out, shown=Presentation(blind=3))
+    assert (again.written, len(again.skipped)) == ([], 2)
+    other = make_stimuli(editor, [tmp_path / "anna.png"], conditions, tmp_path / "b", shown=Presentation(blind=4))
+    assert not set(other.written) & {row["file"] for row in rows}
+
+
+def test_ovals_of_one_size_and_luminance(editor: Editor) -> None:
+    face = editor.read(picture(0.0))
+    plain = in_oval(face.image, face, Presentation(oval=True, size=128))
+    assert plain.shape == (128, 128, 3)
+    assert (plain[0] == 128).all()
+    assert (plain[:, 0] == 128).all()
+    dark, light = (in_oval(image, face, Presentation(oval=True, size=128, matched=True)) for image in (
+        (face.image // 2).astype(np.uint8), face.image))  # fmt: skip
+    assert np.abs(dark.astype(int) - light).mean() < 2
+    even = matched(np.random.default_rng(0).uniform(0, 255, (40, 40, 3)), np.ones((40, 40), bool)) @ LUMA
+    assert (even.mean(), even.std()) == (pytest.approx(MEAN), pytest.approx(SPREAD))
+    with pytest.raises(ValueError, match="--oval"):
+        Presentation(matched=True)

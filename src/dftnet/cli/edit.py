@@ -129,7 +129,7 @@ def edit(
     emotion: Annotated[
         list[str] | None,
         typer.Option(
-            help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral; for face 1: 1:anger.",
+            help="happiness, sadness, surprise, fear, anger, disgust or neutral; for face 1: 1:anger.",
             metavar="NAME",
             show_default=False,
         ),
@@ -233,7 +233,7 @@ def stimuli(
     au: Annotated[
         str,
         typer.Option(
-            help="Action Units, by name or in words, with commas: AU04,AU12,smile.",
+            help="Action Units, by name or in words, combinations, emotions, with commas: AU04,AU06+AU12,smile,fear.",
             metavar="NAME,…",
             show_default=False,
         ),
@@ -241,8 +241,27 @@ def stimuli(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the pictures and manifest.csv.", show_default=False)
     ],
-    levels: Annotated[str, typer.Option(help="Intensities from 0 to 1, with commas.")] = "0,.25,.5,.75,1",
+    levels: Annotated[
+        str, typer.Option(help="Intensities from 0 to 1, or FACS' A to E, with commas.")
+    ] = "0,.25,.5,.75,1",
     neutral: Annotated[bool, typer.Option("--neutral", help="Relax the rest of the face first.")] = False,
+    oval: Annotated[
+        bool, typer.Option("--oval", help="Cut out the upright face in an oval on grey, instead of the whole photo.")
+    ] = False,
+    size: Annotated[int, typer.Option(help="Side of an oval's picture, pixels.")] = 512,
+    luminance: Annotated[
+        str, typer.Option(help="match: the same mean and contrast of luminance in all ovals; own: as they are.")
+    ] = "own",
+    blind: Annotated[
+        int | None,
+        typer.Option(
+            help="Names that say nothing, from this seed; the table is DIR-key.csv.", metavar="SEED", show_default=False
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="A second measurer: mediapipe.", metavar="SOURCE", show_default=False),
+    ] = None,
     ending: Annotated[str, typer.Option(help="Of the pictures' names: .png, .jpg, .webp, .tif.")] = ".png",
     model: GeneratorModel = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make all pictures anew.")] = False,
@@ -254,22 +273,25 @@ def stimuli(
 ) -> None:
     """Make pictures for experiments: each face with each Action Unit at each level.
 
-    DIR/manifest.csv tells for every picture what was requested and what was measured in it, and by whom. The same
-    command again goes on where it was.
+    DIR/manifest.csv tells for every picture what was requested, what was measured in it and by whom, and whether that landed;
+    DIR/conditions.csv is for PsychoPy, DIR/preload.json for jsPsych. The same command again goes on where it was.
     """
+    from dftnet.au_sources.source import make_source
+    from dftnet.editing.conditions import Conditions, Presentation, parse_level
     from dftnet.editing.editor import Editor
     from dftnet.editing.options import SaveOptions
-    from dftnet.editing.stimuli import Conditions, make_stimuli
+    from dftnet.editing.stimuli import make_stimuli
     from dftnet.errors import RequestError
 
-    try:
-        strengths = [float(level) for level in levels.split(",") if level.strip()]
-    except ValueError:
-        raise RequestError(f"--levels {levels}: write numbers from 0 to 1 with commas, such as 0,.5,1") from None
+    if luminance not in ("own", "match"):
+        raise RequestError(f"--luminance {luminance}: say match or own", field="luminance")
     units = [unit.strip() for unit in au.split(",") if unit.strip()]
+    strengths = [parse_level(level) for level in levels.split(",") if level.strip()]
     conditions = Conditions(units=units, levels=strengths, neutral=neutral)
+    shown = Presentation(suffix=ending.lower(), oval=oval, size=size, matched=luminance == "match", blind=blind)
     save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark)
     editor = Editor.from_pretrained(model, threads=threads)
+    second = make_source(judge, threads=threads) if judge is not None else None
     with progress_bars() as tell:
-        done = make_stimuli(editor, faces, conditions, output, suffix=ending.lower(), save=save, tell=tell)
+        done = make_stimuli(editor, faces, conditions, output, shown=shown, judge=second, save=save, tell=tell)
     print_report(done, "pictures made")

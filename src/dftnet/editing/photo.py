@@ -119,7 +119,7 @@ def _render(
         if face.aus_from == "nowhere" and not request.empty:
             done.warn("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
         own = face.vector(editor.au_names)
-        goal, doubt = _closed_eyes_kept(face, request, target(own, request, editor.au_names), editor.au_names)
+        goal, doubt = closed_eyes_kept(face, request, target(own, request, editor.au_names), editor.au_names)
         done.warn(doubt)
         done.faces.append(FaceEdit(face=face, goal=goal))
         if not with_maps:
@@ -131,7 +131,7 @@ def _render(
     return Rendered(pixels=pixels, maps=rendered)
 
 
-def _closed_eyes_kept(
+def closed_eyes_kept(
     face: EditableFace, request: Request, goal: np.ndarray, names: Sequence[str]
 ) -> tuple[np.ndarray, str]:
     """The goal [K], eyes that read closed left as they are, and a word about it; UnfitFaceError where they are asked to open:

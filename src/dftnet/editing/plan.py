@@ -19,7 +19,7 @@ import numpy as np
 
 from dftnet.aus import check_values
 from dftnet.editing.face import check_choice
-from dftnet.editing.request import Request
+from dftnet.editing.request import Request, refuse_one_sided
 from dftnet.editing.timeline import Drive, Keys, Timeline, as_timeline, parse_values_over_time
 from dftnet.errors import RequestError
 
@@ -80,6 +80,8 @@ class EditPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "face", check_choice(self.face))
         named = ", ".join(map(str, self.each))
+        for one in (self.common, *self.each.values()):
+            refuse_one_sided(one.request.emotion)
         if self.each and self.face not in ("largest", "all") and [*self.each] != [self.face]:
             raise RequestError(
                 f"face {self.face} is chosen, and what is asked is for face {named}: leave out --face, or say --face all",

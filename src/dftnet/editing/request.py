@@ -90,6 +90,12 @@ class Request:
             raise RequestError(f"strength {self.strength:g} is outside [0, 1]")
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """The units that are asked for by name, or by an emotion."""
+        emotion = EMOTIONS[self.emotion] if self.emotion is not None else {}
+        return tuple(dict.fromkeys([*self.set, *self.add, *emotion]))
+
+    @property
     def empty(self) -> bool:
         """Nothing is asked for."""
         return not (self.set or self.add or self.neutral or self.emotion is not None or self.like is not None)
@@ -103,6 +109,22 @@ def fights(request: Request) -> list[str]:
         for one, other in FIGHTS
         if min(asked.get(one, 0.0), asked.get(other, 0.0)) > 0.2
     ]
+
+
+ONE_SIDED = {"contempt": "contempt shows on one side of a face (FACS R12A+R14A), and units move both sides: it cannot be asked for "
+             "until they have sides; --au AU14=0.6 is the nearest, on both"}  # fmt: skip
+"""Emotions that units of both sides cannot show → why."""
+
+
+def refuse_one_sided(emotion: str | None) -> None:
+    """RequestError for an emotion of ONE_SIDED."""
+    if emotion in ONE_SIDED:
+        raise RequestError(ONE_SIDED[emotion], field="emotion")
+
+
+def is_emotion(name: str) -> bool:
+    """Whether it is a key of EMOTIONS or a word of EMOTION_WORDS, in any case."""
+    return plain_words(name) in (*EMOTIONS, *EMOTION_WORDS)
 
 
 def emotion_name(name: str) -> str:

@@ -2,8 +2,8 @@
 
     make_stimuli(editor, ["faces/"], Conditions(units=["AU04", "AU12"], levels=[0, 0.5, 1]), "stimuli")
 
-`manifest.csv` has one row a picture: file, identity, photo, unit, level, model, who measured, and for every Action Unit
-its value in the photo, the value requested and the value measured in the picture written.
+`manifest.csv` has one row a picture: file, identity, person, photo, unit, level, model, who measured, whether the units asked
+for landed, and for every Action Unit its value in the photo, the value requested and the value measured in the picture written.
 """
 
 from __future__ import annotations
@@ -11,52 +11,29 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dftnet.aus import check_values
+from dftnet.au_sources.source import AUSource
+from dftnet.aus import as_dict
+from dftnet.editing.conditions import Conditions, Presentation, in_oval
 from dftnet.editing.editor import Editor
-from dftnet.editing.face import EditableFace
-from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
-from dftnet.editing.request import Request
+from dftnet.editing.options import THERE, FaceEdit, Progress, Report, SaveOptions, silent
+from dftnet.editing.photo import closed_eyes_kept
+from dftnet.editing.request import target
 from dftnet.editing.wording import describe_request, photo_mark
-from dftnet.errors import MediaError, RequestError
+from dftnet.errors import DftnetError, MediaError, RequestError
 from dftnet.faces.track import overlap
 from dftnet.media.files import write_file
-from dftnet.media.formats import IMAGE_SUFFIXES, photo_format
+from dftnet.media.formats import IMAGE_SUFFIXES
 from dftnet.media.photo import Photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
+LANDED = 0.2
+"""A unit landed where it is measured no further than this from what was requested: one of FACS' levels."""
 MANIFEST = "manifest.csv"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """What is shown of each face."""
-
-    units: Sequence[str]
-    """AUs or plain words ("smile")."""
-    levels: Sequence[float]
-    """In [0, 1]."""
-    neutral: bool = False
-    """Relax the rest of the face first, instead of leaving it as it is."""
-
-    def requests(self) -> dict[tuple[str, float], Request]:
-        """(unit, level) → what is asked; RequestError where there is none."""
-        found = {
-            (unit, level): Request(set=check_values({unit: level}), neutral=self.neutral)
-            for unit in dict.fromkeys(self.units)
-            for level in dict.fromkeys(self.levels)
-        }
-        if not found:
-            raise RequestError("name at least one Action Unit and one level: --au AU04,AU12 --levels 0,0.5,1")
-        return found
-
-    @property
-    def rest(self) -> str:
-        """The rest of the face: "neutral" or its "own"."""
-        return "neutral" if self.neutral else "own"
 
 
 def make_stimuli(
@@ -65,26 +42,30 @@ def make_stimuli(
     conditions: Conditions,
     output: str | Path,
     *,
-    suffix: str = ".png",
+    shown: Presentation = Presentation(),
+    judge: AUSource | None = None,
     save: SaveOptions = SaveOptions(),
     tell: Progress = silent,
 ) -> Report:
     """One picture for each face x unit x level below `output`, and manifest.csv; the same call again goes on.
 
-    faces     photos, or folders of them; the largest face of each, named by its file
+    faces     photos, or folders of them; the largest face of each, named by its file; a folder in a folder is a person
+    judge     who measures the pictures too, besides the editor's own estimator
     Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
-    photo_format(suffix)
     requests = conditions.requests()
-    identities = _identities(_photos(faces))
-    done = Report(path=output / MANIFEST, many=True)
-    header, model = _header(editor), model_name(editor)
+    photos = _photos(faces)
+    identities = _identities(list(photos))
+    blind = shown.blind is not None
+    done = Report(path=output.with_name(f"{output.name}-key.csv") if blind else output / MANIFEST, many=True)
+    header, model = _header(editor, judge), model_name(editor)
     rows = {} if save.overwrite else _known_rows(done.path, header, model, conditions.rest)
+    second = Editor(editor.generator, judge, editor.detector) if judge is not None else None
     total, finished = len(identities) * len(requests), 0
     tell("pictures", 0, total)
     for photo, identity in identities.items():
-        wanted = {key: _file_name(identity, *key, suffix) for key in requests}
+        wanted = {key: _file_name(identity, *key, shown) for key in requests}
         todo = {key: name for key, name in wanted.items() if name not in rows or not (output / name).is_file()}
         done.skipped |= {name: THERE for key, name in wanted.items() if key not in todo}
         finished += len(wanted) - len(todo)
@@ -92,21 +73,27 @@ def make_stimuli(
             if todo:
                 picture = read_photo(photo)
                 face = editor.read(picture.pixels)
-                done.warn(*[f"{photo}: {note}" for note in (*picture.notes, *left_out(picture, suffix))])
+                done.warn(*[f"{photo}: {note}" for note in (*picture.notes, *left_out(picture, shown.suffix))])
             for key, name in todo.items():
-                made = _make(editor, picture, face, requests[key], output / name, save)
+                goal = target(face.vector(editor.au_names), requests[key], editor.au_names)
+                goal, _ = closed_eyes_kept(face, requests[key], goal, editor.au_names)
+                made = FaceEdit(face=face, goal=goal, file=str(output / name))
+                _write(editor, picture, made, shown, save, describe_request(requests[key]))
                 rows[name] = {
-                    "file": name, "identity": identity, "photo": str(photo), "au": key[0], "level": f"{key[1]:g}",
-                    "rest": conditions.rest, "model": model, **made,
+                    "file": name, "identity": identity, "person": photos[photo] or identity, "photo": str(photo),
+                    "au": key[0], "level": f"{key[1]:g}", "rest": conditions.rest, "model": model,
+                    **_measured(editor, second, made, requests[key].units, shown),
                 }  # fmt: skip
                 done.written.append(name)
                 finished += 1
                 tell("pictures", finished, total)
-        except (ValueError, OSError, MemoryError) as error:
+        except (DftnetError, OSError, MemoryError) as error:
             done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
         finally:  # also on Ctrl-C: what is written is told
             if rows and todo:
-                _write_manifest(done.path, header, rows)
+                _write_csv(done.path, header, [rows[name] for name in sorted(rows)])
+    if rows:
+        _write_lists(output, rows, blind)
     return done
 
 
@@ -121,33 +108,54 @@ def measurer(editor: Editor) -> str:
     return editor.estimator.note if editor.estimator is not None else "nobody"
 
 
-def _make(
-    editor: Editor, picture: Photo, face: EditableFace, request: Request, path: Path, save: SaveOptions
-) -> dict[str, str]:
-    """Writes one picture; its columns of AUs."""
-    pixels = editor.render(face, request)
-    photo = replace(picture, pixels=pixels)
-    goal = editor.target(face, request)
+def _write(editor: Editor, picture: Photo, made: FaceEdit, shown: Presentation, save: SaveOptions, words: str) -> None:
+    """One picture; `words` say in its mark what was asked, unless it is to be blind."""
+    face, path = made.face, Path(made.file)
+    pixels = editor.render_aus(face, made.goal)
+    photo = Photo(pixels=in_oval(pixels, face, shown)) if shown.oval else replace(picture, pixels=pixels)
     if save.mark:
-        photo = mark_edited(photo, *photo_mark(describe_request(request)))
+        photo = mark_edited(photo, *photo_mark("" if shown.blind is not None else words))
     write_photo(path, photo, True, save.quality)
+
+
+def _measured(
+    editor: Editor, second: Editor | None, made: FaceEdit, asked: Sequence[str], shown: Presentation
+) -> dict[str, str]:
+    """The columns of AUs: in the photo, requested, and measured in what is in the file, found anew; and whether the units
+    `asked` for landed."""
+    face = made.face
     measured: dict[str, float] = {}
-    if editor.reads_aus:
-        found = editor.faces(read_photo(path).pixels)  # what is in the file, found anew
-        again = max(found, key=lambda one: overlap(one.box, face.box), default=None)
-        measured = again.aus if again is not None and not again.trouble else {}
-    columns = {"measured_by": measurer(editor)}
+    judged: dict[str, float] = {}
+    if editor.reads_aus or second is not None:
+        found = editor.find(read_photo(made.file).pixels)
+        again = (
+            found[0] if found and shown.oval else max(found, key=lambda one: overlap(one.box, face.box), default=None)
+        )
+        if again is not None and not again.trouble:
+            measured = editor.with_aus([again])[0].aus if editor.reads_aus else {}
+            judged = second.with_aus([again])[0].aus if second is not None else {}
+    columns = {"measured_by": measurer(editor), "landed": ""}
+    wanted = as_dict(made.goal, editor.au_names)
+    if measured:
+        columns["landed"] = "yes" if all(abs(measured[name] - wanted[name]) <= LANDED for name in asked) else "no"
     for name in editor.au_names:
         columns[f"photo_{name}"] = f"{face.aus[name]:.4f}" if editor.reads_aus else ""
-        columns[f"requested_{name}"] = f"{goal[name]:.4f}"
+        columns[f"requested_{name}"] = f"{wanted[name]:.4f}"
         columns[f"measured_{name}"] = f"{measured[name]:.4f}" if measured else ""
+    if second is not None and second.estimator is not None:
+        columns["judged_by"] = second.estimator.note
+        names = [name for name in editor.au_names if name in second.estimator.names]
+        columns |= {f"judged_{name}": f"{judged[name]:.4f}" if judged else "" for name in names}
     return columns
 
 
-def _header(editor: Editor) -> list[str]:
+def _header(editor: Editor, judge: AUSource | None) -> list[str]:
     kinds = ("photo", "requested", "measured")
     values = [f"{kind}_{name}" for kind in kinds for name in editor.au_names]
-    return ["file", "identity", "photo", "au", "level", "rest", "model", "measured_by", *values]
+    if judge is not None:
+        values += ["judged_by", *[f"judged_{name}" for name in editor.au_names if name in judge.names]]
+    first = ["file", "identity", "person", "photo", "au", "level", "rest", "model", "measured_by", "landed"]
+    return [*first, *values]
 
 
 def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[str, dict[str, str]]:
@@ -165,24 +173,38 @@ def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[st
     return rows
 
 
-def _write_manifest(path: Path, header: list[str], rows: dict[str, dict[str, str]]) -> None:
+def _write_csv(path: Path, header: list[str], rows: Sequence[Mapping[str, str]]) -> None:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    writer = csv.DictWriter(buffer, header, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows[name] for name in sorted(rows))
+    writer.writerows(rows)
     write_file(path, buffer.getvalue(), overwrite=True)
 
 
-def _photos(faces: Iterable[str | Path]) -> list[Path]:
-    found: list[Path] = []
+def _write_lists(output: Path, rows: Mapping[str, Mapping[str, str]], blind: bool) -> None:
+    """conditions.csv for PsychoPy's loops, preload.json for jsPsych's preload plugin; the latter names files only."""
+    header = ["file"] if blind else ["file", "person", "au", "level"]
+    _write_csv(output / "conditions.csv", header, [rows[name] for name in sorted(rows)])
+    write_file(output / "preload.json", json.dumps({"images": sorted(rows)}, indent=1) + "\n", overwrite=True)
+
+
+def _photos(faces: Iterable[str | Path]) -> dict[Path, str]:
+    """photo → the folder in the folder named that it lies in, its person; "" for none."""
+    found: dict[Path, str] = {}
     for path in map(Path, faces):
         if not path.exists():
             raise FileNotFoundError(f"no such photo or folder: {path}")
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-        found += [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES] if path.is_dir() else [path]
+        inside = (
+            sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")) if path.is_dir() else []
+        )
+        found |= {
+            p: p.relative_to(path).parts[0] for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.parent != path
+        }
+        found |= {p: "" for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.parent == path}
+        found |= {path: ""} if not path.is_dir() else {}
     if not found:
         raise MediaError("no photo found there: name photos, or folders that hold some")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _identities(photos: list[Path]) -> dict[Path, str]:
@@ -198,5 +220,8 @@ def _identities(photos: list[Path]) -> dict[Path, str]:
     return names
 
 
-def _file_name(identity: str, unit: str, level: float, suffix: str) -> str:
-    return f"{identity}_{unit.strip().replace(' ', '-')}_{level:.2f}{suffix}"
+def _file_name(identity: str, unit: str, level: float, shown: Presentation) -> str:
+    name = f"{identity}_{unit.strip().replace(' ', '-')}_{level:.2f}"
+    if shown.blind is not None:
+        name = hashlib.sha256(f"{shown.blind}/{name}".encode()).hexdigest()[:12]
+    return f"{name}{shown.suffix}"

@@ -64,7 +64,7 @@ def describe_plan(plan: EditPlan) -> str:
 
 def photo_mark(words: str) -> tuple[str, str]:
     """(software, description) of an edit described in `words`, for a photo's metadata."""
-    return f"dftnet {version_text()}", f"expression edited: {words}"
+    return f"dftnet {version_text()}", f"expression edited: {words}" if words else "expression edited"
 
 
 def clip_mark(words: str) -> str:
