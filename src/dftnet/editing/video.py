@@ -86,6 +86,7 @@ class Frames:
 
     def __init__(self, images: Sequence[np.ndarray], rate: float) -> None:
         self.images, self.rate, self.count = images, rate, len(images)
+        self.notes: list[str] = []
 
     def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
         """See Clip."""
