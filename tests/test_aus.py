@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dftnet.aus import AU_NAMES, au_name, check_values, parse_values
+from dftnet.units import UNITS, in_units, levels_as, mirror_order
 
 OWN = np.linspace(0.1, 0.5, len(AU_NAMES)).astype(np.float32)
 
@@ -91,3 +92,47 @@ def test_texts_are_parsed() -> None:
 
 def test_later_value_wins() -> None:
     assert parse_values(["smile=1", "AU06=0"]) == {"AU12": 1.0, "AU06": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("written", "unit"), [("AU12L", "AU12L"), ("au12r", "AU12R"), ("45l", "AU45L"), ("AU12_r", "AU12"), ("61", "AU61")]
+)
+def test_a_side_is_no_intensity_column(written: str, unit: str) -> None:
+    assert au_name(written) == unit
+
+
+def test_words_for_sides_and_gaze() -> None:
+    assert check_values({"wink left": 1.0})["AU45L"] == 1.0
+    assert check_values({"look left": 0.5}) == {"AU61": 0.5, "AU62": 0.0}
+    assert check_values({"open eyes": 1.0}) == {"AU45": 0.0}
+
+
+def test_a_mirrored_face_swaps_sides_and_gaze() -> None:
+    order = mirror_order(UNITS)
+    assert UNITS[order[UNITS.index("AU12L")]] == "AU12R"
+    assert UNITS[order[UNITS.index("AU61")]] == "AU62"
+    assert UNITS[order[UNITS.index("AU63")]] == "AU63"
+    assert np.array_equal(order[order], np.arange(len(UNITS)))
+    assert np.array_equal(mirror_order(AU_NAMES), np.arange(len(AU_NAMES)))
+
+
+def test_a_two_sided_unit_asks_for_both_sides_unless_one_is_named() -> None:
+    assert in_units({"AU12": 0.5}, UNITS) == {"AU12L": 0.5, "AU12R": 0.5}
+    assert in_units({"AU12": 0.5, "AU12L": 0.9}, UNITS) == {"AU12L": 0.9, "AU12R": 0.5}
+    assert in_units({"AU12": 0.5}, AU_NAMES) == {"AU12": 0.5}
+    with pytest.raises(ValueError, match="does not know AU12L"):
+        in_units({"AU12L": 0.5}, AU_NAMES)
+
+
+def test_levels_go_between_vocabularies() -> None:
+    sided = np.zeros((2, len(UNITS)), np.float32)
+    sided[:, UNITS.index("AU45L")] = [1.0, 0.4]
+    sided[:, UNITS.index("AU26")] = 0.3
+    both = levels_as(sided, UNITS, AU_NAMES)
+    assert both.dtype == np.float32
+    assert both.shape == (2, len(AU_NAMES))
+    assert np.allclose(both[:, AU_NAMES.index("AU45")], [0.5, 0.2])
+    assert np.allclose(both[:, AU_NAMES.index("AU26")], 0.3)
+    back = levels_as(both, AU_NAMES, UNITS)
+    assert np.allclose(back[0, UNITS.index("AU45R")], 0.5)
+    assert not back[:, UNITS.index("AU61")].any()

@@ -23,6 +23,7 @@ LAYERS = (
     "drawing",
     "metrics",
     "aus",
+    "units",
     "errors",
 )
 """From top to bottom."""

@@ -18,15 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dftnet.errors import RequestError
-
-AU_NAMES: tuple[str, ...] = (
-    "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12",
-    "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26", "AU45",
-)  # fmt: skip
-"""The 17 Action Units of OpenFace's intensity regressors, in the order of every label array."""
-
-CONDITIONINGS = ("target", "difference")
-"""What a generator may take as its condition; see `condition`."""
+from dftnet.units import ALL_UNITS, in_units
+from dftnet.units import AU_NAMES as AU_NAMES
 
 AU_DESCRIPTIONS: dict[str, str] = {
     "AU01": "inner brow raiser",
@@ -46,7 +39,18 @@ AU_DESCRIPTIONS: dict[str, str] = {
     "AU25": "lips part",
     "AU26": "jaw drop",
     "AU45": "blink",
+    "AU18": "lip pucker",
+    "AU22": "lip funneler",
+    "AU28": "lip suck",
+    "AU34": "cheek puff",
+    "AU30L": "jaw to the left",
+    "AU30R": "jaw to the right",
+    "AU61": "eyes turn left",
+    "AU62": "eyes turn right",
+    "AU63": "eyes up",
+    "AU64": "eyes down",
 }
+"""Unit → what it does. Left and right are the person's; a unit with sides does it on one. A model knows those of its `au_names`."""
 
 WORDS: dict[str, dict[str, float]] = {
     "smile": {"AU06": 0.6, "AU12": 1.0},
@@ -75,10 +79,27 @@ WORDS: dict[str, dict[str, float]] = {
     "open mouth": {"AU25": 1.0, "AU26": 1.0},
     "drop jaw": {"AU25": 0.8, "AU26": 1.0},
     "laugh": {"AU06": 0.8, "AU12": 1.0, "AU25": 1.0, "AU26": 0.6},
+    "wink left": {"AU06L": 0.4, "AU45L": 1.0},
+    "wink right": {"AU06R": 0.4, "AU45R": 1.0},
+    "smirk left": {"AU12L": 0.8, "AU14L": 0.5},
+    "smirk right": {"AU12R": 0.8, "AU14R": 0.5},
+    "raise left brow": {"AU01L": 0.5, "AU02L": 1.0},
+    "raise right brow": {"AU01R": 0.5, "AU02R": 1.0},
+    "look left": {"AU61": 1.0, "AU62": 0.0},
+    "look right": {"AU61": 0.0, "AU62": 1.0},
+    "look up": {"AU63": 1.0, "AU64": 0.0},
+    "look down": {"AU63": 0.0, "AU64": 1.0},
+    "kiss": {"AU18": 1.0},
+    "pucker": {"AU18": 1.0},
+    "funnel lips": {"AU22": 1.0},
+    "suck lips": {"AU28": 1.0},
+    "puff cheeks": {"AU34": 1.0},
+    "jaw left": {"AU30L": 1.0, "AU30R": 0.0},
+    "jaw right": {"AU30L": 0.0, "AU30R": 1.0},
 }
-"""Plain words → AU → share of the value asked for: `smile=0.5` asks AU12=0.5, AU06=0.3. "grin" is what comes with AU12 in the
-3,104 training faces that smile with parted lips (AU12 ≥ 0.7, AU25 ≥ 0.5): the means of their labels over AU12's. "laugh" is
-FACS' 6+12+25+26."""
+"""Plain words → AU → share of the value asked for: `smile=0.5` asks AU12=0.5, AU06=0.3; left and right are the person's.
+"grin" is what comes with AU12 in the 3,104 training faces that smile with parted lips (AU12 ≥ 0.7, AU25 ≥ 0.5): the means of their
+labels over AU12's. "laugh" is FACS' 6+12+25+26. A word for one side needs a model that knows sides."""
 
 OPPOSITES: dict[str, tuple[str, ...]] = {
     "open eyes": ("AU45",),
@@ -89,15 +110,15 @@ OPPOSITES: dict[str, tuple[str, ...]] = {
 
 OTHER_UNITS: dict[int, tuple[str, tuple[str, ...]]] = {
     8: ("lips toward each other", ("AU17", "AU23")), 11: ("nasolabial furrow deepener", ("AU10",)),
-    13: ("sharp lip puller", ("AU12",)), 16: ("lower lip depressor", ("AU25",)), 18: ("lip pucker", ("AU23",)),
-    19: ("tongue show", ()), 21: ("neck tightener", ("AU20",)), 22: ("lip funneler", ("AU25",)),
-    24: ("lip pressor", ("AU23",)), 27: ("mouth stretch", ("AU26",)), 28: ("lip suck", ("AU23",)),
-    29: ("jaw thrust", ()), 30: ("jaw sideways", ()), 31: ("jaw clencher", ("AU23",)), 32: ("lip bite", ("AU23",)),
-    33: ("cheek blow", ()), 34: ("cheek puff", ()), 35: ("cheek suck", ()), 36: ("tongue bulge", ()),
+    13: ("sharp lip puller", ("AU12",)), 16: ("lower lip depressor", ("AU25",)),
+    19: ("tongue show", ()), 21: ("neck tightener", ("AU20",)),
+    24: ("lip pressor", ("AU23",)), 27: ("mouth stretch", ("AU26",)),
+    29: ("jaw thrust", ()), 30: ("jaw sideways", ("AU30L", "AU30R")), 31: ("jaw clencher", ("AU23",)), 32: ("lip bite", ("AU23",)),
+    33: ("cheek blow", ()), 35: ("cheek suck", ()), 36: ("tongue bulge", ()),
     37: ("lip wipe", ()), 38: ("nostril dilator", ("AU09",)), 39: ("nostril compressor", ("AU09",)),
     41: ("lid droop", ("AU45",)), 42: ("slit", ("AU07", "AU45")), 43: ("eyes closed", ("AU45",)), 44: ("squint", ("AU07",)),
     46: ("wink", ("AU45",)), **dict.fromkeys(range(51, 61), ("movement of the head", ())),
-    **dict.fromkeys(range(61, 70), ("movement of the eyes", ())),
+    **dict.fromkeys(range(65, 70), ("movement of the eyes", ())),
 }  # fmt: skip
 """FACS units that are not ours → (name, the nearest of ours in effect)."""
 
@@ -130,7 +151,7 @@ def check_values(values: Mapping[str, float], low: float = 0.0, high: float = 1.
             found.update(dict.fromkeys(OPPOSITES[words], 1 - number if low == 0 else -number))
         else:
             found.update({au: share * number for au, share in _expand(str(name)).items()})
-    return {au: found[au] for au in AU_NAMES if au in found}
+    return {au: found[au] for au in ALL_UNITS if au in found}
 
 
 def parse_number(value: float | str, name: str, low: float = 0.0, high: float = 1.0) -> float:
@@ -193,8 +214,7 @@ def condition(own: np.ndarray, goal: np.ndarray, conditioning: str) -> np.ndarra
 
 def as_vector(values: Mapping[str, float], names: Sequence[str] = AU_NAMES) -> np.ndarray:
     """{"AU12": 0.8, …} → float32 [K] in the order of `names`, 0 where not given."""
-    known = check_values(values)
-    require(known, names)
+    known = in_units(check_values(values), names)
     return np.array([known.get(name, 0.0) for name in names], np.float32)
 
 
@@ -203,13 +223,6 @@ def as_dict(vector: Sequence[float] | np.ndarray, names: Sequence[str] = AU_NAME
     if len(vector) != len(names):
         raise RequestError(f"{len(vector)} values for {len(names)} Action Units")
     return {name: float(value) for name, value in zip(names, vector, strict=True)}
-
-
-def require(asked: Iterable[str], names: Sequence[str]) -> None:
-    """RequestError where units are asked for that a model with the units `names` lacks."""
-    missing = sorted(set(asked) - set(names))
-    if missing:
-        raise RequestError(f"this model does not know {', '.join(missing)}; it knows {', '.join(names)}")
 
 
 def is_name(text: str) -> bool:
@@ -225,8 +238,8 @@ def plain_words(name: str) -> str:
 
 def _expand(name: str) -> dict[str, float]:
     """Name or plain word → {AU: share of the value}."""
-    number = re.fullmatch(r"(?:au)?\s*0*(\d{1,2})(?:_r)?", plain_words(name).replace(" r", "_r"))
-    if number and (au := f"AU{int(number[1]):02d}") in AU_NAMES:
+    number = re.fullmatch(r"(?:au)?\s*0*(\d{1,2})([lr]?)(?:_r)?", plain_words(name).replace(" r", "_r"))
+    if number and (au := f"AU{int(number[1]):02d}{number[2].upper()}") in ALL_UNITS:
         return {au: 1.0}
     if (words := plain_words(name)) in WORDS:
         return WORDS[words]

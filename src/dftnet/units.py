@@ -1,0 +1,86 @@
+"""Which Action Units there are, on which sides, and how the levels of one vocabulary become those of another.
+
+A model's config.json says which units it has: the 17 of OpenFace, the 40 that know sides, or a user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dftnet.errors import RequestError
+
+AU_NAMES: tuple[str, ...] = (
+    "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12",
+    "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26", "AU45",
+)  # fmt: skip
+"""The 17 Action Units of OpenFace's intensity regressors, in the order of every label array."""
+
+CONDITIONINGS = ("target", "difference")
+"""What a generator may take as its condition; see `condition`."""
+
+SIDED: tuple[str, ...] = (
+    "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU20", "AU45",
+)  # fmt: skip
+"""Those of the 17 that FACS knows on sides."""
+
+UNITS: tuple[str, ...] = (
+    *(name + side for name in SIDED for side in "LR"),
+    "AU17", "AU23", "AU25", "AU26", "AU18", "AU22", "AU28", "AU34", "AU30L", "AU30R",
+    "AU61", "AU62", "AU63", "AU64",
+)  # fmt: skip
+"""The 40 units of a model that knows sides: AU12L and AU12R are the person's left and right and AU12 their mean; pucker, funnel,
+lip suck, cheek puff; the jaw to the left and right; eyes turned left, right, up, down. A model's config.json says which units it
+has."""
+
+ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES))
+"""Every name that can be asked for."""
+
+
+def side_free(name: str) -> str:
+    """The unit without its side: "AU12L" → "AU12"."""
+    return name[:-1] if name[-1:] in ("L", "R") else name
+
+
+def mirror_order(names: Sequence[str]) -> np.ndarray:
+    """int64 [K]: `levels[..., mirror_order(names)]` are those of the mirrored face."""
+    swapped = {"L": "R", "R": "L"}
+    eyes = {"AU61": "AU62", "AU62": "AU61"}
+    others = [name[:-1] + swapped[name[-1]] if name[-1] in swapped else eyes.get(name, name) for name in names]
+    return np.array([names.index(name) for name in others], np.int64)
+
+
+def in_units(values: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """{unit: level} in the units of a model: a two-sided unit becomes both of its sides where the model has sides; a side that is
+    named as well keeps its own value. RequestError for a unit that the model has not."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        sides = [side for side in (f"{name}L", f"{name}R") if side in names]
+        if name in names:
+            found[name] = value
+        elif sides:
+            found.update({side: value for side in sides if side not in values})
+        else:
+            raise RequestError(f"this model does not know {name}; it knows {', '.join(names)}")
+    return found
+
+
+def level_of(values: Mapping[str, float], name: str) -> float:
+    """The level of one unit in {unit: level}: its own, that of the two-sided one, or the mean of its sides; else 0."""
+    sides = [values[side] for side in (f"{name}L", f"{name}R") if side in values]
+    if name in values or not sides:
+        return values.get(name, values.get(side_free(name), 0.0))
+    return sum(sides) / 2
+
+
+def levels_as(levels: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """Levels [..., K] of `names` → [..., len(wanted)] of others: a two-sided unit is the mean of its sides, a side of which only
+    the two-sided unit is known has its level, and what is not known at all is 0."""
+    columns = []
+    for name in wanted:
+        base = side_free(name)
+        sources = next((s for s in ([name], [f"{name}L", f"{name}R"], [base]) if all(x in names for x in s)), [])
+        known = [levels[..., names.index(source)] for source in sources]
+        columns.append(np.mean(known, 0) if known else np.zeros(levels.shape[:-1], levels.dtype))
+    return np.stack(columns, -1).astype(levels.dtype)
