@@ -274,3 +274,14 @@ def test_damaged_tar(tmp_path: Path):
     (tmp_path / "a.tar").write_bytes(b"no tar at all" * 100)
     with pytest.raises(ValueError, match=r"damaged tar"):
         list(read_tar(tmp_path / "a.tar"))
+
+
+def test_a_label_set_may_know_sides(made):
+    data, _ = made
+    aus = np.zeros((10, 3), np.float32)
+    aus[:, 0], aus[:, 1], aus[:, 2] = 0.2, 0.6, 0.9
+    data.write_labels("sides", aus, names=("AU12L", "AU12R", "AU45"))
+    names, levels = data.label_set("sides")
+    assert names == ("AU12L", "AU12R", "AU45")
+    assert np.array_equal(levels, aus)
+    assert np.allclose(data.labels("sides"), [0.4, 0.9])

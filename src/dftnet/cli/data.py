@@ -65,3 +65,15 @@ def show(
 
     shown = run(data, output, labels, split, count, seed, overwrite)
     typer.echo("\n".join(str(path) for path in (shown.faces, shown.strongest, shown.histograms)))
+
+
+def landmarks(
+    data: Annotated[Path, typer.Argument(help="A dataset directory.", show_default=False)],
+    workers: Annotated[int | None, typer.Option(help="Threads. Default: one a core.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Read them again.")] = False,
+) -> None:
+    """478 landmarks of every face, kept in the set: where the face mesh that teaches a training lies."""
+    from dftnet.data.landmarks import read_landmarks
+
+    with progress_bars() as tell:
+        typer.echo(str(read_landmarks(data, workers=workers, overwrite=overwrite, tell=tell)))

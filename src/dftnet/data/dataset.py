@@ -26,11 +26,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from dftnet.aus import AU_NAMES
 from dftnet.data.shards import read_tar, split_key
 from dftnet.errors import DatasetError, RequestError
 from dftnet.media.files import atomic_file, file_sha256, write_file
 from dftnet.media.image import decode_image
+from dftnet.units import ALL_UNITS, levels_as
 
 FORMAT = "dftnet-dataset-1"
 SPLITS = ("train", "validation", "test")
@@ -110,12 +110,13 @@ class FaceData:
         return np.flatnonzero(self.split == split).astype(np.int64)
 
     def labels(self, name: str = "labels") -> np.ndarray:
-        """float32 [n, K]: the AUs of `labels.npz`, or those of `labels-NAME.npz` in the columns of `au_names`."""
+        """float32 [n, K]: the AUs of `labels.npz`, or those of `labels-NAME.npz` in the columns of `au_names`; of a unit that
+        is only known on sides, their mean."""
         names, aus = self.label_set(name)
-        absent = [au for au in self.au_names if au not in names]
+        absent = [au for au in self.au_names if au not in names and not {f"{au}L", f"{au}R"} <= set(names)]
         if absent:
             raise DatasetError(f"{self._label_file(name)} lacks {', '.join(absent)}: make the labels again")
-        return np.ascontiguousarray(aus[:, [names.index(au) for au in self.au_names]])
+        return levels_as(aus, names, self.au_names)
 
     def label_set(self, name: str = "labels") -> tuple[tuple[str, ...], np.ndarray]:
         """All units of `labels.npz` or `labels-NAME.npz`, which may know more than the set, and their levels float32 [n, J]."""
@@ -159,7 +160,7 @@ class FaceData:
         """
         path, about = self.path / "mesh.npy", self.path / "mesh.json"
         if not path.exists() or not about.exists():
-            raise FileNotFoundError(f"{self.path} has no landmarks of a face mesh ({path.name}): read them first")
+            raise FileNotFoundError(f"{self.path} has no landmarks of a face mesh ({path.name}): read them with `dftnet landmarks {self.path}`")
         points = np.load(path, mmap_mode="r")
         if json.loads(about.read_text("utf-8")).get("faces") != self._faces_sha256() or len(points) != len(self):
             raise DatasetError(f"{path} belongs to other faces: read the landmarks again")
@@ -296,9 +297,9 @@ def write_dataset(path: Path, info: dict, rows: dict[str, np.ndarray], extras: d
         raise DatasetError("no face is left to write: see report.csv for the reasons")
     if len(set(rows["key"].tolist())) != n:
         raise DatasetError("two faces have the same key")
-    unknown = [au for au in info["au_names"] if au not in AU_NAMES]
+    unknown = [au for au in info["au_names"] if au not in ALL_UNITS]
     if unknown:
-        raise DatasetError(f"unknown AUs {', '.join(unknown)}: known are {', '.join(AU_NAMES)}")
+        raise DatasetError(f"unknown AUs {', '.join(unknown)}: known are {', '.join(ALL_UNITS)}")
     table = np.stack([extras[k] for k in extras], 1) if extras else np.zeros((n, 0))
     arrays = {name: rows[name] for name in ("key", *_ROW_ARRAYS)}
     arrays["extras"] = table.astype(np.float32)

@@ -6,7 +6,7 @@ Each face is read several times, mirrored and slightly moved, and the readings a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import DatasetError, RequestError
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
+from dftnet.units import AU_NAMES, mirror_order, side_free
 
 SHIFT = 1.5 / 128
 """Displacement of a moved view, share of the side."""
@@ -37,12 +38,21 @@ def view(crops: np.ndarray, x: float, y: float, mirrored: bool) -> np.ndarray:
     return np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
 
 
-def steady_aus(read: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, views: int = len(VIEWS)) -> np.ndarray:
-    """The mean over the first `views` VIEWS of read(crops) [n, K], for crops uint8 [n, S, S, 3]."""
-    step = SHIFT * crops.shape[1]
-    total = sum(
-        np.asarray(read(view(crops, x * step, y * step, mirrored)), np.float64) for x, y, mirrored in VIEWS[:views]
-    )
+def steady_aus(
+    read: Callable[[np.ndarray], np.ndarray],
+    crops: np.ndarray,
+    views: int = len(VIEWS),
+    names: Sequence[str] = AU_NAMES,
+) -> np.ndarray:
+    """The mean over the first `views` VIEWS of read(crops) [n, K] in the units `names`, for crops uint8 [n, S, S, 3].
+
+    What a mirrored view shows on the left is on the right.
+    """
+    step, swap = SHIFT * crops.shape[1], mirror_order(names)
+    total = np.zeros((len(crops), len(names)))
+    for x, y, mirrored in VIEWS[:views]:
+        levels = np.asarray(read(view(crops, x * step, y * step, mirrored)), np.float64)
+        total += levels[:, swap] if mirrored else levels
     return np.asarray(total / views, np.float32)
 
 
@@ -55,7 +65,7 @@ def relabel(
     overwrite: bool = False,
     tell: Progress = silent,
 ) -> Path:
-    """Write DATA/labels-NAME.npz: the estimator's AUs of every face. Returns the file.
+    """Write DATA/labels-NAME.npz: all units that the estimator reads, of every face. Returns the file.
 
     Raises DatasetError where the set's size or AUs are not the estimator's, FileExistsError where the labels exist.
     """
@@ -72,14 +82,14 @@ def relabel(
             f"{faces.path} holds {faces.size}-pixel faces, the estimator reads {estimator.size}; prepare the set with "
             f"--size {estimator.size}, or train an estimator on it (dftnet train-aus)"
         )
-    absent = [au for au in faces.au_names if au not in estimator.au_names]
+    known = {*estimator.au_names, *map(side_free, estimator.au_names)}
+    absent = [au for au in faces.au_names if au not in known]
     if absent:
         raise DatasetError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")
-    columns = [estimator.au_names.index(au) for au in faces.au_names]
     images = faces.images(tell is not silent)
 
     def block(start: int) -> np.ndarray:
-        return steady_aus(estimator, np.asarray(images[start : start + MAX_BATCH]), views)
+        return steady_aus(estimator, np.asarray(images[start : start + MAX_BATCH]), views, estimator.au_names)
 
     found: list[np.ndarray] = []
     with ThreadPoolExecutor(workers) as pool:
@@ -87,4 +97,4 @@ def relabel(
             found.append(part)
             tell("faces read", min(len(found) * MAX_BATCH, len(faces)), len(faces))
     note = f"{estimator.directory.name}, mean of {views} views"
-    return faces.write_labels(name, np.concatenate(found)[:, columns], note, overwrite)
+    return faces.write_labels(name, np.concatenate(found), note, overwrite, estimator.au_names)
