@@ -1,0 +1,215 @@
+"""A face mesh that knows anatomy: landmarks of a face + a change of units → where the landmarks go.
+
+    symbol  name        shape          what
+    s       landmarks   [n, 478, 2]    MediaPipe's landmarks of an aligned crop, in its pixels (468 of the mesh, 10 of the irises)
+    V       vertices    [468, 3]       the canonical face, cm; x to the person's left, y up, z to the camera
+    P       cameras     [n, 2, 3]      least squares of s ≈ P·V + c over the landmarks that expressions hardly move
+    D       basis       [K, 468, 3]    how far each vertex moves when a unit goes from 0 to 1, cm
+    Δ       change      [n, K]         y_t - y_s
+    t       targets     [n, 478, 2]    t = s + P · Σ_k Δ_k D_k; lids by the pairs of their landmarks, irises by eye widths
+
+Convention: pixel centres at integers, x to the right, y down; right and left are the person's. NumPy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dftnet.aus import SIDED
+
+Array = NDArray[np.float32]
+
+UNIT_SHAPES: dict[str, dict[str, float]] = {
+    "AU01": {"browInnerUp": 0.75},
+    "AU02": {"browOuterUp": 0.85},
+    "AU04": {"browDown": 1.3},
+    "AU05": {"eyeWide": 0.9},
+    "AU06": {"cheekSquint": 1.0},
+    "AU07": {"eyeSquint": 1.0},
+    "AU09": {"noseSneer": 0.6},
+    "AU10": {"mouthUpperUp": 0.8},
+    "AU12": {"mouthSmile": 0.75},
+    "AU14": {"mouthDimple": 1.3},
+    "AU15": {"mouthFrown": 1.7},
+    "AU17": {"mouthShrugLower": 1.1},
+    "AU20": {"mouthStretch": 1.15},
+    "AU23": {"mouthPress_L": 1.2, "mouthPress_R": 1.2},
+    "AU25": {"mouthLowerDown_L": 0.6, "mouthLowerDown_R": 0.6, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
+    "AU26": {"jawOpen": 0.65},
+    "AU18": {"mouthPucker": 1.3},
+    "AU22": {"mouthFunnel": 0.9},
+    "AU28": {"mouthRollLower": 0.8, "mouthRollUpper": 0.8},
+    "AU30L": {"jawLeft": 1.3},
+    "AU30R": {"jawRight": 1.3},
+    "AU34": {"cheekPuff_L": 1.5, "cheekPuff_R": 1.5},
+}
+"""Unit → shape → gain: how much of it is the strongest natural expression. Of a unit with sides the shape has a `_L` and a `_R`"""
+
+GAZE = {"AU61": (0.20, 0.0), "AU62": (-0.20, 0.0), "AU63": (0.0, -0.10), "AU64": (0.0, 0.10)}
+"""Unit → motion of the irises at 1, in widths of the eye, (along the eye to the right of the image, down)"""
+
+UPPER_LIDS = np.array([[246, 161, 160, 159, 158, 157, 173], [466, 388, 387, 386, 385, 384, 398]])
+LOWER_LIDS = np.array([[7, 163, 144, 145, 153, 154, 155], [249, 390, 373, 374, 380, 381, 382]])
+ABOVE_LIDS = np.array([[247, 30, 29, 27, 28, 56, 190], [467, 260, 259, 257, 258, 286, 414]])
+"""Right eye, left eye: the upper lid's landmarks, their partners on the lower lid, and the skin above the upper lid"""
+EYE_CORNERS = np.array([[33, 133], [362, 263]])
+"""Right eye, left eye: the corner to the left and the one to the right in the image"""
+IRISES = np.array([[468, 469, 470, 471, 472], [473, 474, 475, 476, 477]])
+"""Right eye, left eye: centre of the iris and four points of its rim"""
+UPPER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
+LOWER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
+"""The lips' inner edge, landmark and partner"""
+MOUTH_RING = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95])
+EYE_RINGS = (
+    np.array([33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]),
+    np.array([263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249]),
+)
+"""Rings of the openings: mouth; right and left eye"""
+SKIN_FOLLOWS = 0.45
+"""Share of the upper lid's motion that the skin above it makes too"""
+LOWER_RISES = 0.1
+"""Share of the way to the other lid that the lower one goes when an eye closes"""
+STILL = 0.12
+"""A vertex that no shape moves further than this many cm is still: the head is known by it"""
+
+
+@dataclass(frozen=True)
+class FaceMesh:
+    """The canonical face and its expression shapes, prepared for the units `names`."""
+
+    names: tuple[str, ...]
+    """The K units."""
+    vertices: Array
+    """V [468, 3]"""
+    triangles: NDArray[np.int64]
+    """[898, 3]"""
+    mirror: NDArray[np.int64]
+    """[478]: each landmark's mirror image, irises included"""
+    basis: Array
+    """D [K, 468 · 3]"""
+    still: NDArray[np.int64]
+    """The landmarks that expressions hardly move."""
+    fit: Array
+    """[4, len(still)]: least squares from the still landmarks to (P, c)"""
+
+    @classmethod
+    def load(cls, path: str | Path, names: Sequence[str]) -> FaceMesh:
+        """From facs-mesh.npz: vertices, triangles, names, shapes, mirror."""
+        with np.load(path, allow_pickle=False) as file:
+            parts = {name: file[name] for name in file.files}
+        shapes = dict(zip(parts["names"].tolist(), parts["shapes"].astype(np.float32), strict=True))
+        basis = np.zeros((len(names), 468, 3), np.float32)
+        for row, name in enumerate(names):
+            for shape, gain in _shapes_of(name).items():
+                basis[row] += gain * shapes[shape]
+        reach = np.max([np.linalg.norm(s, axis=1) for n, s in shapes.items() if not n.startswith("eyeLook")], 0)
+        still = np.flatnonzero(reach < STILL)
+        vertices = parts["vertices"].astype(np.float32)
+        ones = np.hstack([vertices[still], np.ones((len(still), 1), np.float32)])
+        return cls(
+            names=tuple(names),
+            vertices=vertices,
+            triangles=parts["triangles"].astype(np.int64),
+            mirror=np.concatenate([parts["mirror"].astype(np.int64), IRISES[1], IRISES[0]]),
+            basis=basis.reshape(len(names), -1),
+            still=still,
+            fit=np.linalg.pinv(ones).astype(np.float32),
+        )
+
+    def cameras(self, landmarks: Array) -> Array:
+        """P [n, 2, 3] of landmarks [n, 478, 2]: pixels a cm of the canonical face, by its axes."""
+        return np.einsum("ks,nsd->ndk", self.fit, landmarks[:, self.still])[:, :, :3]
+
+    def targets(self, landmarks: Array, source: Array, target: Array) -> Array:
+        """t [n, 478, 2] of landmarks s [n, 478, 2] and levels y_s, y_t [n, K]."""
+        change = target - source
+        camera = self.cameras(landmarks)
+        change = self._closable(landmarks, camera, change)
+        motion = (change @ self.basis).reshape(len(change), 468, 3)
+        moved = landmarks.copy()
+        moved[:, :468] += np.einsum("ndk,nvk->nvd", camera, motion)
+        for side, name in enumerate(("AU45R", "AU45L")):
+            if name in self.names:
+                k = self.names.index(name)
+                self._lid(moved, camera, side, source[:, k], change[:, k])
+        self._part(moved, camera)
+        self._turn_eyes(moved, landmarks, change)
+        return moved
+
+    def _closable(self, landmarks: Array, camera: Array, change: Array) -> Array:
+        """The change with the closing of the mouth limited to what there is to close."""
+        wanted = [self.names.index(n) for n in ("AU25", "AU26") if n in self.names]
+        down = camera @ (self.vertices[14] - self.vertices[13])
+        length = np.linalg.norm(down, axis=1, keepdims=True)
+        down = down / np.maximum(length, 1e-6)
+        gap = ((landmarks[:, 14] - landmarks[:, 13]) * down).sum(1)
+        basis = self.basis.reshape(-1, 468, 3)[wanted]
+        opening = np.einsum("nd,ndk,uk->nu", down, camera, basis[:, 14] - basis[:, 13])
+        closing = (np.minimum(change[:, wanted], 0) * opening).sum(1)
+        share = np.clip(gap / np.maximum(-closing, 1e-6), 0, 1)[:, None]
+        limited = change.copy()
+        part = change[:, wanted]
+        limited[:, wanted] = np.where(part < 0, part * share, part)
+        return limited
+
+    def _lid(self, moved: Array, camera: Array, side: int, source: Array, change: Array) -> None:
+        """Close or open one eye, in place; source, change [n] of its AU45."""
+        upper, lower, above = UPPER_LIDS[side], LOWER_LIDS[side], ABOVE_LIDS[side]
+        closing = np.clip(change / np.maximum(1 - source, 0.05), 0, 1)[:, None, None]
+        canonical = np.einsum("ndk,vk->nvd", camera, self.vertices[upper] - self.vertices[lower])
+        opening = np.clip(-change, 0, 1)[:, None, None] * canonical
+        way = moved[:, lower] - moved[:, upper]
+        motion = (1 - LOWER_RISES) * closing * way + opening
+        moved[:, lower] -= LOWER_RISES * closing * way
+        moved[:, upper] += motion
+        moved[:, above] += SKIN_FOLLOWS * motion
+
+    def _part(self, moved: Array, camera: Array) -> None:
+        """Lids and lips that crossed meet halfway, in place."""
+        for upper, lower in ((UPPER_LIDS[0], LOWER_LIDS[0]), (UPPER_LIDS[1], LOWER_LIDS[1]), (UPPER_LIP, LOWER_LIP)):
+            way = moved[:, lower] - moved[:, upper]
+            down = -camera[:, None, :, 1]
+            crossed = (way * down).sum(-1, keepdims=True) < 0
+            middle = (moved[:, lower] + moved[:, upper]) / 2
+            moved[:, upper] = np.where(crossed, middle, moved[:, upper])
+            moved[:, lower] = np.where(crossed, middle, moved[:, lower])
+
+    def _turn_eyes(self, moved: Array, landmarks: Array, change: Array) -> None:
+        """Move the irises by the change of gaze, in place."""
+        motion = np.zeros((len(change), 2), np.float32)
+        for name, (along, down) in GAZE.items():
+            if name in self.names:
+                motion += change[:, [self.names.index(name)]] * np.array([along, down], np.float32)
+        for (start, end), iris in zip(EYE_CORNERS, IRISES, strict=True):
+            axis = landmarks[:, end] - landmarks[:, start]
+            across = np.stack([-axis[:, 1], axis[:, 0]], 1)
+            step = motion[:, [0]] * axis + motion[:, [1]] * across
+            moved[:, iris] = landmarks[:, iris] + step[:, None]
+
+
+def _shapes_of(name: str) -> dict[str, float]:
+    """{shape: gain} of a unit, {} for lids and gaze."""
+    base = name[:-1] if name[:-1] in SIDED else name
+    shapes = UNIT_SHAPES.get(base, {})
+    return shapes if base == name else {f"{shape}_{name[-1]}": gain for shape, gain in shapes.items()}
+
+
+def similarity_between(points: Array, onto: Array) -> Array:
+    """Least-squares similarities [n, 2, 3] that take points [n, v, 2] onto others [n, v, 2]."""
+    p, q = points.mean(1), onto.mean(1)
+    a, b = points - p[:, None], onto - q[:, None]
+    spread = np.maximum((a * a).sum((1, 2)), 1e-6)
+    c = (a * b).sum((1, 2)) / spread
+    s = (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(1) / spread
+    turn = np.stack([np.stack([c, -s], 1), np.stack([s, c], 1)], 1)
+    return np.concatenate([turn, (q - np.einsum("nij,nj->ni", turn, p))[:, :, None]], 2).astype(np.float32)
+
+
+def moved_points(matrices: Array, points: Array) -> Array:
+    """Points [n, v, 2] moved by affine matrices [n, 2, 3]."""
+    return np.einsum("nij,nvj->nvi", matrices[:, :, :2], points) + matrices[:, None, :, 2]

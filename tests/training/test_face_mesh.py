@@ -1,0 +1,106 @@
+"""The face mesh: a camera that is found again, lids that meet, lips that stop, eyes that turn, triangles that are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dftnet.aus import UNITS
+from dftnet.training.face_mesh import (
+    IRISES,
+    LOWER_LIDS,
+    LOWER_LIP,
+    UPPER_LIDS,
+    UPPER_LIP,
+    FaceMesh,
+    moved_points,
+    similarity_between,
+)
+from dftnet.training.mesh_drawing import draw_triangles
+from tests.training.toy_mesh import vertices, write_toy_mesh
+
+CAMERA = np.array([[6.0, 0.5, 0.2], [0.4, -6.0, 0.3]], np.float32)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> FaceMesh:
+    return FaceMesh.load(write_toy_mesh(tmp_path / "mesh.npz"), UNITS)
+
+
+def face() -> np.ndarray:
+    """Landmarks [1, 478, 2] of the canonical face seen by CAMERA, irises in the middle of the eyes."""
+    points = np.zeros((1, 478, 2), np.float32)
+    points[0, :468] = vertices() @ CAMERA.T + 64
+    for side in range(2):
+        points[0, IRISES[side]] = points[0, [*UPPER_LIDS[side], *LOWER_LIDS[side]]].mean(0)
+    return points
+
+
+def levels(**units: float) -> np.ndarray:
+    values = np.zeros((1, len(UNITS)), np.float32)
+    for name, value in units.items():
+        values[0, UNITS.index(name)] = value
+    return values
+
+
+def test_the_camera_is_found_again(mesh: FaceMesh) -> None:
+    assert np.allclose(mesh.cameras(face())[0], CAMERA, atol=1e-3)
+
+
+def test_nothing_asked_nothing_moves(mesh: FaceMesh) -> None:
+    own = levels(AU12L=0.4, AU45L=0.2)
+    assert np.allclose(mesh.targets(face(), own, own), face(), atol=1e-4)
+
+
+def test_one_eye_closes(mesh: FaceMesh) -> None:
+    closed = mesh.targets(face(), levels(), levels(AU45L=1.0))
+    assert np.allclose(closed[0, UPPER_LIDS[1]], closed[0, LOWER_LIDS[1]], atol=1e-3)
+    assert np.allclose(closed[0, UPPER_LIDS[0]], face()[0, UPPER_LIDS[0]], atol=1e-4)
+
+
+def test_a_closed_eye_opens_as_far_as_the_canonical_one(mesh: FaceMesh) -> None:
+    closed = mesh.targets(face(), levels(), levels(AU45R=1.0))
+    opened = mesh.targets(closed, levels(AU45R=1.0), levels())
+    height = np.linalg.norm(opened[0, UPPER_LIDS[0]] - opened[0, LOWER_LIDS[0]], axis=1)
+    assert np.allclose(height, 0.7 * np.linalg.norm(CAMERA[:, 1]), rtol=0.02)
+
+
+def test_a_closed_mouth_closes_no_further(mesh: FaceMesh) -> None:
+    shut = mesh.targets(face(), levels(AU26=1.0), levels())
+    gap = (shut[0, LOWER_LIP, 1] - shut[0, UPPER_LIP, 1]).min()
+    assert gap >= -1e-3
+
+
+def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:
+    turned = mesh.targets(face(), levels(), levels(AU61=1.0))
+    step = turned[0, 468] - face()[0, 468]
+    width = np.linalg.norm(face()[0, 133] - face()[0, 33])
+    assert np.isclose(np.linalg.norm(step), 0.2 * width, rtol=1e-3)
+    assert step[0] > 0  # the person's left is the right of the picture
+
+
+def test_similarities_are_found_and_undone() -> None:
+    points = np.random.default_rng(0).uniform(0, 128, (3, 14, 2)).astype(np.float32)
+    matrix = np.array([[0.9, -0.2, 5], [0.2, 0.9, -3]], np.float32)
+    moved = moved_points(np.repeat(matrix[None], 3, 0), points)
+    assert np.allclose(similarity_between(points, moved), matrix, atol=1e-4)
+
+
+def test_a_triangle_is_filled_with_its_own_plane() -> None:
+    points = np.array([[[0, 0], [6, 0], [0, 6]]], np.float32)
+    values = 2 * points + 1
+    out, mask = draw_triangles(points, values, np.array([[0, 1, 2]]), 8)
+    y, x = np.nonzero(mask[0])
+    assert len(x) == 28
+    assert (x + y <= 6).all()
+    assert np.allclose(out[0, y, x], np.stack([2 * x + 1, 2 * y + 1], 1), atol=1e-4)
+
+
+def test_what_shows_its_back_is_not_drawn() -> None:
+    points = np.array([[[0, 0], [7, 0], [0, 7], [7, 7]]], np.float32)
+    folded = np.array([[0, 1, 2], [0, 1, 2], [1, 2, 3]])  # the last one the other way round
+    _, mask = draw_triangles(points, points, folded, 8)
+    assert not mask[0, 7, 7]
+    assert mask[0, 0, 0]
