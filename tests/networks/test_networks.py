@@ -5,7 +5,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.networks import Critic, CriticConfig, DFTNetConfig, GANimationConfig, build_generator, generator_config  # noqa: E402
+from dftnet.networks import (  # noqa: E402
+    Critic,
+    CriticConfig,
+    DFTNetConfig,
+    GANimationConfig,
+    LightConfig,
+    build_generator,
+    generator_config,
+)
 from dftnet.training.export import MAPS, Maps, difference, export_generator, load_generator  # noqa: E402
 from dftnet.training.presets import PRESETS, preset  # noqa: E402
 
@@ -21,6 +29,10 @@ CONFIGS = {
     "warp only": DFTNetConfig(**SMALL, paths="warp"),
     "texture only": DFTNetConfig(**SMALL, paths="texture"),
     "ganimation": GANimationConfig(width=8, residual_blocks=1),
+    "light": LightConfig(
+        au_count=17, channels=(8, 12, 16), flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8), residual_blocks=1,
+        motion_cells=16,
+    ),
 }  # fmt: skip
 DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignment": {}, "provenance": {}, "results": {}}
 
@@ -28,7 +40,10 @@ DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignmen
 @pytest.fixture(params=CONFIGS, ids=str)
 def generator(request):
     torch.manual_seed(0)
-    return build_generator(CONFIGS[request.param])
+    built = build_generator(CONFIGS[request.param])
+    if request.param == "light":  # which begins with Φ = 0
+        torch.nn.init.normal_(built.maps_head.weight, 0, 0.1)
+    return built
 
 
 def test_shapes_and_ranges(generator):
@@ -127,8 +142,8 @@ def test_every_preset_builds(name):
     generator, critic = build_generator(config.generator), Critic(config.critic)
     image = torch.zeros(1, 3, config.size, config.size)
     with torch.no_grad():
-        assert generator(image, torch.zeros(1, 17)).image.shape == image.shape
-        assert critic(image)[1].shape == (1, 17)
+        assert generator(image, torch.zeros(1, config.generator.au_count)).image.shape == image.shape
+        assert critic(image)[1].shape == (1, config.critic.au_count)
 
 
 def test_stable_starts_at_the_identity_warp_and_mostly_trusts_it():
@@ -154,7 +169,7 @@ def test_flow_stays_within_its_bound():
 def test_a_wrong_field_is_named(field, value):
     with pytest.raises(ValueError, match=field):
         DFTNetConfig(**{field: value})
-    with pytest.raises(ValueError, match="dftnet, ganimation"):
+    with pytest.raises(ValueError, match="dftnet, light, ganimation"):
         generator_config({"kind": "stylegan"})
 
 
@@ -179,3 +194,48 @@ def test_conditioning_by_difference_subtracts_the_source():
     s, t = torch.from_numpy(source), torch.from_numpy(target)
     assert torch.equal(build_generator(CONFIGS["stable"]).condition(s, t), t - s)
     assert torch.equal(build_generator(CONFIGS["paper"]).condition(s, t), t)
+
+
+def light(nuisance: int = 0):
+    torch.manual_seed(0)
+    generator = build_generator(replace(CONFIGS["light"], nuisance=nuisance))
+    with torch.no_grad():
+        for parameter in (generator.maps_head.weight, generator.motion.maps):
+            parameter.normal_(0, 0.3)
+    return generator
+
+
+def test_light_does_nothing_where_nothing_is_asked():
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    edit = light()(image, torch.zeros(1, 17))
+    assert torch.equal(edit.parts["flow"], torch.zeros(1, 2, 32, 32))
+    assert torch.equal(edit.parts["attention"], torch.ones(1, 1, 32, 32))
+    assert torch.allclose(edit.image, image, atol=2e-5)
+
+
+def test_light_is_edited_with_without_its_inputs_for_nuisance():
+    trained = light(nuisance=2)
+    small = trained.for_editing()
+    assert small.config.nuisance == 0
+    image, asked = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17)
+    still = torch.cat([asked, torch.zeros(2, 2)], 1)
+    assert torch.allclose(small(image, asked).image, trained(image, still).image, atol=1e-5)
+    assert torch.equal(trained(image, asked).image, trained(image, still).image)
+
+
+def test_a_mean_motion_adds_up_over_units():
+    generator = light()
+    motion = generator.motion
+    both = motion(torch.tensor([[1.0, 0.5, *[0.0] * 15]]))
+    assert torch.allclose(both[0], motion.maps[0] + 0.5 * motion.maps[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["stable", "light", "ganimation"])
+def test_a_unit_can_be_told_more_of(name):
+    torch.manual_seed(0)
+    generator = light() if name == "light" else build_generator(CONFIGS[name])
+    image, asked = torch.rand(1, 3, 32, 32) * 2 - 1, torch.zeros(1, 17)
+    asked[0, 3] = 0.5
+    wanted = generator(image, asked * 2).image
+    generator.scale_condition(3, 2.0)
+    assert torch.allclose(generator(image, asked).image, wanted, atol=1e-4)

@@ -9,9 +9,11 @@ from dftnet.networks.critic import Critic, CriticConfig
 from dftnet.networks.dftnet import DFTNet, DFTNetConfig
 from dftnet.networks.ganimation import GANimation, GANimationConfig
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig
+from dftnet.networks.light import LightConfig, LightDFTNet
 
 GENERATORS: dict[str, tuple[type[GeneratorConfig], type[Generator]]] = {
     "dftnet": (DFTNetConfig, DFTNet),
+    "light": (LightConfig, LightDFTNet),
     "ganimation": (GANimationConfig, GANimation),
 }
 """kind → (configuration class, generator class); a new generator is one file and one line here"""
@@ -42,6 +44,8 @@ __all__ = [
     "GANimationConfig",
     "Generator",
     "GeneratorConfig",
+    "LightConfig",
+    "LightDFTNet",
     "build_generator",
     "generator_config",
 ]

@@ -23,7 +23,18 @@ from torch import Tensor, nn
 
 from dftnet.errors import RequestError
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, compose
-from dftnet.networks.layers import NORMS, UPSAMPLINGS, Residual, conv, initialise, planes, resize_flow, up, warp
+from dftnet.networks.layers import (
+    NORMS,
+    UPSAMPLINGS,
+    Residual,
+    conv,
+    initialise,
+    planes,
+    resize_flow,
+    scale_output,
+    up,
+    warp,
+)
 
 STEMS = ("conv7", "unshuffle")
 TEXTURE_HEADS = ("conv", "detail")
@@ -165,12 +176,14 @@ class DFTNet(Generator):
             return nn.Conv2d(inputs, 3, kernel, 1, kernel // 2)
         return nn.Sequential(nn.Conv2d(inputs, 64, 3, 1, 1), nn.ReLU(), nn.PixelShuffle(2), nn.Conv2d(16, 3, 5, 1, 2))
 
-    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
-        """The stem, and the block beside the code where there is one."""
-        layers = [(self.stem, 3 * self.scale**2)]
+    @torch.no_grad()
+    def scale_condition(self, au: int, factor: float) -> None:
+        self.stem[0].weight[:, 3 * self.scale**2 + au] *= factor  # type: ignore[index, operator]
         if self.join is not None:
-            layers.append((self.join, self.config.channels[-1]))
-        return layers
+            self.join[0].weight[:, self.config.channels[-1] + au] *= factor  # type: ignore[index, operator]
+
+    def scale_attention(self, gain: float, offset: float) -> None:
+        scale_output(self.attention_head, 0, gain, offset)
 
     def encode(self, image: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Eq. 1, c = E(X_s, y_t): the code, and the features skipped to T, largest first."""

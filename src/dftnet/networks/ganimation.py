@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, compose
-from dftnet.networks.layers import Residual, conv, initialise, planes, up
+from dftnet.networks.layers import Residual, conv, initialise, planes, scale_output, up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,12 @@ class GANimation(Generator):
         self.attention_head = nn.Conv2d(c, 1, 7, 1, 3, bias=False)
         initialise(self)
 
-    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
-        """The first block."""
-        first = self.trunk[0]
-        assert isinstance(first, nn.Sequential)
-        return [(first, 3)]
+    @torch.no_grad()
+    def scale_condition(self, au: int, factor: float) -> None:
+        self.trunk[0][0].weight[:, 3 + au] *= factor  # type: ignore[index]
+
+    def scale_attention(self, gain: float, offset: float) -> None:
+        scale_output(self.attention_head, 0, gain, offset)
 
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
         assert not warp_only, "GANimation has no warp"

@@ -38,15 +38,14 @@ class Edit(NamedTuple):
     """X̂_t [b, 3, h, w], Eq. 5"""
     parts: dict[str, Tensor]
     """"attention" A [b, 1, h, w] in [0, 1] (1 takes the aligned source), "texture" B and "aligned" X_a [b, 3, h, w]; "flow" Φ
-    [b, 2, h, w] in pixels where the generator has one"""
+    [b, 2, h, w] in pixels where the generator has one; "cells" [b, 3, h/2, w/2], Φ and A before they are enlarged, where it makes
+    them so"""
 
 
 class Generator(nn.Module, ABC):
     """G of Fig. 1: X̂_t = G(X_s | y_t)."""
 
     config: GeneratorConfig
-    attention_head: nn.Conv2d
-    """The layer whose one channel is A before the sigmoid."""
 
     def condition(self, source_aus: Tensor, target_aus: Tensor, nuisance: Tensor | None = None) -> Tensor:
         """The vector [b, K] that `forward` takes: y_t itself, or y_t - y_s where the configuration says "difference".
@@ -57,8 +56,16 @@ class Generator(nn.Module, ABC):
         return asked if nuisance is None else torch.cat([asked, nuisance], 1)
 
     @abstractmethod
-    def condition_inputs(self) -> list[tuple[nn.Sequential, int]]:
-        """The blocks whose convolution sees the condition, each with the first of its K input channels."""
+    def scale_condition(self, au: int, factor: float) -> None:
+        """Multiply the au-th entry of the condition by `factor`, folded into the weights that see it."""
+
+    @abstractmethod
+    def scale_attention(self, gain: float, offset: float) -> None:
+        """The logit of A → gain · logit + offset, folded into the layer that gives it."""
+
+    def for_editing(self) -> Generator:
+        """The generator without what only training needs."""
+        return self
 
     @abstractmethod
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dftnet.aus import AU_NAMES, au_name
 from dftnet.data.dataset import FaceData
@@ -17,7 +17,6 @@ from dftnet.errors import ModelError, RequestError
 from dftnet.faces.template import TEMPLATE
 from dftnet.inference.directory import find_model, read_config
 from dftnet.networks import Generator, build_generator
-from dftnet.networks.layers import scale_output
 from dftnet.training.config import TrainConfig, from_dict, to_dict
 from dftnet.training.export import export_generator
 from dftnet.training.run import load_state, read_log
@@ -115,11 +114,11 @@ def write_model(
     generator = deepcopy(trained.generator).cpu().float()
     names = list(trained.au_names)
     gain, offset = finish.attention
-    scale_output(generator.attention_head, 0, gain, offset)
+    generator.scale_attention(gain, offset)
     for au, factor in finish.condition.items():
         if au_name(au) not in names:
             raise RequestError(f"the run knows no {au}; known are {', '.join(names)}")
-        scale_condition(generator, names.index(au_name(au)), factor)
+        generator.scale_condition(names.index(au_name(au)), factor)
     document = {
         "size": config.size,
         "au_names": names,
@@ -136,16 +135,7 @@ def write_model(
         },
         "results": _last_validation(trained),
     }
-    return export_generator(directory, generator, document)
-
-
-@torch.no_grad()
-def scale_condition(generator: Generator, au: int, factor: float) -> None:
-    """Multiply the au-th entry of the condition by `factor`, folded into the convolutions that see it."""
-    for block, first in generator.condition_inputs():
-        convolution = block[0]
-        assert isinstance(convolution, nn.Conv2d)
-        convolution.weight[:, first + au] *= factor
+    return export_generator(directory, generator.for_editing(), document)
 
 
 def _average(states: Sequence[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:
