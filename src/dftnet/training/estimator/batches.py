@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dftnet.aus import mirror_order
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError
 from dftnet.training.estimator.augment import JitterConfig, jitter
@@ -87,7 +88,8 @@ class EstimatorBatches:
         if not len(self.rows):
             raise DatasetError(f"{data.path} has no row in the split 'train'; prepare it with one")
         self.images = data.images()
-        self.aus = data.labels(labels).astype(np.float32)
+        self.au_names, self.aus = data.label_set(labels)
+        self._mirror = mirror_order(self.au_names)
         self.side = SideLabels(data.extras, self.rows)
         self.batch, self.seed, self.config = batch, seed, config
         self._cumulative = np.cumsum(balanced_chances(self.aus[self.rows]))
@@ -107,4 +109,6 @@ class EstimatorBatches:
                 crops[i], mirrored[i] = jitter(crop, np.random.default_rng(seeds[i]), self.config)
 
         list(pool.map(fill, [range(w, self.batch, workers) for w in range(workers)]))
-        return Batch(crops, self.aus[rows], self.side(rows, mirrored))
+        aus = self.aus[rows]
+        aus = np.where(mirrored[:, None], aus[:, self._mirror], aus)
+        return Batch(crops, aus, self.side(rows, mirrored))
