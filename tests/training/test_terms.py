@@ -7,7 +7,8 @@ from dftnet.training import losses  # noqa: E402
 from dftnet.training.batches import Batch  # noqa: E402
 from dftnet.training.critics import critic_terms  # noqa: E402
 from dftnet.training.loss_weights import LossWeights  # noqa: E402
-from dftnet.training.teachers import Guide, Teacher  # noqa: E402
+from dftnet.training.teacher import Teacher  # noqa: E402
+from dftnet.training.teachers import Guide  # noqa: E402
 from dftnet.training.terms import generator_terms  # noqa: E402
 from tests.training.test_losses import LinearCritic  # noqa: E402
 

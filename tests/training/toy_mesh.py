@@ -34,6 +34,13 @@ def vertices() -> np.ndarray:
     return v.astype(np.float32)
 
 
+def _eye(side: int, i: int) -> list[tuple[int, ...]]:
+    """Two triangles between the i-th and the next landmarks of the lids, clockwise in the picture."""
+    upper, lower = UPPER_LIDS[side], LOWER_LIDS[side]
+    corners = [(upper[i], upper[i + 1], lower[i]), (upper[i + 1], lower[i + 1], lower[i])]
+    return corners if side == 0 else [corner[::-1] for corner in corners]
+
+
 def write_toy_mesh(path: Path) -> Path:
     """facs-mesh.npz with every shape that the units name: half a centimetre of every second vertex, the jaw moving the lip."""
     v = vertices()
@@ -46,7 +53,7 @@ def write_toy_mesh(path: Path) -> Path:
     jaw = names.index("jawOpen")
     shapes[jaw] = 0
     shapes[jaw, LOWER_LIP] = (0, -2, 0)
-    triangles = np.array([[13, 14, 33], [13, 33, 263]], np.int16)
+    triangles = np.array([t for side in range(2) for i in range(6) for t in _eye(side, i)], np.int16)
     mirror = np.arange(468, dtype=np.int16)
     np.savez(path, vertices=v, triangles=triangles, names=np.array(names), shapes=shapes, mirror=mirror)
     return path

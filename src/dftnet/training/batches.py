@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dftnet.aus import mirror_order
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, RequestError
 from dftnet.training.config import TrainConfig
@@ -144,14 +145,14 @@ class BatchSource:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        _check_fit(data, config, world)
+        self.names, self.aus = data.label_set(config.labels)
+        """The K units of every batch and of the generator; their levels float32 [n, K]"""
+        _check_fit(data, config, len(self.names), world)
         self.config, self.device, self.rank, self.world = config, device, rank, world
-        self.names: tuple[str, ...] = data.au_names
-        """The K units of `aus`, of every batch and of the generator"""
+        self.swap = mirror_order(self.names)
         self.rows = data.rows(split)
         if not len(self.rows):
             raise DatasetError(f"{data.path} has no faces in its {split} split; prepare more faces")
-        self.aus = data.labels(config.labels)
         self.images = data.images()
         self.resident: Tensor | None = None
         if device.type == "cuda" and self.images.nbytes < torch.cuda.get_device_properties(device).total_memory / 3:
@@ -176,12 +177,13 @@ class BatchSource:
         flip = rng.random(n) < 0.5
         moved = rng.random(n) < 0.5
         motion = rng.uniform(-1, 1, (n, 4)).astype(np.float32) * config.jitter * moved[:, None]
+        own, target = (np.where(flip[:, None], y[:, self.swap], y) for y in (self.aus[source], target))
         mine = slice(self.rank, None, self.world)
         parts = [self.pick(r[mine]) for r in (source, true)]
         image, true_image = (self._move(p, flip[mine], motion[mine]) for p in parts)
         return Batch(
             image=image,
-            aus=self._tensor(self.aus[source][mine]),
+            aus=self._tensor(own[mine]),
             target=self._tensor(target[mine]),
             true=true_image,
             paired=self._tensor((np.arange(n) < paired).astype(np.float32)[mine]),
@@ -229,17 +231,17 @@ def has_pairs(data: FaceData, split: str = "train") -> bool:
     return len(np.unique(people)) < len(people)
 
 
-def _check_fit(data: FaceData, config: TrainConfig, world: int) -> None:
+def _check_fit(data: FaceData, config: TrainConfig, units: int, world: int) -> None:
     """Size, units and number of processes."""
     if data.size != config.size:
         raise DatasetError(
             f"{data.path} holds {data.size}-pixel faces but the configuration trains at {config.size}; "
             f"open it with FaceData.open(path, {config.size}), or prepare it with --size {config.size}"
         )
-    if len(data.au_names) != config.generator.au_count:
+    if units != config.generator.au_count:
         raise DatasetError(
-            f"{data.path} has {len(data.au_names)} Action Units but the configuration {config.generator.au_count}; "
-            f"train with --set generator.au_count={len(data.au_names)} --set critic.au_count={len(data.au_names)}"
+            f"the labels {config.labels!r} of {data.path} have {units} Action Units but the configuration "
+            f"{config.generator.au_count}; train with --set generator.au_count={units} --set critic.au_count={units}"
         )
     if config.batch % world:
         raise RequestError(f"batch is {config.batch}, which {world} processes cannot share; give a multiple of {world}")

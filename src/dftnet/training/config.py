@@ -106,6 +106,8 @@ class TrainConfig:
     """Random shift (share of the size), scale, and rotation (radians) of a sample, both frames alike."""
     guide: str = ""
     """The frozen AU estimator of weights.guide and guide_aligned: a model directory, or "shipped"."""
+    mesh: str = ""
+    """The face mesh of the weights that a mesh gives: a facs-mesh.npz. The set needs landmarks (`dftnet landmarks`)."""
     labels: str = "labels"
     """Which labels of the set to train on: "labels", or NAME for its labels-NAME.npz."""
     ema_images: float = 10_000.0

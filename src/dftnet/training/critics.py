@@ -5,18 +5,18 @@ A new critic is one class here, its name in `loss_weights.LEARNING`, and its wei
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from dftnet.aus import mirror_order
 from dftnet.networks import Critic, Edit
 from dftnet.networks.layers import channels_last
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
-from dftnet.training.loss_weights import LossWeights
+from dftnet.training.local_critics import LocalTeacher
+from dftnet.training.loss_weights import LossWeights, given_by
 from dftnet.training.losses import (
     condition,
     critic_adversarial,
@@ -25,34 +25,7 @@ from dftnet.training.losses import (
     gradient_penalty,
     pair_features,
 )
-from dftnet.training.teachers import Teacher
-
-
-class LearningTeacher(Teacher):
-    """A teacher with a network and an optimiser of its own."""
-
-    network: nn.Module
-    adam: torch.optim.Optimizer
-    base_rate: float
-    """Its learning rate where the schedule is at 1"""
-
-    @abstractmethod
-    def own_terms(
-        self, batch: Batch, fake: Tensor, weights: LossWeights, *, index: int, share: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """What it minimises itself: losses, unweighted, and their λ.
-
-        fake [b, 3, h, w]: the edit, detached. index: of the step in its phase. share [b] in [0, 1], random.
-        """
-
-    def state(self) -> dict[str, Any]:
-        """Everything to go on from."""
-        return {self.NAME: self.network.state_dict(), f"{self.NAME}_adam": self.adam.state_dict()}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state`."""
-        self.network.load_state_dict(state[self.NAME])
-        self.adam.load_state_dict(state[f"{self.NAME}_adam"])
+from dftnet.training.teacher import LearningTeacher
 
 
 class PaperCritic(LearningTeacher):
@@ -105,6 +78,10 @@ def critic_terms(
     return {name: terms[name] for name in weights}
 
 
-def build_critics(config: TrainConfig, device: torch.device) -> list[LearningTeacher]:
-    """The critics of a training, untrained."""
-    return [PaperCritic(config, device)]
+def build_critics(config: TrainConfig, names: Sequence[str], device: torch.device) -> list[LearningTeacher]:
+    """The critics of a training of the K units `names`, untrained: D, and the small ones where they have a weight."""
+    critics: list[LearningTeacher] = [PaperCritic(config, device)]
+    wanted = {loss for phase in config.phases if phase.images for loss in config.generator_weights(phase)}
+    if wanted.intersection(given_by(LocalTeacher.NAME)):
+        critics.append(LocalTeacher(torch.from_numpy(mirror_order(names)), device))
+    return critics

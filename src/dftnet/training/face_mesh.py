@@ -213,3 +213,9 @@ def similarity_between(points: Array, onto: Array) -> Array:
 def moved_points(matrices: Array, points: Array) -> Array:
     """Points [n, v, 2] moved by affine matrices [n, 2, 3]."""
     return np.einsum("nij,nvj->nvi", matrices[:, :, :2], points) + matrices[:, None, :, 2]
+
+
+def after(second: Array, first: Array) -> Array:
+    """Affine matrices [n, 2, 3] that do the first, then the second."""
+    offset = np.einsum("nij,nj->ni", second[:, :, :2], first[:, :, 2]) + second[:, :, 2]
+    return np.concatenate([second[:, :, :2] @ first[:, :, :2], offset[:, :, None]], 2).astype(np.float32)

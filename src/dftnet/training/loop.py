@@ -23,15 +23,17 @@ from dftnet.networks import Edit
 from dftnet.training import distributed
 from dftnet.training.batches import Batch, BatchSource
 from dftnet.training.config import Phase, TrainConfig, from_dict, to_dict
-from dftnet.training.critics import LearningTeacher
 from dftnet.training.finish import Trained, write_model
 from dftnet.training.fitting import fitted
 from dftnet.training.interruption import interruptions
 from dftnet.training.losses import weighted_sum
+from dftnet.training.mesh_batches import MeshBatchSource, open_source
+from dftnet.training.mesh_teacher import prime_motion
 from dftnet.training.players import Players
 from dftnet.training.progress import Pace, TrainLog
 from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
-from dftnet.training.teachers import Teacher, build_teachers
+from dftnet.training.teacher import LearningTeacher, Teacher
+from dftnet.training.teachers import build_teachers
 from dftnet.training.terms import ask, generator_terms
 from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
 
@@ -280,11 +282,11 @@ def _train(
     if distributed.is_first_of_machine():
         faces.images()  # decoded once, by one process
     distributed.barrier()
-    source = BatchSource(faces, config, device, rank=rank, world=world)
+    source = open_source(faces, config, device, rank=rank, world=world)
     watched = rank == 0 and len(faces.rows("validation")) > 0
-    held_out = BatchSource(faces, config, device, split="validation") if watched else None
+    held_out = open_source(faces, config, device, split="validation") if watched else None
     teachers: list[Teacher] = [*build_teachers(config, source.names, device)]
-    players = Players.build(config, device)
+    players = Players.build(config, source.names, device)
     if rank == 0:
         claim(run, to_dict(config))
     distributed.barrier()
@@ -292,6 +294,9 @@ def _train(
     images_seen = 0 if state is None else state["images_seen"]
     if state is not None:
         players.load(state["players"])
+    elif isinstance(source, MeshBatchSource) and not config.init:
+        prime_motion(players.generator, source, config.seed)
+        players.average.load_state_dict(players.generator.state_dict())
     trainer = Trainer(config, source, players, teachers)
     pace = tried_pace(trainer, images_seen) if not quiet else None
     with TrainLog(run, config.images, images_seen, pace=pace, quiet=quiet) as log:

@@ -4,6 +4,7 @@ given by   what
 edit       the edit itself: its flow, its attention, itself asked again
 pairs      the true frame of a pair of one person
 critic     the critic D, which learns beside the generator (training/critics.py)
+local      the small critics of mouth and eyes, which learn too (training/local_critics.py)
 guide, …   a frozen teacher of that name (training/teachers.py)
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 from dftnet.errors import RequestError
 
-LEARNING = ("critic",)
+LEARNING = ("critic", "local")
 """Those who learn beside the generator; a phase without a critic does without them"""
 _ONLY_CRITIC = ("gradient_penalty", "drift")
 
@@ -84,6 +85,21 @@ class LossWeights:
     paint: float = _weight()
     """L1 of the edit against the aligned image: only paint that pays is painted. Without it rare AUs, which no pair teaches,
     are painted as the ink lines that please an estimator."""
+
+    mesh_flow: float = _weight(by="mesh", warp=True)
+    """L1 of Φ against what a face mesh draws of the wanted change; pixels."""
+    mesh_attention: float = _weight(by="mesh", warp=True)
+    """Cross entropy of A against 0 inside an opening that has grown, where there is nothing to warp from, and 1 elsewhere."""
+    pair_warped: float = _weight(by="mesh", warp=True, pairs=True)
+    """`pair_aligned` where the mesh has something to warp from: what has to be painted is not asked of a warp."""
+    needless_paint: float = _weight(by="mesh")
+    """L1 of the edit against the aligned image where the mesh has something to warp from."""
+    copied_texture: float = _weight(by="mesh")
+    """L1 of B against the aligned image there: a texture is a face also where it does not count."""
+    local: float = _weight(by="local")
+    """What the small critics of mouth and eyes score the edit with."""
+    local_features: float = _weight(by="local", pairs=True)
+    """Feature matching on pairs in the small critics."""
 
     def __post_init__(self) -> None:
         check_types(self, "weights.")

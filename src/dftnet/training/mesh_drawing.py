@@ -82,9 +82,7 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     warped, certain = np.ones((2, len(s), size, size), np.float32)
     known = mask.astype(np.float32)
     for i in range(len(s)):
-        _openings(
-            i, s[i], t[i], (flow, known, warped, certain), (source[i] - target[i]) if len(source[i]) > 468 else None
-        )
+        _openings(i, s[i], t[i], (flow, known, warped, certain), source[i] - target[i])
     return Drawing(np.ascontiguousarray(flow.transpose(0, 3, 1, 2)), known[:, None], warped[:, None], certain[:, None])
 
 
@@ -93,7 +91,8 @@ def _polygon(ring: Array, size: int) -> Array:
     fine = np.zeros((size * 4, size * 4), np.uint8)
     corners = np.round(((ring + 0.5) * 4 - 0.5) * 16).astype(np.int32)
     cv2.fillPoly(fine, [corners], 255, shift=4)
-    return cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    shares = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(shares, np.float32) / np.float32(255)
 
 
 def _area(ring: Array) -> float:
@@ -101,7 +100,7 @@ def _area(ring: Array) -> float:
     return float(abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2)
 
 
-def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array], step: Array | None) -> None:
+def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array], step: Array) -> None:
     """Paint where mouth or eyes have opened, nothing known where lids came down, and the irises; into the maps of edit i."""
     flow, known, warped, certain = maps
     size = warped.shape[-1]
@@ -120,7 +119,7 @@ def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array
             known[i] *= 1 - 0.8 * inside
         elif after < before - 0.05:
             certain[i] *= 1 - _polygon(s[ring], size)
-        if step is not None and before > 0.1 and after > 0.06:
+        if before > 0.1 and after > 0.06:
             _iris(flow[i], _polygon(t[ring], size), t, iris, step[iris[0]])
 
 

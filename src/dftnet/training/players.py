@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,8 +15,9 @@ from dftnet.networks import Critic, Generator, build_generator
 from dftnet.networks.layers import channels_last
 from dftnet.training.averaging import follow
 from dftnet.training.config import TrainConfig
-from dftnet.training.critics import LearningTeacher, PaperCritic, build_critics
+from dftnet.training.critics import PaperCritic, build_critics
 from dftnet.training.export import load_generator
+from dftnet.training.teacher import LearningTeacher
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Players:
     critics: list[LearningTeacher]
 
     @classmethod
-    def build(cls, config: TrainConfig, device: torch.device) -> Players:
+    def build(cls, config: TrainConfig, names: Sequence[str], device: torch.device) -> Players:
         """Untrained, the same on every process: the seed decides."""
         torch.manual_seed(config.seed)
         generator = build_generator(config.generator)
@@ -44,7 +45,7 @@ class Players:
                 )
             generator.load_state_dict(start.state_dict())
         generator = channels_last(generator.to(device))
-        critics = build_critics(config, device)
+        critics = build_critics(config, names, device)
         average = deepcopy(generator).requires_grad_(False)
         adam = torch.optim.Adam(generator.parameters(), config.learning_rate, config.betas)
         return cls(generator, average, adam, critics)

@@ -1,4 +1,4 @@
-"""The named training configurations: "paper", "stable", "finetune", "tiny", "ganimation"."""
+"""The named training configurations: "paper", "stable", "light", "finetune", "tiny", "ganimation"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from dftnet.errors import RequestError
-from dftnet.networks import CriticConfig, DFTNetConfig, GANimationConfig, generator_config
+from dftnet.networks import CriticConfig, DFTNetConfig, GANimationConfig, LightConfig, generator_config
 from dftnet.training.config import Phase, TrainConfig
 from dftnet.training.loss_weights import LossWeights
 
@@ -98,6 +98,55 @@ def finetune(size: int = 128) -> TrainConfig:
     )
 
 
+def light(size: int = 128) -> TrainConfig:
+    """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted.
+
+    Needs landmarks in the set (`dftnet landmarks`), labels of the forty units, and the mesh (--set mesh=facs-mesh.npz).
+    """
+    flow = {"mesh_flow": 1.0, "mesh_attention": 1.0, "total_variation": 0.02}
+    paint = {
+        "mesh_attention": 0.5,
+        "pair_warped": 6.0,
+        "pair": 20.0,
+        "pair_texture": 6.0,
+        "needless_paint": 3.0,
+        "copied_texture": 1.0,
+        "local": 0.1,
+        "local_features": 1.0,
+    }
+    nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
+    return TrainConfig(
+        generator=LightConfig(nuisance=2),
+        critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
+        weights=LossWeights(**(nothing | flow)),
+        phases=(
+            Phase(name="flow", images=200_000, critic=False, warp_only=True),
+            Phase(name="paint", images=150_000, weights=paint),
+        ),
+        mesh="facs-mesh.npz",
+        labels="sides",
+        decay_images=60_000,
+        warmup_images=2_000,
+        batch=16,
+        learning_rate=8e-4,
+        betas=(0.8, 0.99),
+        critic_steps=1,
+        single_share=0.75,
+        balance_aus=True,
+        target_noise=0.0,
+        focus={"AU12": 1.5, "AU25": 1.5, "AU26": 1.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5},
+        pair_share=0.375,
+        pair_pose=10.0,
+        jitter=0.04,
+        ema_images=3_000.0,
+        max_gradient=10.0,
+        precision="bfloat16",
+        sample_images=10_000,
+        validate_images=10_000,
+        checkpoint_images=5_000,
+    )
+
+
 def tiny(size: int = 32) -> TrainConfig:
     """Seconds on a CPU: every part of "stable" but the guide at toy size, for tests."""
     config = stable(128)
@@ -132,6 +181,7 @@ PRESETS: dict[str, Callable[[int], TrainConfig]] = {
     "paper": paper,
     "stable": stable,
     "finetune": finetune,
+    "light": light,
     "tiny": tiny,
     "ganimation": ganimation,
 }

@@ -1,13 +1,11 @@
-"""What a frozen network, or any other fixed knowledge of faces, says of an edit: losses of its own, by name.
+"""The frozen teachers: what a network, a face mesh or any other fixed knowledge of faces says of an edit.
 
 A new teacher is one class here, its line in TEACHERS, its weights in `LossWeights` and a field of its name in `TrainConfig`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -22,30 +20,8 @@ from dftnet.training.config import TrainConfig
 from dftnet.training.export import load_estimator
 from dftnet.training.loss_weights import given_by
 from dftnet.training.losses import condition
-
-
-class Teacher(ABC):
-    """Gives losses; those that carry its name in `loss_weights`."""
-
-    NAME: ClassVar[str]
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """The names of all losses that it can give."""
-        return given_by(self.NAME)
-
-    @abstractmethod
-    def terms(self, edit: Edit, batch: Batch, wanted: Collection[str]) -> dict[str, Tensor]:
-        """The wanted losses of an edit, unweighted, each a scalar: a mean over the whole batch."""
-
-
-class FrozenTeacher(Teacher):
-    """A teacher that knows before training begins what it knows."""
-
-    @classmethod
-    @abstractmethod
-    def build(cls, config: TrainConfig, names: tuple[str, ...], device: torch.device) -> FrozenTeacher:
-        """From the configuration and the K units that are trained; raises ModelError where they do not go together."""
+from dftnet.training.mesh_teacher import MeshTeacher
+from dftnet.training.teacher import FrozenTeacher
 
 
 class Guide(FrozenTeacher):
@@ -90,7 +66,7 @@ class Resized(nn.Module):
         return F.interpolate(x, size=(self.size, self.size), mode="bicubic", align_corners=False, antialias=True)
 
 
-TEACHERS: dict[str, type[FrozenTeacher]] = {"guide": Guide}
+TEACHERS: dict[str, type[FrozenTeacher]] = {"guide": Guide, "mesh": MeshTeacher}
 """name → class; `loss_weights.TEACHERS` has the same names"""
 
 

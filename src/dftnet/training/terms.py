@@ -11,7 +11,7 @@ from torch import Tensor
 from dftnet.networks import Edit, Generator
 from dftnet.training.batches import Batch
 from dftnet.training.losses import attention, attention_hinge, pair_distance, reconstruction, total_variation
-from dftnet.training.teachers import Teacher
+from dftnet.training.teacher import Teacher
 
 
 def ask(generator: Generator, batch: Batch, *, warp_only: bool = False) -> Edit:

@@ -1,0 +1,232 @@
+"""Batches that a face mesh can teach: pairs of one person brought onto each other, and single faces asked for a few units.
+
+As in `batches`, nothing here keeps random state. The two frames of a pair are brought together by the landmarks that expressions
+do not move, so that a jaw that drops does not shrink the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dftnet.aus import SIDED
+from dftnet.data.dataset import FaceData
+from dftnet.errors import RequestError
+from dftnet.faces.align import template_points
+from dftnet.training.batches import Batch, BatchSource
+from dftnet.training.config import TrainConfig
+from dftnet.training.face_mesh import Array, FaceMesh, after, moved_points, similarity_between
+from dftnet.training.mesh_drawing import draw
+
+TURN = 10.0
+"""Degrees of yaw or pitch that are 1 as nuisance"""
+EXCLUSIVE = (("AU61", "AU62"), ("AU63", "AU64"), ("AU30L", "AU30R"))
+"""Units of which at most one is shown"""
+FAR = 0.07
+"""Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
+SHOWN = 0.6
+"""A face is drawn more often where an eye is closed or the mouth open at least this far: both have to be undone"""
+
+
+@dataclass(kw_only=True)
+class DrawnBatch(Batch):
+    """A batch with what the mesh says of it, on maps of m × m cells."""
+
+    flow: Tensor
+    """Φ [b, 2, m, m], pixels"""
+    mask: Tensor
+    """[b, 1, m, m] in [0, 1]: how far Φ is known"""
+    warped: Tensor
+    """A [b, 1, m, m]: 0 where there is nothing to warp from"""
+    certain: Tensor
+    """[b, 1, m, m] in [0, 1]: how far A is known"""
+
+
+class FewUnits:
+    """Requests of one to three units on single faces, and back from what they show."""
+
+    def __init__(self, names: tuple[str, ...], focus: Mapping[str, float]) -> None:
+        groups: list[tuple[str, ...]] = [(name + "L", name + "R") for name in SIDED if name + "L" in names]
+        groups += [pair for pair in EXCLUSIVE if pair[0] in names]
+        grouped = {name for group in groups for name in group}
+        groups += [(name,) for name in names if name not in grouped]
+        self.groups = [tuple(names.index(name) for name in group) for group in groups]
+        self.exclusive = [group in EXCLUSIVE for group in groups]
+        wanted = np.array([focus.get(group[0], focus.get(group[0][:4], 1.0)) for group in groups])
+        self.chances = wanted / wanted.sum()
+
+    def draw(self, rng: np.random.Generator, source: Array) -> Array:
+        """The source's levels [n, K] with one to three units set anew."""
+        target = source.copy()
+        for row in target:
+            for g in rng.choice(len(self.groups), rng.integers(1, 4), replace=False, p=self.chances):
+                self._ask(rng, row, list(self.groups[g]), self.exclusive[g])
+        return target
+
+    @staticmethod
+    def _ask(rng: np.random.Generator, row: Array, columns: list[int], exclusive: bool) -> None:
+        """Half of what is shown is undone; else a level is asked, half the time a strong one, on both sides or on one."""
+        if row[columns].max() > 0.3 and rng.random() < 0.5:
+            row[columns] *= 0.0 if rng.random() < 0.7 else rng.uniform(0, 1)
+            return
+        level = rng.uniform(0.7, 1) if rng.random() < 0.5 else rng.uniform(0, 1)
+        one = exclusive or (len(columns) == 2 and rng.random() < 0.4)
+        if not one:
+            row[columns] = level
+            return
+        if exclusive:
+            row[columns] = 0.0
+        row[columns[int(rng.integers(len(columns)))]] = level
+
+
+class MeshBatchSource(BatchSource):
+    """The batches of one split of a dataset with landmarks."""
+
+    def __init__(
+        self,
+        data: FaceData,
+        config: TrainConfig,
+        device: torch.device,
+        *,
+        split: str = "train",
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        super().__init__(data, config, device, split=split, rank=rank, world=world)
+        self.landmarks = data.mesh_landmarks()
+        self.mesh = FaceMesh.load(config.mesh, self.names)
+        self.size = data.size
+        self.rows = self.rows[self._found(self.rows)]
+        if not len(self.rows):
+            raise RequestError(f"{data.path} has no face whose landmarks lie on it; read them again")
+        self.few = FewUnits(self.names, config.focus)
+        nothing = np.zeros(len(data), np.float32)
+        turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
+        self.turn = np.nan_to_num(turn).astype(np.float32) / TURN
+        self.special = [self._showing("AU45"), self._showing("AU25", "AU26")]
+
+    def _showing(self, *units: str) -> NDArray[np.int64]:
+        """The rows that show one of the units."""
+        columns = [k for k, name in enumerate(self.names) if name[:4] in units]
+        if not columns:
+            return self.rows[:0]
+        return self.rows[self.aus[self.rows][:, columns].max(1) > SHOWN]
+
+    def _found(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the landmarks of these rows lie on the face."""
+        points = self.landmarks[rows]
+        seen = np.stack([points[:, 468], points[:, 473], points[:, [61, 291]].mean(1)], 1)
+        return np.abs(seen - template_points(self.size)).max((1, 2)) < FAR * self.size
+
+    def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
+        """This process's share of the batch that starts at `images_seen`."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, images_seen])
+        n = config.batch
+        paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
+        a, b = self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
+        alone = self._alone(rng, n - paired)
+        source, other = np.concatenate([a, alone]), np.concatenate([b, alone])
+        whole = self.targets.other_faces(rng, len(alone))
+        few = self.few.draw(rng, self.aus[alone])
+        asked = np.where(rng.random(len(alone))[:, None] < config.single_share, few, whole)
+        own, target = self.aus[source], np.concatenate([self.aus[b], asked])
+        turn = self.turn[other] - self.turn[source]
+        flip, motions = rng.random(n) < 0.5, self._motions(rng, n)
+        mine = slice(self.rank, None, self.world)
+        return self._assemble(
+            (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
+            (np.arange(n) < paired)[mine],
+        )  # fmt: skip
+
+    def _alone(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Rows of single faces, a tenth of them with closed eyes and a tenth with an open mouth."""
+        alone = rng.choice(self.rows, count)
+        for special in self.special:
+            often = rng.random(count) < 0.1
+            if len(special):
+                alone = np.where(often, rng.choice(special, count), alone)
+        return alone
+
+    def _motions(self, rng: np.random.Generator, n: int) -> Array:
+        """Random similarities [n, 2, 3] about the crop's centre, half of them the identity."""
+        m = rng.uniform(-1, 1, (n, 4)) * self.config.jitter * (rng.random((n, 1)) < 0.5)
+        scale, angle = np.exp(m[:, 2]), m[:, 3]
+        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+        turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
+        centre = np.full(2, (self.size - 1) / 2)
+        shift = centre - turn @ centre + m[:, :2] * self.size
+        return np.concatenate([turn, shift[:, :, None]], 2).astype(np.float32)
+
+    def _assemble(
+        self,
+        rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+        asked: tuple[Array, Array, Array],
+        moves: tuple[NDArray[np.bool_], Array],
+        paired: NDArray[np.bool_],
+    ) -> DrawnBatch:
+        """Images and landmarks moved together, the second frame brought onto the first; what is asked of single faces drawn."""
+        (first, second), (own, target, turn), (flip, jitter) = rows, asked, moves
+        s, t = self.landmarks[first], self.landmarks[second]
+        onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
+        still = self.mesh.still
+        onto[paired] = similarity_between(t[paired][:, still], s[paired][:, still])
+        mirror = np.array([[-1, 0, self.size - 1], [0, 1, 0]], np.float32)
+        motions = np.where(flip[:, None, None], after(jitter, np.repeat(mirror[None], len(first), 0)), jitter)
+        both = after(motions, onto)
+        s, t = (
+            np.where(flip[:, None, None], p[:, self.mesh.mirror], p)
+            for p in (moved_points(motions, s), moved_points(both, t))
+        )
+        own, target = (np.where(flip[:, None], y[:, self.swap], y).astype(np.float32) for y in (own, target))
+        turn = np.where(flip[:, None], turn * np.array([-1, 1], np.float32), turn)
+        alone = ~paired
+        t[alone] = self.mesh.targets(s[alone], own[alone], target[alone])
+        drawing = draw(s, t, self.mesh.triangles, self.size, self.size // 2)
+        image = np.stack([_moved(self.images[r], m) for r, m in zip(first, motions, strict=True)])
+        true = image.copy()
+        for i in np.flatnonzero(paired):
+            true[i] = _moved(self.images[second[i]], both[i])
+        return DrawnBatch(
+            image=self._pixels(image),
+            aus=self._tensor(own),
+            target=self._tensor(target),
+            true=self._pixels(true),
+            paired=self._tensor(paired.astype(np.float32)),
+            nuisance=self._tensor(turn),
+            **{name: self._tensor(value) for name, value in drawing._asdict().items()},
+        )
+
+    def _pixels(self, images: NDArray[np.uint8]) -> Tensor:
+        """uint8 [n, S, S, 3] → [n, 3, S, S] in [-1, 1] on the device."""
+        x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+def open_source(
+    data: FaceData,
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    split: str = "train",
+    rank: int = 0,
+    world: int = 1,
+) -> BatchSource:
+    """The batches that a configuration wants: with what a mesh draws where it names one."""
+    kind = MeshBatchSource if config.mesh else BatchSource
+    return kind(data, config, device, split=split, rank=rank, world=world)
+
+
+def _moved(image: NDArray[np.uint8], matrix: Array) -> NDArray[np.uint8]:
+    """uint8 [S, S, 3] moved by an affine matrix; a mirror alone, or nothing, keeps every pixel."""
+    if np.array_equal(matrix[1], [0, 1, 0]) and matrix[0, 1] == 0 and abs(matrix[0, 0]) == 1:
+        return np.asarray(image if matrix[0, 0] > 0 else image[:, ::-1])
+    size = len(image)
+    moved = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)

@@ -1,0 +1,173 @@
+"""Batches that a mesh draws, what it teaches, the small critics, and a training by all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from dftnet.aus import AU_NAMES, UNITS, levels_as  # noqa: E402
+from dftnet.data.dataset import FaceData  # noqa: E402
+from dftnet.faces.align import template_points  # noqa: E402
+from dftnet.networks import LightConfig, build_generator  # noqa: E402
+from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
+from dftnet.training.loop import train  # noqa: E402
+from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, open_source  # noqa: E402
+from dftnet.training.mesh_teacher import MeshTeacher, cells_of, prime_motion  # noqa: E402
+from dftnet.training.presets import preset  # noqa: E402
+from dftnet.training.run import load_state  # noqa: E402
+from dftnet.training.terms import ask  # noqa: E402
+from tests.toy_faces import write_toy_faces  # noqa: E402
+from tests.training.toy_mesh import vertices, write_toy_mesh  # noqa: E402
+
+CPU = torch.device("cpu")
+SIZE = 64
+
+
+def landmarks(n: int, size: int) -> np.ndarray:
+    """The canonical face laid into crops by its eyes and mouth, each frame moved a little."""
+    points = np.zeros((n, 478, 2), np.float32)
+    scale = 0.4 * size / 6.3
+    flat = vertices()[:, :2] * (scale, -scale)
+    middle = template_points(size)[:2].mean(0)
+    points[:, :468] = flat + middle + (0, 2.65 * scale)
+    points[:, 468:473], points[:, 473:] = template_points(size)[0], template_points(size)[1]
+    points[:, [61, 291]] = template_points(size)[2]
+    return points + np.random.default_rng(0).normal(0, 0.2, points.shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    data = FaceData.open(write_toy_faces(tmp_path_factory.mktemp("toy") / "set", size=SIZE))
+    data.write_labels("sides", levels_as(data.aus, AU_NAMES, UNITS), names=UNITS)
+    data.write_mesh_landmarks(landmarks(len(data), SIZE))
+    return data
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    base = preset("light", SIZE)
+    return replace(
+        base,
+        generator=LightConfig(
+            nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
+            motion_cells=32,
+        ),
+        critic=replace(base.critic, width=4, max_channels=16),
+        phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32)),
+        decay_images=16,
+        batch=8,
+        precision="float32",
+        mesh=str(write_toy_mesh(tmp_path_factory.mktemp("mesh") / "mesh.npz")),
+        log_images=16,
+        sample_images=64,
+        validate_images=64,
+        checkpoint_images=16,
+    )  # fmt: skip
+
+
+def test_a_drawn_batch_follows_from_seed_and_images_seen(faces, config):
+    source = open_source(faces, config, CPU)
+    assert isinstance(source, MeshBatchSource)
+    first, again = source.batch(40), source.batch(40)
+    assert isinstance(first, DrawnBatch)
+    for name, value in vars(first).items():
+        assert torch.equal(value, getattr(again, name)), name
+    assert first.flow.shape == (8, 2, SIZE // 2, SIZE // 2)
+    assert first.nuisance.shape == (8, 2)
+    assert first.paired.sum() == 3
+
+
+def test_two_processes_share_one_drawn_batch(faces, config):
+    whole = open_source(faces, config, CPU).batch(16)
+    halves = [open_source(faces, config, CPU, rank=r, world=2).batch(16) for r in range(2)]
+    for name, value in vars(whole).items():
+        joined = torch.empty_like(value)
+        joined[0::2], joined[1::2] = (getattr(h, name) for h in halves)
+        assert torch.allclose(joined, value, atol=1e-5), name
+
+
+def test_few_units_are_asked_and_never_two_that_exclude_each_other():
+    few = FewUnits(UNITS, {"AU45": 3.0})
+    source = np.zeros((200, len(UNITS)), np.float32)
+    source[:, UNITS.index("AU62")] = 0.2
+    asked = few.draw(np.random.default_rng(0), source)
+    changed = (asked != source).sum(1)
+    assert changed.max() <= 6
+    assert changed.min() >= 1
+    looks = asked[:, [UNITS.index("AU61"), UNITS.index("AU62")]]
+    assert not ((looks > 0).all(1) & (looks != [0, 0.2]).any(1)).any()
+    lids = asked[:, [UNITS.index("AU45L"), UNITS.index("AU45R")]]
+    assert ((lids[:, 0] > 0) != (lids[:, 1] > 0)).any()
+    assert ((lids > 0).all(1)).any()
+
+
+def test_the_mesh_is_content_with_what_it_drew(faces, config):
+    source = open_source(faces, config, CPU)
+    batch = source.batch(0)
+    generator = build_generator(config.generator)
+    edit = ask(generator, batch, warp_only=True)
+    teacher = MeshTeacher.build(config, source.names, CPU)
+    wrong = teacher.terms(edit, batch, ["mesh_flow", "mesh_attention"])
+    edit.parts["cells"] = torch.cat([batch.flow * (batch.mask > 0), batch.warped], 1)
+    right = teacher.terms(edit, batch, ["mesh_flow", "mesh_attention"])
+    assert right["mesh_flow"] == 0
+    assert wrong["mesh_flow"] > 0
+    assert right["mesh_attention"] < wrong["mesh_attention"]
+
+
+def test_cells_of_a_generator_without_them_are_means_of_its_maps(config):
+    edit = build_generator(config.generator)(torch.zeros(1, 3, SIZE, SIZE), torch.rand(1, 40))
+    own = cells_of(edit, SIZE // 2)
+    del edit.parts["cells"]
+    assert torch.allclose(cells_of(edit, SIZE // 2), own, atol=0.2)
+
+
+def test_motions_are_primed_symmetrically(faces, config):
+    source = open_source(faces, config, CPU)
+    generator = build_generator(config.generator)
+    prime_motion(generator, source, 0)
+    maps = generator.motion.maps.detach()
+    left, right = (maps[source.names.index(f"AU02{side}")] for side in "LR")
+    assert left.abs().max() > 0
+    assert torch.allclose(left, right.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None], atol=1e-6)
+    assert not maps[len(source.names) :].any()  # a turn of the head is nobody's unit
+
+
+def test_a_mirrored_face_with_mirrored_levels_is_judged_alike(faces, config):
+    source = open_source(faces, config, CPU)
+    critics = MouthAndEyes(len(UNITS), torch.from_numpy(source.swap)).eval()
+    image, levels = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, len(UNITS))
+    eyes = critics(image, levels)[1][0]
+    mirrored = critics(image.flip(3), levels[:, source.swap])[1][0]
+    assert torch.allclose(torch.cat(mirrored.chunk(2)[::-1]), eyes, atol=1e-5)
+
+
+def test_the_small_critics_lower_their_hinge(faces, config):
+    source = open_source(faces, config, CPU)
+    batch = source.batch(0)
+    torch.manual_seed(0)
+    teacher = LocalTeacher(torch.from_numpy(source.swap), CPU)
+    fake = torch.rand_like(batch.true) * 2 - 1
+    values = []
+    for index in range(12):
+        terms, weights = teacher.own_terms(batch, fake, config.weights, index=index, share=torch.zeros(8))
+        teacher.adam.zero_grad()
+        (weights["hinge"] * terms["hinge"]).backward()
+        teacher.adam.step()
+        values.append(float(terms["hinge"].detach()))
+    assert values[-1] < values[0]
+
+
+def test_a_training_by_the_mesh_resumes_bit_for_bit(faces, config, tmp_path: Path):
+    train(faces.path, tmp_path / "whole", config, quiet=True)
+    train(faces.path, tmp_path / "parts", config, quiet=True, stop_after=48)
+    train(faces.path, tmp_path / "parts", config, quiet=True)
+    whole, parts = (load_state(tmp_path / name)["players"] for name in ("whole", "parts"))
+    for player in ("generator", "average", "local"):
+        assert all(torch.equal(value, parts[player][name]) for name, value in whole[player].items()), player
+    assert (tmp_path / "whole" / "model" / "generator.onnx").exists()
