@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from dftnet.aus import AU_DESCRIPTIONS, AU_NAMES, WORDS, as_dict, as_vector
-from dftnet.editing.request import EMOTION_WORDS, EMOTIONS, Request, target
+from dftnet.editing.request import EMOTION_WORDS, EMOTIONS, ONE_SIDED, Request, target
+from dftnet.units import ALL_UNITS, UNITS
 
 OWN = np.linspace(0.1, 0.5, len(AU_NAMES)).astype(np.float32)
 
 
 def test_every_table_uses_known_units() -> None:
-    assert tuple(AU_DESCRIPTIONS) == AU_NAMES
-    for table in (*WORDS.values(), *EMOTIONS.values()):
-        assert set(table) <= set(AU_NAMES)
+    assert set(AU_NAMES) <= set(AU_DESCRIPTIONS) <= set(ALL_UNITS)
+    assert set(ONE_SIDED) <= set(EMOTIONS)
+    for table in (*WORDS.values(), *EMOTIONS.values(), *ONE_SIDED.values()):
+        assert set(table) <= set(ALL_UNITS)
         assert all(0 <= value <= 1 for value in table.values())
     emotions = {"neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust", "contempt"}
     assert set(EMOTIONS) == emotions
@@ -76,3 +78,28 @@ def test_bad_requests() -> None:
         target(OWN[:3], {"AU45": 1})
     with pytest.raises(ValueError, match="not finite"):
         target(OWN * np.nan, {"AU45": 1})
+
+
+def test_a_model_with_sides_takes_both_or_one() -> None:
+    own = np.full(len(UNITS), 0.1, np.float32)
+    goal = as_dict(target(own, {"AU12": 0.8, "AU45L": 1}, UNITS), UNITS)
+    assert goal["AU12L"] == goal["AU12R"] == np.float32(0.8)
+    assert (goal["AU45L"], goal["AU45R"]) == (1.0, np.float32(0.1))
+    with pytest.raises(ValueError, match="does not know AU45L"):
+        target(OWN, {"AU45L": 1})
+
+
+def test_a_model_with_sides_goes_towards_faces_without() -> None:
+    own = np.zeros(len(UNITS), np.float32)
+    goal = as_dict(target(own, Request(like={"AU12": 0.6, "AU45L": 1.0}), UNITS), UNITS)
+    assert goal["AU12R"] == np.float32(0.6)
+    assert (goal["AU45L"], goal["AU45R"]) == (1.0, 0.0)
+    both = as_dict(target(np.zeros(len(AU_NAMES)), Request(like={"AU45L": 1.0, "AU45R": 0.0})))
+    assert both["AU45"] == 0.5
+
+
+def test_contempt_is_shown_on_one_side_where_there_are_sides() -> None:
+    goal = as_dict(target(np.zeros(len(UNITS)), Request(emotion="contempt"), UNITS), UNITS)
+    assert goal["AU14R"] > 0.5
+    assert goal["AU14L"] == 0
+    assert as_dict(target(np.zeros(len(AU_NAMES)), Request(emotion="contempt")))["AU14"] == np.float32(0.3)

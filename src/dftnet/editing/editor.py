@@ -33,6 +33,7 @@ from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import eight_bits
+from dftnet.units import levels_as
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -236,17 +237,13 @@ class Editor:
         ]
 
     def read_own_aus(self, faces: Sequence[EditableFace]) -> np.ndarray:
-        """The own AUs of faces, float32 [n, K] in the order of `au_names`, read from their crops in one batch; 0 for units
-        that are not read, and where nothing reads them."""
+        """The own AUs of faces, float32 [n, K] in the order of `au_names`, read from their crops in one batch, across
+        vocabularies as `levels_as` says; 0 where nothing reads them."""
         if self.estimator is None:
             return np.zeros((len(faces), len(self.au_names)), np.float32)
         crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
         read = np.clip(np.asarray(self.estimator(crops), np.float32), 0, 1)
-        places = {name: i for i, name in enumerate(self.estimator.names)}
-        columns = [
-            read[:, places[name]] if name in places else np.zeros(len(faces), np.float32) for name in self.au_names
-        ]
-        return np.stack(columns, 1)
+        return levels_as(read, self.estimator.names, self.au_names)
 
     def _crop(self, face: EditableFace, size: int) -> np.ndarray:
         """The face's crop at another size, from the photo."""

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dftnet.aus import AU_DESCRIPTIONS, AU_NAMES, as_dict, check_values, plain_words, require
+from dftnet.aus import AU_DESCRIPTIONS, AU_NAMES, as_dict, check_values, plain_words
 from dftnet.errors import RequestError
+from dftnet.units import in_units, level_of
 
 UNCHANGED = 1e-4
 """AUs that differ by no more are the same."""
@@ -54,6 +55,11 @@ EMOTIONS: dict[str, dict[str, float]] = {
     },
 }  # fmt: skip
 """Emotion → AU → intensity at strength 1; units not named are 0."""
+
+ONE_SIDED: dict[str, dict[str, float]] = {
+    "contempt": {"AU10R": 0.25, "AU12R": 0.45, "AU14R": 0.8},  # EMFACS R12A+R14A
+}
+"""Emotions that are shown on one side, for models that know sides; others take them from EMOTIONS."""
 
 EMOTION_WORDS = {
     "happy": "happiness", "joy": "happiness", "sad": "sadness", "surprised": "surprise", "afraid": "fear",
@@ -143,24 +149,31 @@ def target(
 ) -> np.ndarray:
     """The AUs to aim at, float32 [K] in [0, 1], for a face with `aus` ([K], in the order of `names`).
 
-    A mapping is short for Request(set=mapping). RequestError where the request sets a unit not in `names`.
+    A mapping is short for Request(set=mapping). A two-sided unit asks for both sides where `names` has sides. RequestError where the
+    request sets a unit not in `names`.
     """
     asked = request if isinstance(request, Request) else Request(set=request)
-    require([*asked.set, *asked.add], names)
+    wanted_levels, changes = in_units(asked.set, names), in_units(asked.add, names)
     goal = as_dict(np.asarray(aus, np.float64), names)
     towards: list[Mapping[str, float]] = [{}] if asked.neutral else []
-    towards += [EMOTIONS[asked.emotion]] if asked.emotion is not None else []
+    towards += [_preset(asked.emotion, names)] if asked.emotion is not None else []
     towards += [asked.like] if asked.like is not None else []
     for wanted in towards:
         for name in names:
-            goal[name] += asked.strength * (wanted.get(name, 0.0) - goal[name])
-    goal.update(asked.set)
-    for name, change in asked.add.items():
+            goal[name] += asked.strength * (level_of(wanted, name) - goal[name])
+    goal.update(wanted_levels)
+    for name, change in changes.items():
         goal[name] += change
     vector = np.array([goal[name] for name in names], np.float64)
     if not np.isfinite(vector).all():
         raise RequestError("the face's own AUs are not finite numbers; read them again")
     return np.clip(vector, 0.0, 1.0).astype(np.float32)
+
+
+def _preset(emotion: str, names: Sequence[str]) -> Mapping[str, float]:
+    """An emotion's units, on one side where it is shown so and the model knows sides."""
+    one_sided = ONE_SIDED.get(emotion, {})
+    return one_sided if one_sided and set(one_sided) <= set(names) else EMOTIONS[emotion]
 
 
 def same(goal: np.ndarray, own: np.ndarray) -> bool:
