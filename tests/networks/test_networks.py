@@ -223,6 +223,13 @@ def test_light_is_edited_with_without_its_inputs_for_nuisance():
     assert torch.equal(trained(image, asked).image, trained(image, still).image)
 
 
+def test_light_exports_convolutions_of_four_channels_or_a_multiple():
+    generator = build_generator(preset("light").generator).for_editing()
+    for name, module in generator.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            assert module.in_channels % 4 == 0, name
+
+
 def test_a_mean_motion_adds_up_over_units():
     generator = light()
     motion = generator.motion

@@ -44,7 +44,7 @@ def landmarks(n: int, size: int) -> np.ndarray:
 def faces(tmp_path_factory):
     data = FaceData.open(write_toy_faces(tmp_path_factory.mktemp("toy") / "set", size=SIZE))
     data.write_labels("sides", levels_as(data.aus, AU_NAMES, UNITS), names=UNITS)
-    data.write_mesh_landmarks(landmarks(len(data), SIZE))
+    data.write_mesh(landmarks(len(data), SIZE))
     return data
 
 

@@ -160,7 +160,9 @@ class FaceData:
         """
         path, about = self.path / "mesh.npy", self.path / "mesh.json"
         if not path.exists() or not about.exists():
-            raise FileNotFoundError(f"{self.path} has no landmarks of a face mesh ({path.name}): read them with `dftnet landmarks {self.path}`")
+            raise FileNotFoundError(
+                f"{self.path} has no landmarks of a face mesh ({path.name}): read them with `dftnet landmarks {self.path}`"
+            )
         points = np.load(path, mmap_mode="r")
         if json.loads(about.read_text("utf-8")).get("faces") != self._faces_sha256() or len(points) != len(self):
             raise DatasetError(f"{path} belongs to other faces: read the landmarks again")

@@ -149,8 +149,8 @@ def target(
 ) -> np.ndarray:
     """The AUs to aim at, float32 [K] in [0, 1], for a face with `aus` ([K], in the order of `names`).
 
-    A mapping is short for Request(set=mapping). A two-sided unit asks for both sides where `names` has sides. RequestError where the
-    request sets a unit not in `names`.
+    A mapping is short for Request(set=mapping). A two-sided unit asks for both sides where `names` has sides. RequestError where
+    the request sets a unit not in `names`.
     """
     asked = request if isinstance(request, Request) else Request(set=request)
     wanted_levels, changes = in_units(asked.set, names), in_units(asked.add, names)

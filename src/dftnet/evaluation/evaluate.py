@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dftnet.aus import AU_NAMES
+from dftnet.aus import AU_NAMES, side_free
 from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import ModelError
@@ -60,9 +60,14 @@ def evaluate(
     refuse_earlier(output, overwrite)
     rivals = contenders(models, config.parts, threads)
     for rival in rivals:
-        if rival.session and rival.session.au_names != AU_NAMES:
+        known = (
+            {name for unit in rival.session.au_names for name in (unit, side_free(unit))}
+            if rival.session
+            else set(AU_NAMES)
+        )
+        if absent := [name for name in AU_NAMES if name not in known]:
             raise ModelError(
-                f"{rival.name} has {len(rival.session.au_names)} AUs; evaluation needs the {len(AU_NAMES)} of dftnet"
+                f"{rival.name} does not know {', '.join(absent)}; evaluation needs the {len(AU_NAMES)} of dftnet"
             )
     faces = FaceData.open(data, max((rival.session.size for rival in rivals if rival.session), default=None))
     started = time.perf_counter()

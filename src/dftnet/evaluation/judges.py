@@ -25,6 +25,7 @@ from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
 from dftnet.inference.onnx_runtime import open_graph
 from dftnet.inference.sessions import EstimatorSession
+from dftnet.units import AU_NAMES, levels_as
 
 ESTIMATOR = "estimator (guided training)"
 LANDMARKS = "MediaPipe (independent)"
@@ -42,12 +43,12 @@ def enlarged(crops: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AuJudge:
-    """An AU estimator: crops uint8 [n, S, S, 3] → AUs [n, K] in [0, 1]."""
+    """An AU estimator: crops uint8 [n, S, S, 3] → the 17 AUs, float32 [n, 17] in [0, 1]."""
 
     session: AUSource
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
-        return self.session(enlarged(crops))
+        return levels_as(self.session(enlarged(crops)), self.session.names, AU_NAMES)
 
 
 class LandmarkReading(NamedTuple):

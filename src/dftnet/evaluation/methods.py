@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dftnet.aus import AU_NAMES, levels_as
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
 from dftnet.media.pixels import to_float, to_uint8
@@ -30,14 +31,16 @@ class Contender:
     """Which map counts as the result: "image" (Eq. 5), "aligned" (A = 1) or "texture" (A = 0)."""
 
     def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
-        """crops uint8 [n, S, S, 3], AUs [n, K] twice → the edits, uint8 as they would be saved, and the maps.
+        """crops uint8 [n, S, S, 3], AUs [n, 17] twice → the edits, uint8 as they would be saved, and the maps.
 
-        A model of fewer pixels than S sees the crops reduced to its size; its maps are enlarged to theirs.
+        A model that knows sides is asked for both. One of fewer pixels than S sees the crops reduced to its size; its maps are
+        enlarged to theirs.
         """
         if self.session is None:
             maps = _still(crops)
             return crops, maps
-        maps = self.session(resized(crops, self.session.size), source, target)
+        own, wanted = (levels_as(np.asarray(aus), AU_NAMES, self.session.au_names) for aus in (source, target))
+        maps = self.session(resized(crops, self.session.size), own, wanted)
         if self.session.size != crops.shape[1]:
             maps = enlarged_maps(maps, crops)
         return to_uint8(getattr(maps, self.part)), maps

@@ -99,7 +99,7 @@ class MeshBatchSource(BatchSource):
         world: int = 1,
     ) -> None:
         super().__init__(data, config, device, split=split, rank=rank, world=world)
-        self.landmarks = data.mesh_landmarks()
+        self.landmarks = data.mesh()
         self.mesh = FaceMesh.load(config.mesh, self.names)
         self.size = data.size
         self.rows = self.rows[self._found(self.rows)]

@@ -27,6 +27,8 @@ OUTSIDE = 0.05
 """Weight of Φ* = 0 outside the mesh"""
 PAINTED = 4.0
 """How much more A counts where paint belongs, which is little of a face"""
+SURE = 1e-3
+"""What A is held away from 0 and 1 by in the cross entropy, which would have no end there (a clamp would have no gradient)"""
 FACES = 48
 """Faces that a unit's mean motion is the median of"""
 
@@ -71,7 +73,7 @@ def mesh_flow(edit: Edit, batch: DrawnBatch) -> Tensor:
 def mesh_attention(edit: Edit, batch: DrawnBatch) -> Tensor:
     """Cross entropy of A against A*: weight 1, more where A* asks for paint, 0 where the mesh does not know. L1 would take the
     median, which is 1 wherever the place of an opening is in doubt."""
-    a = cells_of(edit, batch.warped.shape[-1])[:, 2:].clamp(1e-3, 1 - 1e-3)
+    a = SURE + (1 - 2 * SURE) * cells_of(edit, batch.warped.shape[-1])[:, 2:]
     weight = batch.certain * (1 + PAINTED * (1 - batch.warped))
     return -(weight * (batch.warped * a.log() + (1 - batch.warped) * (1 - a).log())).mean()
 
