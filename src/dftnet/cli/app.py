@@ -55,6 +55,7 @@ app.command()(cli_data.landmarks)
 app.command(epilog=cli_train.TRAIN_EXAMPLES)(cli_train.train)
 app.command()(cli_train.export)
 app.command(epilog=cli_evaluate.EVALUATE_EXAMPLES)(cli_evaluate.evaluate)
+app.command(epilog=cli_evaluate.CALIBRATE_EXAMPLES)(cli_evaluate.calibrate)
 app.command(epilog=cli_evaluate.FIGURE_EXAMPLES)(cli_evaluate.figure)
 
 

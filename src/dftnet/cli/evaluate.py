@@ -21,6 +21,11 @@ Examples:
 
   dftnet evaluate run-a/model run-b/model --data set128 --quick -o compared
 """
+CALIBRATE_EXAMPLES = """
+Example:
+
+  dftnet calibrate run/model --data set128
+"""
 FIGURE_EXAMPLES = """
 Examples:
 
@@ -56,6 +61,25 @@ def evaluate(
     for judge, reason in result["not_judged"].items():
         print(f"{judge}: {reason}", file=sys.stderr)
     print(output / "results.md", file=sys.stderr)
+
+
+def calibrate(
+    model: Annotated[
+        Path, typer.Argument(help="A generator's model directory; its config.json is written.", show_default=False)
+    ],
+    data: Annotated[Path, typer.Option("--data", help="A dataset directory (dftnet prepare).", show_default=False)],
+    reader: Annotated[
+        Path | None, typer.Option(help="An estimator's model directory. Default: the shipped one.")
+    ] = None,
+    faces: Annotated[int, typer.Option(help="Validation faces a unit and direction.", min=1)] = 32,
+) -> None:
+    """Make values mean what they say: measure what each unit delivers, and correct requests by it."""
+    from dftnet.evaluation.calibrate import calibrate as run
+
+    with progress_bars() as tell:
+        curves = run(model, data, reader=reader, faces=faces, progress=tell)
+    for name, curve in curves.delivered.items():
+        print(f"{name:6} {' '.join(f'{value:6.2f}' for value in curve)}")
 
 
 def figure(

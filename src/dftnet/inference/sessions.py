@@ -15,6 +15,7 @@ import numpy as np
 
 from dftnet.aus import condition
 from dftnet.errors import ModelError
+from dftnet.inference.calibration import Calibration
 from dftnet.inference.directory import open_model
 from dftnet.inference.onnx_runtime import open_graph
 from dftnet.media.pixels import to_float
@@ -102,6 +103,16 @@ class GeneratorSession(_Session):
     inputs, outputs = ("image", "aus"), ("edited", "attention", "texture")
     optional = ("flow", "aligned")
 
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(path, threads=threads, providers=providers)
+        self.calibration = Calibration.from_config(self.config)
+
     def __call__(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
         found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
@@ -122,7 +133,8 @@ class GeneratorSession(_Session):
         if target.shape != shape or source.shape != shape:
             given = f"{list(source.shape)} and {list(target.shape)}"
             raise ValueError(f"AUs are {given}; this model takes {list(shape)}")
-        return condition(source, target, self.model.conditioning)
+        asked = condition(source, target, self.model.conditioning)
+        return self.calibration.given(asked, self.au_names) if self.model.conditioning == "difference" else asked
 
     def _parts(self, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         flow = found.get("flow", np.zeros((len(found["texture"]), 2, self.size, self.size), np.float32))
