@@ -21,6 +21,9 @@ from dftnet.errors import RequestError
 from dftnet.units import ALL_UNITS, in_units
 from dftnet.units import AU_NAMES as AU_NAMES
 
+CONDITIONINGS = ("target", "difference")
+"""What a generator may take as its condition; see `condition`."""
+
 AU_DESCRIPTIONS: dict[str, str] = {
     "AU01": "inner brow raiser",
     "AU02": "outer brow raiser",

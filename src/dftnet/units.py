@@ -17,9 +17,6 @@ AU_NAMES: tuple[str, ...] = (
 )  # fmt: skip
 """The 17 Action Units of OpenFace's intensity regressors, in the order of every label array."""
 
-CONDITIONINGS = ("target", "difference")
-"""What a generator may take as its condition; see `condition`."""
-
 SIDED: tuple[str, ...] = (
     "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU20", "AU45",
 )  # fmt: skip

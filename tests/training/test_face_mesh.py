@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dftnet.aus import UNITS
 from dftnet.training.face_mesh import (
     IRISES,
     LOWER_LIDS,
@@ -19,6 +18,7 @@ from dftnet.training.face_mesh import (
     similarity_between,
 )
 from dftnet.training.mesh_drawing import draw_triangles
+from dftnet.units import UNITS
 from tests.training.toy_mesh import vertices, write_toy_mesh
 
 CAMERA = np.array([[6.0, 0.5, 0.2], [0.4, -6.0, 0.3]], np.float32)

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.aus import AU_NAMES, UNITS, levels_as  # noqa: E402
+from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
@@ -21,6 +21,7 @@ from dftnet.training.mesh_teacher import MeshTeacher, cells_of, prime_motion  # 
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state  # noqa: E402
 from dftnet.training.terms import ask  # noqa: E402
+from dftnet.units import UNITS, levels_as  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 from tests.training.toy_mesh import vertices, write_toy_mesh  # noqa: E402
 

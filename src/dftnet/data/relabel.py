@@ -13,11 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import DatasetError, RequestError
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
-from dftnet.units import AU_NAMES, mirror_order, side_free
+from dftnet.units import mirror_order, side_free
 
 SHIFT = 1.5 / 128
 """Displacement of a moved view, share of the side."""

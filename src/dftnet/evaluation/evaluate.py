@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dftnet.aus import AU_NAMES, side_free
+from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import ModelError
@@ -25,6 +25,7 @@ from dftnet.evaluation.methods import Contender, contenders, describe
 from dftnet.evaluation.photos import background, speed
 from dftnet.evaluation.report import refuse_earlier, write_report
 from dftnet.evaluation.responses import dose_response, emotions
+from dftnet.units import side_free
 
 SECTIONS: dict[str, Callable[[Measured, Contender], Section]] = {
     "landing": landing,

@@ -20,12 +20,13 @@ import numpy as np
 
 from dftnet.au_sources.mediapipe import BLENDSHAPE_AUS, BLENDSHAPES, Blendshapes, aus_from_blendshapes
 from dftnet.au_sources.source import AUSource
+from dftnet.aus import AU_NAMES
 from dftnet.errors import ModelError
 from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
 from dftnet.inference.onnx_runtime import open_graph
 from dftnet.inference.sessions import EstimatorSession
-from dftnet.units import AU_NAMES, levels_as
+from dftnet.units import levels_as
 
 ESTIMATOR = "estimator (guided training)"
 LANDMARKS = "MediaPipe (independent)"

@@ -11,10 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dftnet.aus import AU_NAMES, levels_as
+from dftnet.aus import AU_NAMES
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
 from dftnet.media.pixels import to_float, to_uint8
+from dftnet.units import levels_as
 
 COPY = "copy-input"
 PARTS = {"aligned": "warp only", "texture": "texture only"}

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dftnet.aus import mirror_order
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, RequestError
 from dftnet.training.config import TrainConfig
+from dftnet.units import mirror_order
 
 CANDIDATES = 16
 """Pairs of frames looked at for each pair drawn; the one farthest apart is the likeliest"""

@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dftnet.aus import mirror_order
 from dftnet.networks import Critic, Edit
 from dftnet.networks.layers import channels_last
 from dftnet.training.batches import Batch
@@ -26,6 +25,7 @@ from dftnet.training.losses import (
     pair_features,
 )
 from dftnet.training.teacher import LearningTeacher
+from dftnet.units import mirror_order
 
 
 class PaperCritic(LearningTeacher):

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dftnet.aus import SIDED
+from dftnet.units import SIDED
 
 Array = NDArray[np.float32]
 

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dftnet.aus import SIDED
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
@@ -23,6 +22,7 @@ from dftnet.training.batches import Batch, BatchSource
 from dftnet.training.config import TrainConfig
 from dftnet.training.face_mesh import Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.mesh_drawing import draw
+from dftnet.units import SIDED
 
 TURN = 10.0
 """Degrees of yaw or pitch that are 1 as nuisance"""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dftnet.aus import mirror_order
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError
 from dftnet.training.estimator.augment import JitterConfig, jitter
+from dftnet.units import mirror_order
 
 SIDES = (("Left", "Right"), ("_l", "_r"))
 """Endings of names that a mirror exchanges."""
