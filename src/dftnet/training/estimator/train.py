@@ -18,7 +18,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.aus import AU_NAMES, au_name
+from dftnet.aus import au_name
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.inference.directory import find_model
@@ -41,6 +41,7 @@ from dftnet.training.export import export_estimator, load_estimator
 from dftnet.training.interruption import interruptions
 from dftnet.training.progress import TrainLog
 from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
+from dftnet.units import ALL_UNITS, side_free
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -98,9 +99,9 @@ class TrainAUsConfig:
             raise RequestError("batch is 1; the batch statistics need 2 or more")
         if self.precision not in PRECISIONS:
             raise RequestError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-        unknown = [name for name in self.calibration if name not in AU_NAMES]
+        unknown = [name for name in self.calibration if name not in ALL_UNITS]
         if unknown:
-            raise RequestError(f"calibration names {', '.join(unknown)}; known are {', '.join(AU_NAMES)}")
+            raise RequestError(f"calibration names {', '.join(unknown)}; known are {', '.join(ALL_UNITS)}")
 
 
 def regression(predicted: Tensor, aus: Tensor, variance: Tensor, high_weight: float) -> Tensor:
@@ -146,6 +147,23 @@ def scores(predicted: np.ndarray, aus: np.ndarray, names: Sequence[str]) -> dict
     return {"images": len(aus), "mean": mean, "aus": columns}
 
 
+@torch.no_grad()
+def begin_from(network: Estimator, start: Estimator, name: str) -> None:
+    """Copy a trained estimator's weights, all but the side labels' head. A unit that it lacks takes the row of the two-sided one
+    ("AU12" for "AU12L"), or keeps its own. Raises RequestError for another architecture or size."""
+    ours, theirs = network.config, start.config
+    if replace(theirs, au_names=ours.au_names) != ours:
+        raise RequestError(f"{name} has another architecture or size: {theirs}; train without --init")
+    state = {k: v for k, v in start.state_dict().items() if not k.startswith(("head.", "auxiliary."))}
+    network.load_state_dict(state, strict=False)
+    for row, unit in enumerate(ours.au_names):
+        known = unit if unit in theirs.au_names else side_free(unit)
+        if known in theirs.au_names:
+            other = theirs.au_names.index(known)
+            network.head.weight[row] = start.head.weight[other]
+            network.head.bias[row] = start.head.bias[other]
+
+
 class Training:
     """The state of a run: network, averaged network, optimiser, images seen."""
 
@@ -160,12 +178,7 @@ class Training:
         with torch.no_grad():  # start at the labels' means
             network.head.bias.copy_(torch.logit(torch.from_numpy(np.clip(aus.mean(0), 0.03, 0.9))))
         if config.init:
-            start = load_estimator(find_model(config.init, "estimator"))
-            if start.config != config.architecture:
-                raise RequestError(
-                    f"{config.init} has another architecture, size or AUs: {start.config}; train without --init"
-                )
-            network.load_state_dict(start.state_dict(), strict=False)  # all but the side labels' head
+            begin_from(network, load_estimator(find_model(config.init, "estimator")), config.init)
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
@@ -225,7 +238,7 @@ class Training:
         """Scores of the averaged network on a split, in float32."""
         rows = data.rows(split)
         found = predict(self.average, self.batches.images, rows, self.device)
-        return scores(found, self.batches.aus[rows], data.au_names)
+        return scores(found, self.batches.aus[rows], self.batches.au_names)
 
     def state(self) -> dict[str, Any]:
         """What `load` takes, tensors and numbers only."""
@@ -294,7 +307,7 @@ def parse_calibration(items: Sequence[str]) -> dict[str, tuple[float, float]]:
 def for_data(config: TrainAUsConfig, data: FaceData) -> TrainAUsConfig:
     """The configuration with the size and the AUs of the data set."""
     fields = {f: getattr(config, f) for f in config.__dataclass_fields__}
-    architecture = asdict(config.architecture) | {"size": data.size, "au_names": data.au_names}
+    architecture = asdict(config.architecture) | {"size": data.size, "au_names": data.label_set(config.labels)[0]}
     return TrainAUsConfig(**(fields | {"architecture": EstimatorConfig(**architecture)}))
 
 
