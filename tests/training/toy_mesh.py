@@ -37,7 +37,7 @@ def vertices() -> np.ndarray:
 def _eye(side: int, i: int) -> list[tuple[int, ...]]:
     """Two triangles between the i-th and the next landmarks of the lids, clockwise in the picture."""
     upper, lower = UPPER_LIDS[side], LOWER_LIDS[side]
-    corners = [(upper[i], upper[i + 1], lower[i]), (upper[i + 1], lower[i + 1], lower[i])]
+    corners: list[tuple[int, ...]] = [(upper[i], upper[i + 1], lower[i]), (upper[i + 1], lower[i + 1], lower[i])]
     return corners if side == 0 else [corner[::-1] for corner in corners]
 
 
