@@ -27,7 +27,7 @@ from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.parallel import in_order
 from dftnet.editing.request import Request, same, target
 from dftnet.errors import MediaError, UnfitFaceError
-from dftnet.faces.align import align
+from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
@@ -244,6 +244,12 @@ class Editor:
         crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
         read = np.clip(np.asarray(self.estimator(crops), np.float32), 0, 1)
         return levels_as(read, self.estimator.names, self.au_names)
+
+    def read_again(self, face: EditableFace, edited: np.ndarray) -> np.ndarray:
+        """The AUs of a face in the edited photo, float32 [K] in the order of `au_names`, in the place where it was found."""
+        pixels = eight_bits(edited)
+        crop = warp_to_crop(pixels, face.crop_from_image, len(face.crop))
+        return self.read_own_aus([replace(face, image=edited, crop=crop)])[0]
 
     def _crop(self, face: EditableFace, size: int) -> np.ndarray:
         """The face's crop at another size, from the photo."""

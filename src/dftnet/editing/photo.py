@@ -18,7 +18,7 @@ from dftnet.editing.options import FaceEdit, Report, SaveOptions
 from dftnet.editing.outputs import check_output, original_kept, refuse_to_replace
 from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.request import Request, same, target
-from dftnet.editing.wording import describe, describe_plan, photo_mark
+from dftnet.editing.wording import describe, describe_plan, fell_short, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.files import atomic_file, beside
@@ -75,6 +75,10 @@ def edit_photo(
         done.warn(f"{len(found)} faces found, editing the largest; --face all or a number for others")
     rendered = _render(editor, chosen, plan, picture.pixels, done, maps is not None)
     done.lines = [describe(one, editor.au_names, len(found)) for one in done.faces]
+    if editor.reads_aus:
+        done.warn(
+            *[fell_short(one, editor.read_again(one.face, rendered.pixels), editor.au_names) for one in done.faces]
+        )
     if save.dry:
         return done
     edited = _marked(replace(picture, pixels=rendered.pixels), plan, save)

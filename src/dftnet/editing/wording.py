@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+import numpy as np
+
 from dftnet.aus import as_dict
 from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
@@ -13,6 +15,10 @@ from dftnet.editing.timeline import Timeline
 
 LISTED = 8
 """Units named in a line."""
+ASKED = 0.25
+"""A change of a unit by less is not looked for in the result."""
+LANDED = 0.35
+"""Share of the wanted change below which a unit counts as not landed."""
 
 
 def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
@@ -28,6 +34,18 @@ def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
     parts = [f"{name} {f'{face.aus[name]:.2f}' if known else '?'} → {wanted[name]:.2f}" for name in moved[:LISTED]]
     more = f" and {len(moved) - LISTED} more" if len(moved) > LISTED else ""
     return f"{where}: {', '.join(parts)}{more}"
+
+
+def fell_short(edit: FaceEdit, read: np.ndarray, names: Sequence[str]) -> str:
+    """The units that did not land: "AU14 0.00 → 0.60 asked, 0.12 read", most wanted first; empty where all did.
+
+    read [K]: what the edited face is read to show, in the order of `names`.
+    """
+    own = edit.face.vector(names)
+    wanted, got = edit.goal - own, read - own
+    short = [k for k in np.argsort(-np.abs(wanted)) if abs(wanted[k]) >= ASKED and got[k] / wanted[k] < LANDED]
+    said = [f"{names[k]} {own[k]:.2f} → {edit.goal[k]:.2f} asked, {read[k]:.2f} read" for k in short[:LISTED]]
+    return f"face {edit.face.index}: did not land: {'; '.join(said)}" if said else ""
 
 
 def describe_request(request: Request) -> str:
