@@ -40,11 +40,11 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in sessions}
         rng = np.random.default_rng(0)
         crops = rng.integers(0, 256, (arguments.batch, 128, 128, 3), np.uint8)
-        aus = rng.random((2, arguments.batch, len(AU_NAMES)), np.float32)
+        aus = {name: rng.random((2, arguments.batch, len(s.au_names)), np.float32) for name, s in sessions.items()}
         for round_number in range(arguments.rounds + 3):
             for name, session in sessions.items():
                 start = time.perf_counter()
-                session(crops, aus[0], aus[1])
+                session(crops, *aus[name])
                 if round_number >= 3:
                     times[name].append((time.perf_counter() - start) / arguments.batch * 1e3)
     for name, ms in times.items():

@@ -223,6 +223,16 @@ def test_light_is_edited_with_without_its_inputs_for_nuisance():
     assert torch.equal(trained(image, asked).image, trained(image, still).image)
 
 
+def test_light_is_trained_further_from_what_is_edited_with():
+    shipped, trained = light(), light(nuisance=2)
+    trained.begin_from(shipped)
+    image, asked = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17)
+    turned = torch.cat([asked, torch.ones(2, 2)], 1)
+    assert torch.allclose(trained(image, turned).image, shipped(image, asked).image, atol=1e-5)
+    with pytest.raises(ValueError, match="another architecture"):
+        trained.begin_from(build_generator(CONFIGS["stable"]))
+
+
 def test_light_exports_convolutions_of_four_channels_or_a_multiple():
     generator = build_generator(preset("light").generator).for_editing()
     for name, module in generator.named_modules():

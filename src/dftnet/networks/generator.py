@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -67,9 +67,25 @@ class Generator(nn.Module, ABC):
         """The generator without what only training needs."""
         return self
 
+    def begin_from(self, trained: Generator) -> None:
+        """Take over the weights of a generator of the same architecture, which may lack what only training needs.
+
+        Raises RequestError for another architecture.
+        """
+        if trained.config != self.config:
+            raise RequestError(another_architecture(trained.config, self.config))
+        self.load_state_dict(trained.state_dict())
+
     @abstractmethod
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
         """image [b, 3, h, w] in [-1, 1], condition [b, K] → Edit; `warp_only` asks for the aligned image alone (A = 1)."""
+
+
+def another_architecture(theirs: GeneratorConfig, ours: GeneratorConfig) -> str:
+    """In words: which fields of their configuration differ from ours."""
+    found, wanted = asdict(theirs), asdict(ours)
+    other = [f"{k}={found.get(k)}" for k in found | wanted if found.get(k) != wanted.get(k)]
+    return f"it has another architecture ({', '.join(other)})"
 
 
 def compose(attention: Tensor, texture: Tensor, aligned: Tensor) -> Tensor:

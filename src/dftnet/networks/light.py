@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.errors import RequestError
-from dftnet.networks.generator import Edit, Generator, GeneratorConfig, compose
+from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
 
 ASKED = 0.05
@@ -180,6 +180,21 @@ class LightDFTNet(Generator):
             state["motion.maps"] = state["motion.maps"][:k]
         small.load_state_dict(state)
         return small.to(self.join.weight.device)
+
+    @torch.no_grad()
+    def begin_from(self, trained: Generator) -> None:
+        if (
+            not isinstance(trained, LightDFTNet)
+            or replace(trained.config, nuisance=self.config.nuisance) != self.config
+        ):
+            raise RequestError(another_architecture(trained.config, self.config))
+        own = self.state_dict()
+        for name, value in trained.state_dict().items():
+            if own[name].shape != value.shape:  # inputs for nuisance, which start at nothing
+                own[name].zero_()
+                own[name][tuple(slice(0, n) for n in value.shape)] = value
+            else:
+                own[name].copy_(value)
 
     def asked(self, condition: Tensor) -> Tensor:
         """How much of an edit is carried out, [b, K] → [b, 1, 1, 1]: 0 where nothing is asked for, 1 from ASKED on."""

@@ -25,30 +25,32 @@ from dftnet.units import SIDED
 Array = NDArray[np.float32]
 
 UNIT_SHAPES: dict[str, dict[str, float]] = {
-    "AU01": {"browInnerUp": 0.75},
-    "AU02": {"browOuterUp": 0.85},
-    "AU04": {"browDown": 1.3},
-    "AU05": {"eyeWide": 0.9},
-    "AU06": {"cheekSquint": 1.0},
-    "AU07": {"eyeSquint": 1.0},
-    "AU09": {"noseSneer": 0.6},
-    "AU10": {"mouthUpperUp": 0.8},
-    "AU12": {"mouthSmile": 0.75},
-    "AU14": {"mouthDimple": 1.3},
-    "AU15": {"mouthFrown": 1.7},
-    "AU17": {"mouthShrugLower": 1.1},
-    "AU20": {"mouthStretch": 1.15},
-    "AU23": {"mouthPress_L": 1.2, "mouthPress_R": 1.2},
-    "AU25": {"mouthLowerDown_L": 0.6, "mouthLowerDown_R": 0.6, "mouthUpperUp_L": 0.4, "mouthUpperUp_R": 0.4},
+    "AU01": {"browInnerUp": 1.1},
+    "AU02": {"browOuterUp": 0.9},
+    "AU04": {"browDown": 1.8},
+    "AU05": {"eyeWide": 1.3},
+    "AU06": {"cheekSquint": 1.3},
+    "AU07": {"eyeSquint": 1.5},
+    "AU09": {"noseSneer": 0.8},
+    "AU10": {"mouthUpperUp": 1.25},
+    "AU12": {"mouthSmile": 1.15},
+    "AU14": {"mouthDimple": 1.7},
+    "AU15": {"mouthFrown": 1.6},
+    "AU17": {"mouthShrugLower": 1.75},
+    "AU20": {"mouthStretch": 1.6},
+    "AU23": {"mouthPress_L": 1.8, "mouthPress_R": 1.8},
+    "AU25": {"mouthLowerDown_L": 1.0, "mouthLowerDown_R": 1.0, "mouthUpperUp_L": 0.65, "mouthUpperUp_R": 0.65},
     "AU26": {"jawOpen": 0.65},
     "AU18": {"mouthPucker": 1.3},
-    "AU22": {"mouthFunnel": 0.9},
-    "AU28": {"mouthRollLower": 0.8, "mouthRollUpper": 0.8},
-    "AU30L": {"jawLeft": 1.3},
-    "AU30R": {"jawRight": 1.3},
+    "AU22": {"mouthFunnel": 1.2},
+    "AU28": {"mouthRollLower": 1.1, "mouthRollUpper": 1.1},
+    "AU30L": {"jawLeft": 1.9},
+    "AU30R": {"jawRight": 1.9},
     "AU34": {"cheekPuff_L": 1.5, "cheekPuff_R": 1.5},
 }
-"""Unit → shape → gain: how much of it is the strongest natural expression. Of a unit with sides the shape has a `_L` and a `_R`"""
+"""Unit → shape → gain: how much of it is the strongest natural expression. Of a unit with sides the shape has a `_L` and a `_R`.
+Chosen so that neutral photos warped by the mesh alone move MediaPipe's own blendshape by about .3 (brows, upper lip, stretch), .65
+(smile), .45 (chin, jaw), and look like people (docs/results.md)."""
 
 GAZE = {"AU61": (0.20, 0.0), "AU62": (-0.20, 0.0), "AU63": (0.0, -0.10), "AU64": (0.0, 0.10)}
 """Unit → motion of the irises at 1, in widths of the eye, (along the eye to the right of the image, down)"""

@@ -7,6 +7,7 @@ do not move, so that a jaw that drops does not shrink the head.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -110,6 +111,8 @@ class MeshBatchSource(BatchSource):
         turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
         self.turn = np.nan_to_num(turn).astype(np.float32) / TURN
         self.special = [self._showing("AU45"), self._showing("AU25", "AU26")]
+        self._pool = ThreadPoolExecutor(1)
+        self._ahead: tuple[tuple[int, bool], Future[Batch]] | None = None
 
     def _showing(self, *units: str) -> NDArray[np.int64]:
         """The rows that show one of the units."""
@@ -125,7 +128,15 @@ class MeshBatchSource(BatchSource):
         return np.abs(seen - template_points(self.size)).max((1, 2)) < FAR * self.size
 
     def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
-        """This process's share of the batch that starts at `images_seen`."""
+        """This process's share of the batch that starts at `images_seen`; the next one is drawn meanwhile."""
+        asked = (images_seen, all_pairs)
+        ready, self._ahead = self._ahead, None
+        made = ready[1].result() if ready is not None and ready[0] == asked else self._drawn(*asked)
+        after_this = (images_seen + self.config.batch, all_pairs)
+        self._ahead = (after_this, self._pool.submit(self._drawn, *after_this))
+        return made
+
+    def _drawn(self, images_seen: int, all_pairs: bool) -> Batch:
         config = self.config
         rng = np.random.default_rng([config.seed, images_seen])
         n = config.batch

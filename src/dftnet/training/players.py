@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,14 +36,12 @@ class Players:
         generator = build_generator(config.generator)
         if config.init:
             start = load_generator(find_model(config.init, "generator"))
-            if start.config != config.generator:
-                theirs, ours = asdict(start.config), asdict(config.generator)
-                other = [f"{k}={theirs.get(k)}" for k in theirs | ours if theirs.get(k) != ours.get(k)]
+            try:
+                generator.begin_from(start)
+            except RequestError as error:
                 raise RequestError(
-                    f"{config.init} has another architecture ({', '.join(other)}); train with that one (--set generator.NAME=…), "
-                    "or without --init"
-                )
-            generator.load_state_dict(start.state_dict())
+                    f"{config.init}: {error}; train with that one (--set generator.NAME=…), or without --init"
+                ) from None
         generator = channels_last(generator.to(device))
         critics = build_critics(config, names, device)
         average = deepcopy(generator).requires_grad_(False)
