@@ -44,7 +44,7 @@ def trainer(faces: FaceData, config: TrainConfig, plain: bool, device: torch.dev
     if plain:
         config = replace(config, precision="float32", compile=False)
     source = (PlainSource if plain else BatchSource)(faces, config, device)
-    players, teachers = Players.build(config, device), build_teachers(config, source.names, device)
+    players, teachers = Players.build(config, source.names, device), build_teachers(config, source.names, device)
     if plain:
         networks: list[nn.Module] = [players.generator, players.average, *(c.network for c in players.critics)]
         networks += [teacher.estimator for teacher in teachers if isinstance(teacher, Guide)]

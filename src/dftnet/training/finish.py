@@ -21,7 +21,6 @@ from dftnet.training.config import TrainConfig, from_dict, to_dict
 from dftnet.training.export import export_generator
 from dftnet.training.run import load_state, read_log
 from dftnet.training.run import read_config as read_run_config
-from dftnet.units import UNITS
 
 
 @dataclass(frozen=True, kw_only=True)
