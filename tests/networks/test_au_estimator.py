@@ -166,6 +166,19 @@ def test_steady_reading_is_the_mean_of_views(session, crop):
     np.testing.assert_allclose(steady_aus(session, crop[None], views=2), both, atol=1e-6)
 
 
+def test_a_mirrored_view_gives_its_sides_back():
+    def read(crops):
+        """The left half's brightness as AU12R (the person's right), the right half's as AU12L."""
+        halves = crops.astype(np.float64).mean((1, 3)) / 255
+        return np.stack([halves[:, 16:].mean(1), halves[:, :16].mean(1)], 1)
+
+    crop = np.zeros((1, 32, 32, 3), np.uint8)
+    crop[:, :, :16] = 200
+    names = ("AU12L", "AU12R")
+    steady = steady_aus(read, crop, views=2, names=names)
+    np.testing.assert_allclose(steady, [[0, 200 / 255]], atol=1e-6)
+
+
 def test_agreement_by_hand():
     a, b = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])
     assert pearson(a, b) == pytest.approx(1)

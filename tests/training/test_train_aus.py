@@ -118,6 +118,44 @@ def test_fine_tuning_starts_from_a_model(data, tmp_path):
         train_aus(data, tmp_path / "wide", tiny(init=str(model), architecture=wide), progress=False)
 
 
+SIDES = ("AU12L", "AU12R", "AU45L", "AU45R", "AU61", "AU62")
+
+
+def with_sides(data) -> FaceData:
+    """The set with labels of one side alone, and of eyes that look left."""
+    faces = FaceData.open(data)
+    if not (faces.path / "labels-sides.npz").exists():
+        levels = np.zeros((len(faces), len(SIDES)), np.float32)
+        levels[:, [0, 2, 4]] = faces.aus[:, [AU_NAMES.index("AU12"), AU_NAMES.index("AU45"), AU_NAMES.index("AU12")]]
+        faces.write_labels("sides", levels, names=SIDES)
+    return faces
+
+
+def test_a_mirrored_face_swaps_its_sides(data):
+    from concurrent.futures import ThreadPoolExecutor
+
+    batches = EstimatorBatches(with_sides(data), "sides", 32, 0, JitterConfig())
+    with ThreadPoolExecutor(1) as pool:
+        aus = batches(0, pool, 1).aus
+    left, right = aus[:, [0, 2, 4]], aus[:, [1, 3, 5]]
+    straight = (right == 0).all(1)
+    assert 0 < straight.sum() < 32
+    assert (left[~straight] == 0).all()
+
+
+def test_an_estimator_of_sides_begins_at_one_without(data, tmp_path):
+    faces = with_sides(data)
+    crops = np.asarray(faces.images(progress=False))
+    model = train_aus(data, tmp_path / "run", tiny(), progress=False)
+    nearly_still = {"init": str(model), "images": 8, "learning_rate": 1e-9, "side_weight": 0.0, "ema": 0.0}
+    sided = train_aus(data, tmp_path / "sided", tiny(labels="sides", **nearly_still), progress=False)
+    session = EstimatorSession(sided, threads=1)
+    assert session.au_names == SIDES
+    read, before = session(crops), EstimatorSession(model, threads=1)(crops)
+    for side in ("AU12L", "AU12R"):
+        assert np.abs(read[:, SIDES.index(side)] - before[:, AU_NAMES.index("AU12")]).mean() < 0.05
+
+
 def test_resumes_bit_for_bit(data, tmp_path, monkeypatch):
     whole = train_aus(data, tmp_path / "whole", tiny(), progress=False)
 
