@@ -219,7 +219,7 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     model = write_generator(tmp_path / "synthetic", size=size)
     estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=size), threads=1)
     missing = {"MediaPipe (independent)": "not judged: pip install 'dftnet[eval]'"}
-    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(estimator, missing=missing))
+    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(AuJudge(estimator), missing=missing))
     monkeypatch.setattr(testbench, "openpeople_pictures", lambda name: [])
     monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
     config = EvaluationConfig(quick=True, split="all", parts=True, counts=COUNTS)
