@@ -18,6 +18,7 @@ from dftnet.cli import evaluate as cli_evaluate
 from dftnet.cli import serve as cli_serve
 from dftnet.cli import train as cli_train
 from dftnet.cli.progress import InterruptedWork
+from dftnet.errors import DftnetError
 
 app = typer.Typer(
     name="dftnet",
@@ -70,7 +71,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except _UsageError as error:
         sys.exit(_usage(error))
-    except (ValueError, OSError) as error:
+    except (DftnetError, OSError) as error:  # anything else is our own mistake, and shows itself
         print(f"error: {' '.join(_in_words(error).split())}", file=sys.stderr)
         sys.exit(2)
     except InterruptedWork as error:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dftnet.errors import MediaError
 from dftnet.faces.template import OVAL, OVAL_POWER
 
 OVERHANG = 0.25
@@ -158,7 +159,7 @@ def photo_masks(
 def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _CropMaps) -> None:
     """Eq. 5 on the photo's pixels, written to `result`, a piece of it that holds all that changes."""
     if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
-        raise ValueError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
+        raise MediaError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
     crop_from_image = np.asarray(crop_from_image, np.float64)
     active = (maps.paint > 0) | (_largest(maps.flow) > 0)
     x0, y0, x1, y1 = _reach(active, maps.pad, crop_from_image, photo.shape)
