@@ -114,7 +114,7 @@ def main() -> None:
                 rate = len(times) / arguments.seconds
                 middle, high = np.percentile(times[:, 1], [50, 95])
                 print(
-                    f"{name}: {rate:.1f} updates a second, median {middle:.0f} ms, 95th percentile {high:.0f} ms, {len(times)} updates"
+                    f"{name}: {rate:.1f} updates a second, median {middle:.0f} ms, 95th percentile {high:.0f} ms, {len(times)}"
                 )
                 page.wait_for_timeout(1500)
             middle, high = np.percentile(every, [50, 95])
