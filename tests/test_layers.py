@@ -23,6 +23,7 @@ LAYERS = (
     "drawing",
     "metrics",
     "aus",
+    "cluster",
     "errors",
 )
 """From top to bottom."""
