@@ -24,6 +24,7 @@ LAYERS = (
     "metrics",
     "aus",
     "units",
+    "cluster",
     "errors",
 )
 """From top to bottom."""

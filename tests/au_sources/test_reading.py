@@ -9,17 +9,10 @@ import json
 import numpy as np
 import pytest
 
-from dftnet.au_sources.reading import (
-    AUReader,
-    Reading,
-    brief,
-    csv_table,
-    describe,
-    json_text,
-    list_media,
-    print_readings,
-    read_aus,
-)
+from dftnet.au_sources.reading import AUReader, Reading, list_media, read_aus
+from dftnet.au_sources.readings import brief, csv_table, describe, json_text, print_readings
+from dftnet.au_sources.table_formats import guess_format, open_labels
+from dftnet.au_sources.tables import read_table
 from dftnet.aus import AU_NAMES
 from dftnet.inference.directory import WEIGHTS
 from dftnet.media.image import write_image
@@ -82,19 +75,61 @@ def test_csv_has_the_columns_and_range_of_openface(folder):
     readings = list(read_aus([folder], threads=1, skipped=[]))
     rows = list(csv.DictReader(io.StringIO(csv_table(readings))))
     assert list(rows[0])[:6] == ["file", "frame", "face_id", "timestamp", "confidence", "success"]
-    assert list(rows[0])[6:] == [f"{name}_r" for name in AU_NAMES]
+    assert list(rows[0])[6:] == ["box_x", "box_y", "box_width", "box_height", *(f"{name}_r" for name in AU_NAMES)]
+    assert [float(rows[0][f"box_{side}"]) for side in ("x", "y", "width", "height")] == list(readings[0].box)
     assert float(rows[0]["AU12_r"]) == pytest.approx(5 * readings[0].aus["AU12"], abs=1e-3)
     assert [row["success"] for row in rows] == ["1", "0"]
     assert rows[0]["frame"] == "1"
+    assert {rows[1][name] for name in ("face_id", "box_x", *(f"{name}_r" for name in AU_NAMES))} == {""}
+
+
+def test_a_photo_without_a_face_spoils_no_mean(folder, tmp_path):
+    """Its cells were zeros."""
+    readings = list(read_aus([folder], threads=1, skipped=[]))
+    assert all(value != value for value in readings[1].aus.values())
+    (tmp_path / "t.csv").write_text(csv_table(readings))
+    column = read_table(tmp_path / "t.csv")["AU12_r"]
+    assert np.nanmean(column) == pytest.approx(5 * readings[0].aus["AU12"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("form", "scale", "kind"),
+    [
+        ("openface", None, "openface"),
+        ("openface", 5, "openface"),
+        ("openface", 1, "generic"),
+        ("pyfeat", None, "pyfeat"),
+    ],
+)
+def test_every_form_is_read_back_at_its_own_scale(folder, tmp_path, form, scale, kind):
+    readings = [one for one in read_aus([folder], threads=1, skipped=[]) if one.face >= 0]
+    path = tmp_path / "t.csv"
+    path.write_text(csv_table(readings, form, scale))
+    assert guess_format(path) == kind
+    table = open_labels(path)
+    assert table.aus[0] == pytest.approx([readings[0].aus[name] for name in table.names], abs=1e-3)
+    assert set(table.names) == set(AU_NAMES)
+
+
+def test_pyfeats_columns(folder):
+    row = next(csv.DictReader(io.StringIO(csv_table(read_aus([folder / "a.jpg"], threads=1), "pyfeat"))))
+    wanted = ["input", "frame", "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore"]
+    assert list(row) == [*wanted, *AU_NAMES[:-1], "AU43"]
+    assert row["frame"] == "0"
+
+
+@pytest.mark.parametrize(("form", "scale"), [("pyfeat", 5), ("openface", 3), ("excel", None)])
+def test_forms_that_are_none(form, scale):
+    with pytest.raises(ValueError, match="there are openface"):
+        csv_table([], form, scale)
 
 
 def test_csv_can_be_imported_again(folder, tmp_path):
-    formats = pytest.importorskip("dftnet.au_sources.table_formats")
     path = tmp_path / "labels.csv"
     readings = list(read_aus([folder], threads=1, skipped=[]))
     path.write_text(csv_table(readings))
-    assert formats.guess_format(path) == "openface"
-    source = formats.open_labels(path)
+    assert guess_format(path) == "openface"
+    source = open_labels(path)
     row = source.row_of((readings[0].file, "a.jpg", "a"))
     np.testing.assert_allclose(source.aus[row], list(readings[0].aus.values()), atol=1e-3)
 
@@ -139,7 +174,8 @@ def test_printing(capsys):
     print_readings([Reading("x.jpg", 0, 0.0, i, 0.9, (0, 0, 9, 9), aus) for i in range(2)], full=1)
     print_readings([Reading("y.jpg", 0, 0.0, -1, 0.0, (0, 0, 0, 0), aus)])
     out = capsys.readouterr().out
-    assert "x.jpg, face 2: AU01" in out
+    assert "x.jpg, face 0\n" in out
+    assert "x.jpg, face 1: AU01" in out  # counted as `edit --face` counts
     assert "y.jpg: no face" in out
 
 
@@ -159,7 +195,9 @@ def test_command_line(folder, tmp_path):
 
     run = CliRunner()
     plain = run.invoke(app, ["aus", str(folder), "--threads", "1"])
-    assert plain.exit_code == 0
+    assert plain.exit_code == 1  # as `edit` of a folder with a file that cannot be read
+    assert f"failed: {folder / 'c.jpg'}" in plain.stderr.replace("\n", "")
+    assert plain.stderr.endswith("1 could not be read\n")
     assert "AU12 lip corner puller" in plain.output
     assert "b.png: no face" in plain.output.replace("\n", "")
     out = tmp_path / "aus.csv"

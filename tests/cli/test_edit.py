@@ -347,3 +347,14 @@ def test_help_names_every_option(shell: Shell) -> None:
     assert code == 0
     for option in ("--au", "--add", "--neutral", "--emotion", "--like", "--strength", "--face", "--maps", "-o"):
         assert option in out
+
+
+def test_our_own_mistakes_show_themselves(shell: Shell) -> None:
+    """A bug was told as the user's: "error: operands could not be broadcast"."""
+
+    def broken(*given: object, **more: object) -> None:
+        raise ValueError("operands could not be broadcast together")
+
+    shell.monkeypatch.setattr("dftnet.editing.edit.edit", broken)
+    with pytest.raises(ValueError, match="broadcast"):
+        shell("edit", "photo.jpg", "--au", "smile")

@@ -43,7 +43,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path, model: Path) -> None:
     assert code == 0, err
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/made-\xe9"))
     assert photo in (folder / "manifest.csv").read_bytes()
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.glob("*.png"))) == 2
     assert dftnet(tmp_path, "edit", b"none-\xe9.jpg", "--au", "AU12=1")[0] == 2
 
 

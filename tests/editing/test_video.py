@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dftnet.data.inputs import collect
+from dftnet.editing.edit import edit, kind_of
 from dftnet.editing.editor import Editor
 from dftnet.editing.following import chooser, follow, moments, read_drive
+from dftnet.editing.outputs import check_moving_output
 from dftnet.editing.plan import EditPlan, as_plan
 from dftnet.editing.timeline import Timeline
 from dftnet.editing.video import animate_photo, edit_video, render_frame
@@ -271,3 +274,37 @@ def test_driven_by_a_clip(editor: Editor, clip: Path, tmp_path: Path) -> None:
     assert [frame.time for frame in open_clip(tmp_path / "out.mp4").frames()] == pytest.approx(drive.times, abs=2e-3)
     with pytest.raises(ValueError, match="--like"):
         read_drive(editor, tmp_path / "photo.jpg")
+
+
+def test_camcorder_files_are_clips_in_every_verb(editor: Editor, tmp_path: Path) -> None:
+    """Named as cameras do, or as nobody does."""
+    times = [i / 25 for i in range(12)]
+    for name in ("a.mts", "b.m2ts", "c.mod"):
+        made = write_clip(tmp_path / "made.ts", times, [picture(time) for time in times], sound=False)
+        path = made.rename(tmp_path / name)
+        assert kind_of([path], as_plan({"AU12": 1}), None) == "clip"
+        assert check_moving_output(path, None, False) == tmp_path / f"{path.stem}-edited.mp4"
+        assert [photo.video for photo in collect(path).photos] == [True]
+    done = edit(tmp_path / "a.mts", {"AU12": 1}, editor=editor)
+    assert (done.frames, done.edited) == (12, 12)
+    assert len(list(open_clip(tmp_path / "a-edited.mp4").frames())) == 12
+
+
+def test_what_is_lost_is_in_the_report(editor: Editor, tmp_path: Path) -> None:
+    """10 bits, from a camera that mirrors: told once, and the face is found upright."""
+    with av.open(str(tmp_path / "in.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.height, stream.width = picture(0).shape[:2]
+        stream.pix_fmt = "yuv420p10le"
+        stream.set_display_matrix([-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30])
+        for i in range(6):
+            one = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture(i / 25)[:, ::-1]), format="rgb24")
+            one.pts = i
+            out.mux(stream.encode(one))
+        out.mux(stream.encode(None))
+    done = edit(tmp_path / "in.mp4", {"AU12": 1}, tmp_path / "out.mp4", editor=editor)
+    assert done.edited == 6
+    (told,) = (line for line in done.warnings if "bits" in line)
+    assert "10 bits" in told
+    frame = next(iter(open_clip(tmp_path / "out.mp4").frames()))
+    assert np.abs(frame.image[:40].astype(int) - picture(0)[:40]).mean() < 6

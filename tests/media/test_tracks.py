@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
+from dftnet.errors import MediaError
 from dftnet.media.video import Clip, ClipFrame, is_video, open_clip, read_video
 from dftnet.media.video_writer import clip_writer
 
@@ -224,6 +226,20 @@ def test_other_files_are_no_videos(tmp_path: Path) -> None:
     (tmp_path / "d").write_bytes(bytes(3000))
     for path in (*tmp_path.iterdir(), tmp_path, tmp_path / "none"):
         assert not is_video(path)
+
+
+def test_a_list_of_addresses_reaches_nobody(tmp_path: Path) -> None:
+    """Playlists are text that names other files, on the net too; nothing leaves the machine for them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.ts"
+        for name in ("a.mp4", "a.ts", "a.m3u8", "a"):
+            (tmp_path / name).write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{address}\n#EXT-X-ENDLIST\n")
+            is_video(tmp_path / name)
+            with pytest.raises(MediaError):
+                open_clip(tmp_path / name)
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 @pytest.mark.parametrize("order", ["tff", "bff"])

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -228,8 +228,7 @@ def _add_photos(app: FastAPI, worker: Worker) -> None:
             raise HTTPException(415, "send JSON")
         asked = parse_json(schema.PatchRequest, await request.body())
         made = await worker.at_the_gate(request, lambda: work.PatchMade(photos.find(asked.photo), asked))
-        x0, y0, x1, y1 = made.box
-        headers = {"Dftnet-Box": f"{x0},{y0},{x1 - x0},{y1 - y0}"}
+        headers = {"Dftnet-Box": _box_text(made.place), "Dftnet-Part": _box_text(made.exact)}
         if made.measured is not None:
             headers["Dftnet-Measured"] = json.dumps({name: round(value, 4) for name, value in made.measured.items()})
         return _bytes(made.data, work.TYPES[made.suffix], headers)
@@ -241,6 +240,12 @@ def _bytes(data: bytes, kind: str, headers: dict[str, str]) -> Response:
 
 def _json(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
     return _bytes(answer.model_dump_json().encode(), "application/json", headers or {})
+
+
+def _box_text(box: Sequence[float]) -> str:
+    """x0, y0, x1, y1 → "x,y,width,height"."""
+    x0, y0, x1, y1 = box
+    return f"{x0:g},{y0:g},{x1 - x0:g},{y1 - y0:g}"
 
 
 def _wants(request: Request, kind: str) -> bool:

@@ -105,7 +105,8 @@ PATCH_ANSWERS: dict[int | str, Any] = {
         "description": "The patch as JPEG, or WebP where the photo is transparent.",
         "content": {"image/jpeg": _PICTURE, "image/webp": _PICTURE},
         "headers": {
-            "Dftnet-Box": _text("x,y,width,height: where it belongs, pixels of the preview."),
+            "Dftnet-Box": _text("x,y,width,height: where the picture belongs, pixels of the preview."),
+            "Dftnet-Part": _text("x,y,width,height: the part of it that counts; what is beside it stays."),
             "Dftnet-Measured": _text(
                 "JSON: the face's units read again in the edited picture, where `measure` was asked."
             ),

@@ -30,15 +30,19 @@ class ReadPhoto:
     """At its own size."""
     preview: OpenPhoto
     """At the page's size."""
-    _base: tuple[dict[int, Request], np.ndarray] | None = field(default=None, init=False)
+    draft: OpenPhoto
+    """At half of that, for while a slider moves."""
+    _bases: dict[bool, tuple[dict[int, Request], np.ndarray]] = field(default_factory=dict, init=False)
 
-    def base(self, requests: dict[int, Request]) -> np.ndarray:
-        """The preview's pixels with these faces edited; the latest is kept, for the face that is edited on top."""
+    def base(self, requests: dict[int, Request], draft: bool = False) -> np.ndarray:
+        """The preview's (or the draft's) pixels with these faces edited; the latest are kept, for the face that is edited
+        on top."""
+        shown = self.draft if draft else self.preview
         if not requests:
-            return self.preview.photo.pixels
-        if self._base is None or self._base[0] != requests:
-            self._base = dict(requests), self.preview.edited(requests)
-        return self._base[1]
+            return shown.photo.pixels
+        if draft not in self._bases or self._bases[draft][0] != requests:
+            self._bases[draft] = dict(requests), shown.edited(requests)
+        return self._bases[draft][1]
 
     @property
     def pixels(self) -> int:
@@ -63,7 +67,9 @@ class Photos:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         opened = open_photo(self.editor, data, name, max_pixels=self.max_pixels)
-        photo = ReadPhoto(id=key, name=name, opened=opened, preview=opened.smaller(self.preview))
+        preview = opened.smaller(self.preview)
+        draft = preview.smaller(max(1, max(preview.size) // 2))
+        photo = ReadPhoto(id=key, name=name, opened=opened, preview=preview, draft=draft)
         with self._lock:
             self._kept[key] = photo
             while len(self._kept) > 1 and (

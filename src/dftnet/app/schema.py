@@ -90,6 +90,7 @@ class PatchRequest(_Strict):
     faces: dict[Annotated[str, Field(pattern="^[0-9]{1,3}$")], FaceRequest] = Field(
         description="Number of a face → what it shall show, for every face that is edited.", max_length=100
     )
+    draft: bool = Field(default=False, description="At half the size, for while a slider moves.")
     measure: bool = Field(default=False, description="Read the face's units again in the edited picture.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 from typing import Any
 
@@ -131,17 +132,23 @@ def units_at(faces: list[dftnet.EditableFace], before: dftnet.EditableFace) -> d
 
 
 class PatchMade:
-    """The part of the preview that a face's edits may change, encoded."""
+    """The part of the preview that a face's edits may change, encoded.
+
+    box     x0, y0, x1, y1 of `part` in the pixels of what was rendered: the preview, or its draft
+    place   the same in the preview's pixels
+    exact   x0, y0, x1, y1 in the preview's pixels: where the patch counts, the same for a draft and for an exact one
+    """
 
     def __init__(self, photo: ReadPhoto, asked: schema.PatchRequest) -> None:
         requests = {int(number): one.asked() for number, one in asked.faces.items()}
-        index, preview = asked.face, photo.preview
+        draft = asked.draft and not asked.measure
+        index, preview = asked.face, photo.draft if draft else photo.preview
         mine = requests.pop(index, Request())
         box = preview.patch_box(index)
         later = {i: one for i, one in requests.items() if i > index}
         over = later if any(_meet(box, preview.patch_box(i)) for i in later) else {}
         below = {i: one for i, one in requests.items() if i not in over}
-        base = photo.base(below)
+        base = photo.base(below, draft)
         patch = preview.patch(index, mine, onto=base)
         whole = None
         if over or asked.measure:
@@ -155,6 +162,10 @@ class PatchMade:
         if whole is None:
             _put(self.part.pixels, patch.x - self.part.x, patch.y - self.part.y, patch.pixels)
         self.data, self.suffix = preview.encoded_part(self.part)
+        grow = np.divide(photo.preview.size, preview.size)
+        self.place = _numbers(np.array(self.box, np.float64) * [*grow, *grow])
+        boxes = [photo.preview.patch_box(i) for i in (index, *over)]
+        self.exact = _on_grid(functools.reduce(_joined, boxes), photo.preview.size) if draft else self.box
         self.measured: dict[str, float] | None = None
         if asked.measure and whole is not None:
             self.measured = units_at(preview.editor.faces(whole), preview.face(index))

@@ -18,6 +18,7 @@ from dftnet.cli import evaluate as cli_evaluate
 from dftnet.cli import serve as cli_serve
 from dftnet.cli import train as cli_train
 from dftnet.cli.progress import InterruptedWork
+from dftnet.errors import DftnetError
 
 app = typer.Typer(
     name="dftnet",
@@ -46,6 +47,7 @@ def _root(
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
 app.command()(cli_edit.stimuli)
 app.command()(cli_aus.aus)
+app.command()(cli_aus.faces)
 app.command(epilog=cli_serve.EXAMPLES)(cli_serve.app)
 app.command("train-aus")(cli_aus.train_aus)
 app.command()(cli_aus.relabel)
@@ -71,7 +73,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except _UsageError as error:
         sys.exit(_usage(error))
-    except (ValueError, OSError) as error:
+    except (DftnetError, OSError) as error:  # anything else is our own mistake, and shows itself
         print(f"error: {' '.join(_in_words(error).split())}", file=sys.stderr)
         sys.exit(2)
     except InterruptedWork as error:

@@ -1,4 +1,4 @@
-"""The commands `dftnet aus`, `dftnet train-aus` and `dftnet relabel`."""
+"""The commands `dftnet aus`, `dftnet faces`, `dftnet train-aus` and `dftnet relabel`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from dftnet.cli.progress import progress_bars
 
 def aus(
     paths: Annotated[list[Path], typer.Argument(help="Photos, videos, or folders that hold some.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, box, aus in 0 to 1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, face, box, aus in 0 to 1.")] = False,
     csv: Annotated[
         Path | None,
-        typer.Option(help="Write a CSV with OpenFace's columns (AU12_r in 0 to 5); - prints it.", show_default=False),
+        typer.Option(
+            help="Write a CSV with OpenFace's columns (AU12_r in 0 to 5) and boxes; - prints it.", show_default=False
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="Of the CSV: openface or pyfeat.")] = "openface",
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            help="Intensities in 0 to 1 or 0 to 5. (default: 5 in OpenFace's CSV, else 1)", show_default=False
+        ),
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
     every: Annotated[int, typer.Option(help="Read every so-manieth frame of a video.", min=1)] = 1,
@@ -28,33 +37,55 @@ def aus(
 ) -> None:
     """Read the Action Units of faces, 0 (absent) to 1 (strongest).
 
-    Every face of a photo, the largest face of each frame of a video.
+    Every face of a photo, the largest face of each frame of a video. Faces are numbered from 0, the largest.
     """
     from rich.console import Console
     from rich.progress import track
 
-    from dftnet.au_sources.reading import csv_table, json_text, print_readings, read_aus
+    from dftnet.au_sources.reading import read_aus
+    from dftnet.au_sources.readings import csv_table, json_text, print_readings
     from dftnet.media.files import write_file
     from dftnet.media.share import Share
 
     if csv is not None and csv.exists() and not overwrite:
         raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
-    skipped: list[str] = []
-    readings = read_aus(paths, model, every, largest, threads, skipped, Share.parse(shard))
+    csv_table([], form, scale)  # refuses options before the work
+    failed: list[str] = []
+    readings = read_aus(paths, model, every, largest, threads, failed, Share.parse(shard))
     told = track(readings, "reading", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     if as_json or csv is not None:
         rows = list(told)
         if as_json:
-            print(json_text(rows))
+            print(json_text(rows, scale))
         if csv is not None and str(csv) == "-":
-            print(csv_table(rows), end="")
+            print(csv_table(rows, form, scale), end="")
         elif csv is not None:
-            write_file(csv, csv_table(rows), overwrite)
+            write_file(csv, csv_table(rows, form, scale), overwrite)
             print(f"{csv}: {len(rows)} rows", file=sys.stderr)
     else:
         print_readings(told)
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+    for reason in failed:
+        print(f"failed: {reason}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} could not be read", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def faces(
+    photo: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The picture with numbers. (default: NAME-faces.jpg)", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it exists.")] = False,
+) -> None:
+    """Number the faces of a photo, as `edit --face` takes them: a picture, and a list of boxes."""
+    from dftnet.faces.numbered import number_faces
+
+    path, lines = number_faces(photo, output, overwrite)
+    for line in lines:
+        print(line)
+    print(path)
 
 
 def train_aus(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dftnet.cli.fields import options_of
-from dftnet.cli.options import Shard, print_report
+from dftnet.cli.options import Engine, Shard, print_report
 from dftnet.cli.progress import goes_on, progress_bars
 from dftnet.data.config import PrepareConfig
 
@@ -39,13 +39,14 @@ def prepare(
         int | None, typer.Option(help="Processes. (default: one per core)", show_default=False, min=1)
     ] = None,
     shard: Shard = None,
+    engine: Engine = "local",
 ) -> None:
     """Photos → a training set: detect, align and label faces, write shards. Interrupted, run it again: it goes on."""
     from dftnet.data.prepare import prepare as run
     from dftnet.media.share import Share
 
     with goes_on(), progress_bars() as tell:
-        done = run(photos, output, config, workers=workers, share=Share.parse(shard), tell=tell)
+        done = run(photos, output, config, workers=workers, share=Share.parse(shard), engine=engine, tell=tell)
     print_report(done)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dftnet.cli.options import GeneratorModel, Shard, Threads, print_report, progress_bars
+from dftnet.cli.options import Engine, GeneratorModel, Shard, Threads, print_report, progress_bars
 
 EXAMPLES = """
 Examples:
@@ -192,6 +192,7 @@ def edit(
     ] = True,
     threads: Threads = None,
     shard: Shard = None,
+    engine: Engine = "local",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell which faces there are and what would change; write nothing.")
     ] = False,
@@ -220,7 +221,13 @@ def edit(
     )
     plan = replace(plan, like=like, drive=drive, sweep=Sweep.parse(sweep) if sweep is not None else None)
     save = SaveOptions(
-        overwrite=overwrite, quality=quality, mark=mark, compare=compare, dry=dry_run, share=Share.parse(shard)
+        overwrite=overwrite,
+        quality=quality,
+        mark=mark,
+        compare=compare,
+        dry=dry_run,
+        share=Share.parse(shard),
+        engine=engine,
     )
     with progress_bars() as bars:
         tell = silent if quiet else bars

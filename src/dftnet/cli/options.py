@@ -29,6 +29,9 @@ Shard = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    str, typer.Option(help="local, or ray: on a Ray cluster whose machines share a disk (RAY_ADDRESS names it).")
+]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
 
 

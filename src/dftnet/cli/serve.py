@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dftnet.cli.options import GeneratorModel, Threads
+from dftnet.errors import RequestError
 
 EXAMPLES = """
 Examples:
@@ -45,7 +46,7 @@ def app(
         from dftnet.app.settings import Settings
     except ModuleNotFoundError as error:
         if error.name in ("fastapi", "uvicorn", "python_multipart", "multipart"):
-            raise ValueError('the page needs a few more packages: `pip install "dftnet[app]"`') from None
+            raise RequestError('the page needs a few more packages: `pip install "dftnet[app]"`') from None
         raise
     settings = Settings(
         model=model, threads=threads, hosts=tuple(allow_host or ()), max_bytes=int(max_megabytes * 1e6),

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from dftnet.cluster import check_engine, on_ray
 from dftnet.data.assemble import assemble, summary
 from dftnet.data.config import PrepareConfig
 from dftnet.data.cropping import Cropper
@@ -37,22 +38,24 @@ def prepare(
     *,
     workers: int | None = None,
     share: Share = WHOLE,
+    engine: str = "local",
     tell: Progress = silent,
 ) -> Report:
     """Crop, align and label the faces of `input` (folder tree of photos and videos, tars of photos, or one file) into
     the dataset directory `output`.
 
-    `workers`: processes, default one a core. `share`: crop this share of the photos only; whichever share finds all the
-    others done puts the set together, which is that of a single run. Raises DftnetError or OSError with the remedy; photos
-    that fail are listed in `output`/report.csv instead. A start that fails leaves nothing behind; interrupted later, the
-    same call goes on.
+    `workers`: processes, default one a core; with the engine "ray" actors of a cluster (`dftnet.cluster`).
+    `share`: crop this share of the photos only; whichever share finds all the others done puts the set together, which is
+    that of a single run. Raises DftnetError or OSError with the remedy; photos that fail are listed in `output`/report.csv
+    instead. A start that fails leaves nothing behind; interrupted later, the same call goes on.
     """
+    check_engine(engine)
     plan = make_plan(Path(input), Path(output), config or PrepareConfig())
     done = _already_done(plan)
     if done is not None:
         return done
     with _claimed(plan, share), _locked(plan, f"lock-{share.index}-of-{share.count}", wait=False):
-        _crop_all(plan, share, workers or os.cpu_count() or 1, tell)
+        _crop_all(plan, share, workers, engine, tell)
         if not all(chunk.path.exists() for chunk in plan.chunks) and not (plan.output / "dataset.json").exists():
             line = f"share {share} is cropped; the set is put together as soon as the other shares are"
             return Report(path=plan.output, lines=[line], warnings=plan.warnings)
@@ -130,12 +133,13 @@ def _locked(plan: Plan, name: str, wait: bool) -> Iterator[None]:
         yield
 
 
-def _crop_all(plan: Plan, share: Share, workers: int, tell: Progress) -> None:
+def _crop_all(plan: Plan, share: Share, workers: int | None, engine: str, tell: Progress) -> None:
     """Crops every chunk of the share whose file is not there yet."""
     mine = plan.chunks[share.index :: share.count]
     missing = [chunk for chunk in mine if not chunk.path.exists()]
     total = sum(len(chunk.jobs) for chunk in mine)
     done = total - sum(len(chunk.jobs) for chunk in missing)
+    make = functools.partial(Cropper, plan.config)
 
     def step(count: int) -> None:
         nonlocal done
@@ -143,11 +147,14 @@ def _crop_all(plan: Plan, share: Share, workers: int, tell: Progress) -> None:
         tell("photos", done, total)
 
     step(0)
-    workers = min(workers, len(missing))
-    if workers > 1:
-        for count in in_processes(functools.partial(Cropper, plan.config), missing, workers):
+    processes = min(workers or os.cpu_count() or 1, len(missing))
+    if engine == "ray":
+        for chunk, _ in on_ray(make, missing, workers):
+            step(len(chunk.jobs))
+    elif processes > 1:
+        for count in in_processes(make, missing, processes):
             step(count)
     elif missing:
-        cropper = Cropper(plan.config)
+        cropper = make()
         for chunk in missing:
             cropper(chunk, step)

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dftnet.errors import MediaError
 from dftnet.faces.template import OVAL, OVAL_POWER
 
 OVERHANG = 0.25
@@ -158,7 +159,7 @@ def photo_masks(
 def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _CropMaps) -> None:
     """Eq. 5 on the photo's pixels, written to `result`, a piece of it that holds all that changes."""
     if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
-        raise ValueError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
+        raise MediaError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
     crop_from_image = np.asarray(crop_from_image, np.float64)
     active = (maps.paint > 0) | (_largest(maps.flow) > 0)
     x0, y0, x1, y1 = _reach(active, maps.pad, crop_from_image, photo.shape)
@@ -195,11 +196,19 @@ def _prepare(
     same = _sameness(aligned, painted)
     detail = 1 - paint * (1 - same)
     shrink = _shrink(crop_from_image)
-    planes = [paint * keep, painted, detail, source]
-    masked, painted, detail, source = (_blur(_bordered(plane, pad), shrink) for plane in planes)
+    masked, painted, detail = (_blur(_bordered(plane, pad), shrink) for plane in (paint * keep, painted, detail))
     factor = 4 if scale < 0.3 else 2 if scale < 0.6 else 1
-    painted, source = _enlarged(painted, factor), _enlarged(source, factor)
-    return _CropMaps(pad, _blur(moved, shrink), masked, painted, detail, source, factor)
+    coarse = _coarse(crop.tobytes(), size, pad, shrink, factor)
+    return _CropMaps(pad, _blur(moved, shrink), masked, _enlarged(painted, factor), detail, coarse, factor)
+
+
+@functools.lru_cache(maxsize=4)
+def _coarse(crop: bytes, size: int, pad: int, shrink: float, factor: int) -> np.ndarray:
+    """`_CropMaps.coarse` of a crop's bytes. The same for every request, so it is kept for the next one."""
+    source = np.frombuffer(crop, np.uint8).reshape(size, size, 3).astype(np.float32) / 255
+    found = _enlarged(_blur(_bordered(source, pad), shrink), factor)
+    found.setflags(write=False)
+    return found
 
 
 def _scale(crop_from_image: np.ndarray) -> float:
@@ -308,15 +317,24 @@ def _edit_tile(
     white = float(np.iinfo(photo.dtype).max)
     edited = _sample_photo(photo, x + step[..., 0], y + step[..., 1])
     if paint.any():
+        rows, columns = _span(paint.any(1)), _span(paint.any(0))  # mostly a small part: eyes, mouth
+        here = (rows, columns)
         k, centre = np.float32(maps.finer), np.float32((maps.finer - 1) / 2)
+        at_x, at_y, flow = at_x[here], at_y[here], flow[here]
         texture = _sample(maps.texture, k * at_x + centre, k * at_y + centre)
         coarse = _sample(maps.coarse, k * (at_x + flow[..., 0]) + centre, k * (at_y + flow[..., 1]) + centre)
         share = np.clip(_sample(maps.detail, at_x, at_y), 0, 1)[..., None]
-        painted = white * texture + share * (edited - white * coarse)
-        edited += paint[..., None] * (painted - edited)
+        painted = white * texture + share * (edited[here] - white * coarse)
+        edited[here] += paint[here][..., None] * (painted - edited[here])
     edited = np.clip(np.rint(edited), 0, white).astype(photo.dtype)
     tile = result.pixels[y0 - result.y : y1 - result.y, x0 - result.x : x1 - result.x]
     tile[active] = edited[active]
+
+
+def _span(marked: np.ndarray) -> slice:
+    """From the first to the last that is True."""
+    places = np.nonzero(marked)[0]
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _sample_photo(photo: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -112,6 +112,8 @@ def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | No
         raise RequestError("--compare and --dry-run are for photos, not for a clip or a sweep", field="compare")
     if not save.share.whole and kind != "folder":
         raise RequestError("--shard is for a folder of photos", field="shard")
+    if save.engine != "local" and kind not in ("folder", "photos"):
+        raise RequestError(f"--engine {save.engine} is for a folder of photos", field="engine")
     if kind not in ("folder", "photos"):
         return
     if plan.sweep is not None:

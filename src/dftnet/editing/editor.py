@@ -212,7 +212,7 @@ class Editor:
         try:
             crop, matrix = align(image if eight is None else eight, face.landmarks, self.generator.size)
             trouble, note = fitness(face, crop, index)
-        except ValueError as error:
+        except UnfitFaceError as error:
             crop, matrix = np.zeros((self.generator.size,) * 2 + (3,), np.uint8), np.eye(2, 3)
             trouble, note = doubts(face, index).trouble or f"face {index}: {error}", ""
         return EditableFace(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from dftnet.cluster import on_ray
 from dftnet.editing.editor import Editor
 from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import check_output
@@ -14,6 +18,7 @@ from dftnet.editing.photo import edit_photo
 from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.wording import describe_plan, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
+from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
@@ -124,15 +129,13 @@ def _edit_all(
 ) -> None:
     """Edits (photo, where to) that are not skipped, and tells of each by its name in the report."""
     todo = [name for name in pairs if name not in done.skipped]
-
-    def one(name: str) -> Report | Exception:
-        try:
-            return edit_photo(editor, pairs[name][0], plan, pairs[name][1], save=save)
-        except (DftnetError, OSError, MemoryError) as error:
-            return error
-
+    places = [pairs[name] for name in todo]
     tell("photos", len(pairs) - len(todo), len(pairs))
-    for count, (name, made) in enumerate(in_order(one, todo, workers), len(pairs) - len(todo) + 1):
+    if save.engine == "ray":
+        made_of = on_ray(functools.partial(_elsewhere, *_models(editor), plan, save), places, workers)
+    else:
+        made_of = in_order(PhotoEditor(editor, plan, save), places, workers)
+    for count, (name, (_, made)) in enumerate(zip(todo, made_of, strict=True), len(pairs) - len(todo) + 1):
         if isinstance(made, Report):
             done.written += [] if save.dry else [name]
             done.lines += [f"{name}: {line}" for line in made.lines]
@@ -141,6 +144,46 @@ def _edit_all(
         else:
             done.failed[name] = " ".join(str(made).split()) or type(made).__name__
         tell("photos", count, len(pairs))
+
+
+@dataclass(frozen=True)
+class PhotoEditor:
+    """(photo, where to) → the report, or why it could not be edited."""
+
+    editor: Editor
+    plan: EditPlan
+    save: SaveOptions
+
+    def __call__(self, place: tuple[Path, Path]) -> Report | Exception:
+        try:
+            return edit_photo(self.editor, place[0], self.plan, place[1], save=self.save)
+        except (DftnetError, OSError, MemoryError) as error:
+            return error
+
+
+def _models(editor: Editor) -> tuple[Path, Path | None]:
+    """The directories of an editor's models, which other machines open for themselves."""
+    estimator = editor.estimator
+    if estimator is not None and not isinstance(estimator, EstimatorSession):
+        raise RequestError("a source of Action Units of your own cannot go to a cluster: use the engine local")
+    return editor.generator.directory, estimator.directory if estimator is not None else None
+
+
+def _elsewhere(
+    generator: Path, estimator: Path | None, plan: EditPlan, save: SaveOptions
+) -> Callable[[tuple[Path, Path]], Report | Exception]:
+    """A PhotoEditor on another machine. Its reports come back without the photos' pixels."""
+    reads = EstimatorSession(estimator, threads=1) if estimator is not None else None
+    edit = PhotoEditor(Editor(GeneratorSession(generator, threads=1), reads), plan, save)
+    nothing = np.zeros((0, 0, 3), np.uint8)
+
+    def work(place: tuple[Path, Path]) -> Report | Exception:
+        made = edit(place)
+        if isinstance(made, Report):
+            made.faces = [replace(one, face=replace(one.face, image=nothing, crop=nothing)) for one in made.faces]
+        return made
+
+    return work
 
 
 def _refuse_another_edit(output: Path, pairs: Mapping[str, tuple[Path, Path]], plan: EditPlan) -> None:

@@ -21,7 +21,7 @@ from dftnet.editing.face import EditableFace, choose, count_faces
 from dftnet.editing.options import Progress, silent
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.timeline import Drive
-from dftnet.errors import ModelError, NoFaceError, RequestError
+from dftnet.errors import ModelError, NoFaceError, RequestError, UnfitFaceError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face
 from dftnet.faces.fitness import doubts
@@ -185,7 +185,7 @@ def _own_aus(editor: Editor, image: np.ndarray, face: Face, index: int) -> np.nd
     """float32 [K] in the order of the editor's `au_names`; 0 where nothing reads them, or the landmarks span no face."""
     try:
         crop, matrix = align(image, face.landmarks, editor.generator.size)
-    except ValueError:
+    except UnfitFaceError:
         return np.zeros(len(editor.au_names), np.float32)
     found = EditableFace(
         image=image, index=index, box=face.box, landmarks=face.landmarks, score=face.score,

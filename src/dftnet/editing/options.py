@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dftnet.cluster import check_engine
 from dftnet.editing.face import EditableFace
 from dftnet.errors import RequestError
 from dftnet.media.share import WHOLE, Share
@@ -41,10 +42,13 @@ class SaveOptions:
     """Write nothing, only tell what would be done; photos only."""
     share: Share = WHOLE
     """Of many photos only this share, as one of several machines that share the work."""
+    engine: str = "local"
+    """What edits many photos: this machine, or "ray", a cluster (`dftnet.cluster`)."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
             raise RequestError(f"quality is {self.quality}; give 1 to 100", field="quality")
+        check_engine(self.engine)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,15 +117,17 @@ def fights(request: Request) -> list[str]:
     ]
 
 
-ONE_SIDED = {"contempt": "contempt shows on one side of a face (FACS R12A+R14A), and units move both sides: it cannot be asked for "
-             "until they have sides; --au AU14=0.6 is the nearest, on both"}  # fmt: skip
+NEEDS_SIDES = {
+    "contempt": "contempt shows on one side of a face (FACS R12A+R14A), and units move both sides: it cannot be asked for until "
+    "they have sides; --au AU14=0.6 is the nearest, on both"
+}
 """Emotions that units of both sides cannot show → why."""
 
 
 def refuse_one_sided(emotion: str | None) -> None:
-    """RequestError for an emotion of ONE_SIDED."""
-    if emotion in ONE_SIDED:
-        raise RequestError(ONE_SIDED[emotion], field="emotion")
+    """RequestError for an emotion of NEEDS_SIDES."""
+    if emotion in NEEDS_SIDES:
+        raise RequestError(NEEDS_SIDES[emotion], field="emotion")
 
 
 def is_emotion(name: str) -> bool:

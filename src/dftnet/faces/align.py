@@ -14,6 +14,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from dftnet.errors import UnfitFaceError
 from dftnet.faces.template import EYES, MOUTH
 
 
@@ -31,7 +32,7 @@ def crop_from_image(landmarks: np.ndarray, size: int) -> np.ndarray:
     """
     points = np.asarray(landmarks, np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
-        raise ValueError(f"expected 5 finite landmarks [5, 2], got {np.asarray(landmarks).tolist()}")
+        raise UnfitFaceError(f"expected 5 finite landmarks [5, 2], got {np.asarray(landmarks).tolist()}")
     if size < 1:
         raise ValueError(f"the crop needs at least 1 pixel, got size {size}")
     source = np.stack([points[0], points[1], (points[3] + points[4]) / 2])
@@ -44,12 +45,12 @@ def similarity(source: np.ndarray, destination: np.ndarray) -> np.ndarray:
     a, b = source - source_mean, destination - destination_mean
     spread = float((a * a).sum())
     if spread < 1e-9:
-        raise ValueError("the landmarks all lie in one place: detect the face again")
+        raise UnfitFaceError("the landmarks all lie in one place: detect the face again")
     c = float((a * b).sum()) / spread
     s = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
     rotation = np.array([[c, -s], [s, c]])
     if c * c + s * s < 1e-18:
-        raise ValueError("the landmarks do not span a face: detect the face again")
+        raise UnfitFaceError("the landmarks do not span a face: detect the face again")
     return np.hstack([rotation, (destination_mean - rotation @ source_mean)[:, None]])
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dftnet.errors import MediaError, RequestError
 from dftnet.faces.yunet_network import YuNet
 
 _MIRRORED = [1, 0, 2, 4, 3]
@@ -66,7 +67,7 @@ class FaceDetector:
         finer: bool = True,
     ):
         if max_side < 64:
-            raise ValueError(f"max_side must be at least 64 pixels, got {max_side}")
+            raise RequestError(f"max_side must be at least 64 pixels, got {max_side}")
         self.max_side, self.score, self.low_score = max_side, score, low_score
         self.refine, self.finer = refine, finer
         self._boxes = YuNet(low_score, 0.3)
@@ -78,7 +79,7 @@ class FaceDetector:
         `max_side` for this picture alone, which is then searched at no finer scale.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
+            raise MediaError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
         if min(image.shape[:2]) < 8:
             return []
         bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)

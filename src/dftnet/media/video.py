@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from dftnet.errors import MediaError
+from dftnet.errors import MediaError, RequestError
 from dftnet.media import exif, xmp
 from dftnet.media.formats import ANIMATION_SUFFIXES, FORMATS, IMAGE_SUFFIXES, READ, VIDEO_SUFFIXES
 from dftnet.media.image import MAX_PIXELS, is_lossless_webp
@@ -129,7 +129,7 @@ def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | N
     Frames that do not decode are skipped. Raises FileNotFoundError, and MediaError where there is no video.
     """
     if every_frames < 1 or (every_seconds is not None and every_seconds <= 0):
-        raise ValueError("sample every 1 or more frames, or every positive number of seconds")
+        raise RequestError("sample every 1 or more frames, or every positive number of seconds")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such video: {path}")

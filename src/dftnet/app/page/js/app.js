@@ -31,6 +31,7 @@ let model = null;
 let sliders = null;
 let photo = null;
 let measured = null;
+let shownBase = "";
 
 // What is said to the user
 
@@ -203,15 +204,7 @@ function goalOf(index) {
   return target(photo.faces[index].units, edits.of(index), model.emotions);
 }
 
-function refresh() {
-  if (!photo) return;
-  const face = photo.faces[edits.chosen];
-  const request = edits.current;
-  stage.choose(edits.chosen);
-  const read = measured?.face === edits.chosen && String(edits.chosen) in edits.all ? measured.units : null;
-  sliders.show({
-    own: face.units, goal: goalOf(edits.chosen), set: request.au, read, stale: measured?.stale, disabled: Boolean(face.trouble),
-  });
+function showBase(face, request) {
   for (const chip of byId("emotions").children) {
     chip.setAttribute("aria-pressed", String(chip.dataset.base === baseOf(request)));
     chip.disabled = Boolean(face.trouble);
@@ -222,6 +215,20 @@ function refresh() {
   byId("strength-value").textContent = `${Math.round(100 * request.strength)} %`;
   byId("strength-row").style.setProperty("--value", request.strength);
   byId("strength-row").style.setProperty("--own", 0);
+}
+
+function refresh() {
+  if (!photo) return;
+  const face = photo.faces[edits.chosen];
+  const request = edits.current;
+  stage.choose(edits.chosen);
+  const read = measured?.face === edits.chosen && String(edits.chosen) in edits.all ? measured.units : null;
+  sliders.show({
+    own: face.units, goal: goalOf(edits.chosen), set: request.au, read, stale: measured?.stale, disabled: Boolean(face.trouble),
+  });
+  const base = JSON.stringify([face.index, face.trouble, baseOf(request), request.like?.name, request.strength]);
+  if (base !== shownBase) showBase(face, request);
+  shownBase = base;
   byId("undo").disabled = !edits.canUndo;
   byId("redo").disabled = !edits.canRedo;
   const changed = Object.keys(edits.all).length > 0;

@@ -2,13 +2,14 @@
 //
 //   model()                                → {units, regions, emotions, max_bytes, max_pixels, …}
 //   read(blob, name)                       → Photo
-//   render(photo, face, requests, measure) → Patch      requests: {number of a face: request}
+//   render(photo, face, requests, how)     → Patch      requests: {number of a face: request}; how: "draft", "exact", "measure"
 //   maps(photo, face, request)             → Maps
 //   save(photo, requests)                  → {blob, name}            full size, the photo's own format, with its mark
 //
 //   Photo   {id, name, suffix, width, height, faces, preview: {width, height, bitmap, boxes}}
 //   face    {index, box, units, units_from, trouble, note}
-//   Patch   {x, y, bitmap, measured}       where it belongs in the preview; the units read in it, if asked, or null
+//   Patch   {x, y, width, height, part, bitmap, measured}    where the bitmap belongs in the preview; the part [x, y, width,
+//           height] in which it is drawn; the units read in it, or null
 //   Maps    {motion, size, pictures}       pictures: {name: URL}
 
 /** An error in words for the user. */

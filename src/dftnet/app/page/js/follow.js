@@ -1,8 +1,11 @@
-// Keeps the picture at what is asked: one request in flight, and the newest value next.
+// Keeps the picture at what is asked: one request in flight, and the newest value next. Where exact patches take too long to
+// follow a hand, drafts of half the size are shown while it moves, and the exact one as soon as it rests.
 
 import { nothing } from "./state.js";
 
 const REST = 300;
+const PAUSE = 120;
+const PROMPT = 70;
 
 export class Follower {
   #photo = null;
@@ -10,6 +13,8 @@ export class Follower {
   #running = false;
   #rest = 0;
   #measured = "";
+  #rough = new Set();
+  #exactTime = 0;
 
   /** draw(patch), measured(face, units), failed(error) and idle(busy) are told. */
   constructor(engine, edits, told) {
@@ -23,41 +28,72 @@ export class Follower {
     this.#photo = photo;
     this.#shown = {};
     this.#measured = "";
+    this.#rough.clear();
   }
 
   wake() {
     clearTimeout(this.#rest);
-    if (this.#photo && !this.#running) this.#run();
+    if (this.#photo && !this.#running) this.#work(() => this.#follow());
   }
 
-  async #run() {
+  /** One thing at a time; afterwards, what is left to do. */
+  async #work(job) {
     this.#running = true;
     try {
-      for (let face; (face = this.#next()) !== null; ) await this.#render(face, false);
-      this.#rest = setTimeout(() => this.#measure(), REST);
+      await job();
     } catch (error) {
       this.told.failed(error);
     } finally {
       this.#running = false;
       this.told.busy(false);
     }
+    if (this.#next() !== null) this.wake();
+    else if (this.#rough.size) this.#rest = setTimeout(() => this.#work(() => this.#settle()), PAUSE);
+    else if (this.edits.chosen in this.edits.all && this.#measured !== this.#key())
+      this.#rest = setTimeout(() => this.#work(() => this.#measure()), REST);
   }
 
-  async #render(face, measure) {
+  /** The hand moves: the newest value, again and again. */
+  async #follow() {
+    for (let face; (face = this.#next()) !== null; ) await this.#render(face, this.#exactTime > PROMPT ? "draft" : "exact");
+  }
+
+  /** The hand pauses: exact patches in place of drafts. */
+  async #settle() {
+    for (const face of this.#rough) {
+      await this.#render(face, "exact");
+      if (this.#next() !== null) return;
+    }
+  }
+
+  /** The hand rests: read the units in what is shown. */
+  async #measure() {
+    await this.#render(this.edits.chosen, "measure");
+  }
+
+  async #render(face, how) {
+    const began = performance.now();
     const photo = this.#photo;
     const wanted = JSON.stringify(this.edits.of(face));
     const slow = setTimeout(() => this.told.busy(true), 400);
     try {
-      const patch = await this.engine.render(photo, face, this.edits.all, measure);
+      const patch = await this.engine.render(photo, face, this.edits.all, how);
       if (photo !== this.#photo) return patch.bitmap.close();
       this.#shown[face] = wanted;
+      if (how === "draft") this.#rough.add(face);
+      else this.#rough.delete(face);
+      if (how === "exact") this.#exactTime = performance.now() - began;
       this.told.draw(patch, face);
-      if (measure) {
+      if (how === "measure") {
         this.#measured = this.#key();
         this.told.measured(face, patch.measured);
       }
     } catch (error) {
-      if (photo === this.#photo) this.#shown[face] = wanted; // not again until it changes
+      if (photo === this.#photo) {
+        this.#shown[face] = wanted; // not again until it changes
+        this.#rough.delete(face);
+        this.#measured = this.#key();
+      }
       throw error;
     } finally {
       clearTimeout(slow);
@@ -74,21 +110,5 @@ export class Follower {
 
   #key() {
     return JSON.stringify([this.edits.chosen, this.edits.all]);
-  }
-
-  /** The hand rests: read the units in what is shown. */
-  async #measure() {
-    const face = this.edits.chosen;
-    if (this.#running || !this.#photo || !(face in this.edits.all) || this.#measured === this.#key()) return;
-    this.#running = true;
-    try {
-      await this.#render(face, true);
-    } catch (error) {
-      this.told.failed(error);
-    } finally {
-      this.#running = false;
-      this.told.busy(false);
-    }
-    if (this.#next() !== null) this.wake();
   }
 }

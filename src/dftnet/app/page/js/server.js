@@ -40,13 +40,15 @@ export class Server {
     return photo;
   }
 
-  async render(photo, face, requests, measure) {
+  async render(photo, face, requests, how) {
     const faces = Object.fromEntries(Object.entries(requests).map(([number, request]) => [number, asJson(request)]));
-    const answer = await this.#known(photo, "v1/patch", { photo: photo.id, face, faces, measure });
-    const [x, y] = answer.headers.get("Dftnet-Box").split(",").map(Number);
+    const answer = await this.#known(photo, "v1/patch", {
+      photo: photo.id, face, faces, draft: how === "draft", measure: how === "measure",
+    });
+    const [[x, y, width, height], part] = ["Box", "Part"].map((name) => answer.headers.get(`Dftnet-${name}`).split(",").map(Number));
     const measured = answer.headers.get("Dftnet-Measured");
     const bitmap = await createImageBitmap(await answer.blob());
-    return { x, y, bitmap, measured: measured && JSON.parse(measured) };
+    return { x, y, width, height, part, bitmap, measured: measured && JSON.parse(measured) };
   }
 
   async maps(photo, face, request) {

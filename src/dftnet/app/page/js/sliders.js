@@ -108,8 +108,11 @@ export class Sliders {
       const value = goal[name] ?? 0;
       const before = own[name] ?? 0;
       const { row, input } = part;
+      const told = [value, before, name in set, read?.[name], stale, disabled].join();
+      if (part.told === told) continue;
+      part.told = told;
       input.disabled = part.play.disabled = disabled;
-      if (Number(input.value) !== value) input.value = value;
+      if (Number(input.value) !== value) input.value = value; // not while it is dragged there
       part.output.textContent = value.toFixed(2);
       row.style.setProperty("--value", value);
       row.style.setProperty("--own", before);

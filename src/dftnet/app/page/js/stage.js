@@ -7,6 +7,7 @@ export class Stage {
   #after = byId("after").getContext("2d", { alpha: true });
   #before = byId("before").getContext("2d", { alpha: true });
   #close = false;
+  #chosen = null;
 
   /** `onChoose(face)` is called for a click on a face. */
   constructor(onChoose) {
@@ -20,6 +21,7 @@ export class Stage {
   start(photo) {
     this.#photo = photo;
     this.#close = false;
+    this.#chosen = null;
     const { width, height, bitmap } = photo.preview;
     for (const context of [this.#after, this.#before]) {
       context.canvas.width = width;
@@ -31,13 +33,20 @@ export class Stage {
     this.#place();
   }
 
-  draw({ x, y, bitmap }) {
-    this.#after.clearRect(x, y, bitmap.width, bitmap.height);
-    this.#after.drawImage(bitmap, x, y);
+  draw({ x, y, width, height, part, bitmap }) {
+    this.#after.save();
+    this.#after.beginPath();
+    this.#after.rect(...part);
+    this.#after.clip();
+    this.#after.clearRect(...part);
+    this.#after.drawImage(bitmap, x, y, width, height);
+    this.#after.restore();
     bitmap.close();
   }
 
   choose(face) {
+    if (this.#chosen === face) return;
+    this.#chosen = face;
     for (const button of byId("faces").children) button.setAttribute("aria-pressed", String(Number(button.dataset.face) === face));
     if (this.#close) this.#place();
   }
