@@ -217,7 +217,7 @@ def test_spread_takes_everyone_once_first() -> None:
 def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = FaceData.open(toy).size
     model = write_generator(tmp_path / "synthetic", size=size)
-    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=size), threads=1)
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
     missing = {"MediaPipe (independent)": "not judged: pip install 'dftnet[eval]'"}
     monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(AuJudge(estimator), missing=missing))
     monkeypatch.setattr(testbench, "openpeople_pictures", lambda name: [])
@@ -273,8 +273,8 @@ def test_models_of_several_sizes_are_compared_at_the_largest(
 ) -> None:
     size = FaceData.open(toy).size
     models = [write_generator(tmp_path / f"g{s}", size=s, constant=True) for s in (size, size // 2)]
-    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=size), threads=1)
-    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(estimator))
+    estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
+    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(AuJudge(estimator)))
     monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
     config = EvaluationConfig(quick=True, split="all", counts=COUNTS)
     result = evaluation.evaluate(models, toy, tmp_path / "out", config, threads=1)
