@@ -6,10 +6,12 @@ import asyncio
 import base64
 import io
 import json
+import re
 import struct
 import sys
 import threading
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -507,3 +509,21 @@ def test_settings_reach_other_processes(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("DFTNET_APP", "")  # so that it is put back
     chosen.to_environment()
     assert Settings.from_environment() == chosen
+
+
+def test_the_documented_calls_work(client: Any, portrait: np.ndarray) -> None:
+    """What docs/app.md shows for curl and Python is understood as it stands, and every path that it names exists."""
+    text = (Path(__file__).parents[2] / "docs" / "app.md").read_text("utf-8")
+    shown = [
+        json.loads(found)
+        for found in re.findall(r"-F 'request=(.*?)' ?\\?$|-F 'request=(.*?)' -o", text, re.M)
+        for found in found
+        if found
+    ]
+    shown += [{"emotion": "happiness", "strength": 0.7}, {"au": {"AU45": 1}}]
+    assert len(shown) == 4
+    for request in shown:
+        if set(request.get("faces", {})) <= {"0"}:
+            assert client.post("/v1/edit", **sent(encoded(portrait), request)).status_code == 200
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(re.findall(r"`(?:GET|POST) (/[\w/]+)`", text)) | {"/v1/patch", "/ready"} >= set(paths)

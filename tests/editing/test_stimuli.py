@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 
 from dftnet.aus import AU_NAMES
+from dftnet.editing import stimuli
 from dftnet.editing.conditions import LUMA, MEAN, SPREAD, Conditions, Presentation, in_oval, matched, parse_level
 from dftnet.editing.editor import Editor
+from dftnet.editing.options import Report, SaveOptions
 from dftnet.editing.stimuli import make_stimuli
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.photo import read_photo
+from dftnet.media.share import WHOLE, Share
 from tests.moving_face import picture
 from tests.synthetic_model import write_estimator, write_generator
 
@@ -134,3 +137,43 @@ def test_ovals_of_one_size_and_luminance(editor: Editor) -> None:
     assert (even.mean(), even.std()) == (pytest.approx(MEAN), pytest.approx(SPREAD))
     with pytest.raises(ValueError, match="--oval"):
         Presentation(matched=True)
+
+
+def test_shares_make_the_stimuli_of_one_run(editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for i in range(4):
+        Image.fromarray(picture(0.1 * i)).save(faces / f"face{i}.png")
+    conditions = Conditions(units=["AU12"], levels=[0.5, 1])
+
+    def run(out: str, share: Share = WHOLE, **more: bool) -> Report:
+        return make_stimuli(editor, [faces], conditions, tmp_path / out, save=SaveOptions(share=share, **more))
+
+    whole = run("whole")
+    first = run("shared", Share(0, 2))
+    assert 0 < len(first.written) < len(whole.written) == 8
+    # the other share is killed in its second face, and run again
+    calls, write = [], stimuli._write
+
+    def killed(*args: object) -> None:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        write(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stimuli, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("shared", Share(1, 2))
+    monkeypatch.undo()
+    assert (tmp_path / "shared" / "manifest-1-of-2.csv").exists()
+    second = run("shared", Share(1, 2))
+    assert (len(second.written), len(second.skipped)) == (7 - len(first.written), 1)
+    assert contents(tmp_path / "shared") == contents(tmp_path / "whole")
+    assert run("shared", Share(0, 2)).written == []
+    again = run("shared", Share(0, 2), overwrite=True)
+    assert len(again.written) == len(first.written)
+    assert contents(tmp_path / "shared") == contents(tmp_path / "whole")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -51,7 +51,7 @@ def test_going_on_sets_a_damaged_state_aside(tmp_path):
     for images in (1, 2):
         save_state(tmp_path, images, {"x": torch.tensor(images)})
     damage(states(tmp_path)[-1])
-    (tmp_path / "state-0000000003.tmp").write_bytes(b"half")
+    (tmp_path / ".state-0000000003.pt.0.tmp.pt").write_bytes(b"half")  # of a killed process
     assert resume(tmp_path)["x"] == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["state-0000000001.pt", "state-0000000002.unreadable"]
 

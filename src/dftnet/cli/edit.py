@@ -277,6 +277,7 @@ def stimuli(
         bool, typer.Option("--mark/--no-mark", help="Tell in the pictures' metadata that they were edited.")
     ] = True,
     threads: Threads = None,
+    shard: Shard = None,
 ) -> None:
     """Make pictures for experiments: each face with each Action Unit at each level.
 
@@ -289,6 +290,7 @@ def stimuli(
     from dftnet.editing.options import SaveOptions
     from dftnet.editing.stimuli import make_stimuli
     from dftnet.errors import RequestError
+    from dftnet.media.share import Share
 
     if luminance not in ("own", "match"):
         raise RequestError(f"--luminance {luminance}: say match or own", field="luminance")
@@ -296,7 +298,7 @@ def stimuli(
     strengths = [parse_level(level) for level in levels.split(",") if level.strip()]
     conditions = Conditions(units=units, levels=strengths, neutral=neutral)
     shown = Presentation(suffix=ending.lower(), oval=oval, size=size, matched=luminance == "match", blind=blind)
-    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark)
+    save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark, share=Share.parse(shard))
     editor = Editor.from_pretrained(model, threads=threads)
     second = make_source(judge, threads=threads) if judge is not None else None
     with progress_bars() as tell:

@@ -9,6 +9,7 @@ for landed, and for every Action Unit its value in the photo, the value requeste
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -30,6 +31,7 @@ from dftnet.media.files import write_file
 from dftnet.media.formats import IMAGE_SUFFIXES
 from dftnet.media.photo import Photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
+from dftnet.media.share import Share, one_at_a_time
 
 LANDED = 0.2
 """A unit landed where it is measured no further than this from what was requested: one of FACS' levels."""
@@ -50,17 +52,20 @@ def make_stimuli(
     """One picture for each face x unit x level below `output`, and manifest.csv; the same call again goes on.
 
     faces     photos, or folders of them; the largest face of each, named by its file; a folder in a folder is a person
+    save      with a share, only the faces in it, by their names; the table holds the rows of all shares that are done
     judge     who measures the pictures too, besides the editor's own estimator
     Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
     requests = conditions.requests()
     photos = _photos(faces)
-    identities = _identities(list(photos))
+    identities = {p: name for p, name in _identities(list(photos)).items() if save.share.has(name)}
     blind = shown.blind is not None
     done = Report(path=output.with_name(f"{output.name}-key.csv") if blind else output / MANIFEST, many=True)
     header, model = _header(editor, judge), model_name(editor)
-    rows = {} if save.overwrite else _known_rows(done.path, header, model, conditions.rest)
+    table = _table_of(done.path, save.share)
+    known = functools.partial(_known_rows, header=header, model=model, rest=conditions.rest)
+    rows = {} if save.overwrite else known(done.path) | known(table)
     second = Editor(editor.generator, judge, editor.detector) if judge is not None else None
     total, finished = len(identities) * len(requests), 0
     tell("pictures", 0, total)
@@ -91,10 +96,20 @@ def make_stimuli(
             done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
         finally:  # also on Ctrl-C: what is written is told
             if rows and todo:
-                _write_csv(done.path, header, [rows[name] for name in sorted(rows)])
+                _write_csv(table, header, [rows[name] for name in sorted(rows)])
     if rows:
-        _write_lists(output, rows, blind)
+        with one_at_a_time(output):
+            if table != done.path:
+                rows = known(done.path, strict=not save.overwrite) | rows
+                _write_csv(done.path, header, [rows[name] for name in sorted(rows)])
+                table.unlink(missing_ok=True)
+            _write_lists(output, rows, blind)
     return done
+
+
+def _table_of(path: Path, share: Share) -> Path:
+    """Where a share of the work notes its rows until it is done and they go into the table of all at `path`."""
+    return path if share.whole else path.with_name(f"{path.stem}-{share.index}-of-{share.count}{path.suffix}")
 
 
 def model_name(editor: Editor) -> str:
@@ -158,8 +173,8 @@ def _header(editor: Editor, judge: AUSource | None) -> list[str]:
     return [*first, *values]
 
 
-def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[str, dict[str, str]]:
-    """The rows of an earlier run by file; RequestError where they are of another kind."""
+def _known_rows(path: Path, header: list[str], model: str, rest: str, strict: bool = True) -> dict[str, dict[str, str]]:
+    """The rows of an earlier run by file; RequestError, or none where not `strict`, where they are of another kind."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -167,6 +182,8 @@ def _known_rows(path: Path, header: list[str], model: str, rest: str) -> dict[st
         rows = {row["file"]: row for row in reader if row.get("file")}
         same = list(reader.fieldnames or []) == header
     if not same or any(row["model"] != model or row["rest"] != rest for row in rows.values()):
+        if not strict:
+            return {}
         raise RequestError(
             f"{path} tells of stimuli made with another model or request: name another -o, or --overwrite"
         )

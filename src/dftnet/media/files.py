@@ -131,6 +131,12 @@ def beside(path: str | Path, ending: str) -> Path:
     return path.with_name(stem + ending)
 
 
+def clear_leftovers(folder: str | Path) -> None:
+    """Remove from a folder what killed runs left of files and directories that did not get their names."""
+    for path in Path(folder).glob(".*.tmp*"):
+        _clear(path)
+
+
 def file_sha256(path: str | Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()

@@ -6,7 +6,6 @@ single precision. Exactly equal to the PyTorch module when that was rounded with
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dftnet.errors import ModelError
+from dftnet.media.files import atomic_file
 
 OPSET = 17
 SMALLEST = 256
@@ -51,26 +51,24 @@ def write_onnx(
     """
     import onnx
 
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     axes = {name: {0: "n"} for name in (*inputs, *outputs)}
     training = module.training
     module.eval()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module, tuple(inputs.values()), str(partial), input_names=list(inputs), output_names=list(outputs),
-            dynamic_axes=axes, opset_version=OPSET, **_exporter_options(),
-        )  # fmt: skip
-    module.train(training)
-    model = onnx.load(str(partial))
-    _store_half(model)
-    for key, value in (metadata or {}).items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    onnx.checker.check_model(model)
-    onnx.save(model, str(partial))
-    os.replace(partial, path)
+    with atomic_file(path, overwrite=True) as partial:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module, tuple(inputs.values()), str(partial), input_names=list(inputs), output_names=list(outputs),
+                dynamic_axes=axes, opset_version=OPSET, **_exporter_options(),
+            )  # fmt: skip
+        module.train(training)
+        model = onnx.load(str(partial))
+        _store_half(model)
+        for key, value in (metadata or {}).items():
+            entry = model.metadata_props.add()
+            entry.key, entry.value = key, value
+        onnx.checker.check_model(model)
+        onnx.save(model, str(partial))
 
 
 def _exporter_options() -> dict[str, Any]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 
 from dftnet.errors import RequestError
+from dftnet.media.files import atomic_file, clear_leftovers, write_file
 from dftnet.training import distributed
 
 KEEP = 2
@@ -59,7 +59,7 @@ def check_claim(
 def claim(run: Path, config: Mapping[str, Any]) -> None:
     """Make the directory the run of this configuration, which `check_claim` has seen; what is there stays."""
     run.mkdir(parents=True, exist_ok=True)
-    _replace_text(run / "config.json", json.dumps(config, indent=2) + "\n")
+    write_file(run / "config.json", json.dumps(config, indent=2) + "\n", overwrite=True)
 
 
 def read_config(run: Path) -> dict[str, Any]:
@@ -79,15 +79,10 @@ def read_config(run: Path) -> dict[str, Any]:
 def save_state(run: Path, images_seen: int, state: dict[str, Any]) -> bool:
     """Write run/state-IMAGES.pt and drop older ones; False (and the old states kept) where the disk refuses."""
     path = run / f"state-{images_seen:010d}.pt"
-    temporary = path.with_suffix(".tmp")
     try:
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with atomic_file(path, overwrite=True) as temporary:
+            torch.save(state, temporary)
     except (OSError, RuntimeError):
-        temporary.unlink(missing_ok=True)
         return False
     for old in states(run)[:-KEEP]:
         old.unlink(missing_ok=True)
@@ -114,8 +109,7 @@ def resume(run: Path) -> dict[str, Any] | None:
     """
     state, name = None, None
     if distributed.is_first():
-        for leftover in run.glob("state-*.tmp"):
-            leftover.unlink(missing_ok=True)
+        clear_leftovers(run)
         for path in reversed(states(run)):
             state, name = _read_state(path), path.name
             if state is not None:
@@ -153,7 +147,7 @@ class RunLog:
 
         self.path = run / "log.jsonl"
         kept = [json.dumps(line) + "\n" for line in read_log(run) if line["images"] <= images_seen]
-        _replace_text(self.path, "".join(kept))
+        write_file(self.path, "".join(kept), overwrite=True)
         self.board = SummaryWriter(str(run / "tensorboard"), purge_step=images_seen)
 
     def write(self, images_seen: int, values: Mapping[str, float], kind: str = "") -> None:
@@ -179,9 +173,3 @@ def _read_state(path: Path) -> dict[str, Any] | None:
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         logger.warning("%s cannot be read (%s); falling back to an older state", path, type(error).__name__)
         return None
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -149,7 +149,7 @@ function baseChips() {
     chip.type = "button";
     chip.className = "chip";
     chip.dataset.base = name;
-    chip.textContent = name;
+    chip.textContent = name.charAt(0).toUpperCase() + name.slice(1);
     chip.addEventListener("click", () => setBase(name));
     return chip;
   });
@@ -157,7 +157,7 @@ function baseChips() {
   like.type = "button";
   like.className = "chip like";
   like.dataset.base = "like";
-  like.append(icon("open"), Object.assign(document.createElement("span"), { textContent: "like a photo …" }));
+  like.append(icon("open"), Object.assign(document.createElement("span"), { textContent: "Like a photo …" }));
   like.addEventListener("click", () => (edits.current.like ? setBase("like") : byId("like-chooser").click()));
   byId("emotions").replaceChildren(...chips, like);
 }
@@ -209,7 +209,7 @@ function showBase(face, request) {
     chip.setAttribute("aria-pressed", String(chip.dataset.base === baseOf(request)));
     chip.disabled = Boolean(face.trouble);
   }
-  byId("emotions").querySelector(".like span").textContent = request.like ? `like ${request.like.name}` : "like a photo …";
+  byId("emotions").querySelector(".like span").textContent = request.like ? `Like ${request.like.name}` : "Like a photo …";
   byId("strength-row").hidden = !hasBase(request);
   byId("strength").value = request.strength;
   byId("strength-value").textContent = `${Math.round(100 * request.strength)} %`;
