@@ -42,6 +42,12 @@ PARTS = {
 }
 """The inner part of mouth and eyes, which shows at once when something covers them."""
 
+LIPS = Oval(MIDDLE, 0.77, 0.13, 0.08)
+LINES = Oval(MIDDLE, 0.78, 0.12, 0.12)
+CHEEKS = (Oval(0.24, 0.58, 0.06, 0.06), Oval(0.76, 0.58, 0.06, 0.06))
+"""Where lips are redder than cheeks, and where the line between the lips runs across: what a hand, a microphone or a mask
+in front of the mouth changes."""
+
 FACE = Oval(MIDDLE, 0.57, 0.46, 0.50)
 """The face without hair: what the losses on pairs look at."""
 MOVING = (
