@@ -46,6 +46,7 @@ def _root(
 
 app.command(cls=cli_edit.SeveralValues, epilog=cli_edit.EXAMPLES)(cli_edit.edit)
 app.command()(cli_edit.stimuli)
+app.command()(cli_edit.demo)
 app.command()(cli_aus.aus)
 app.command()(cli_aus.faces)
 app.command(epilog=cli_serve.EXAMPLES)(cli_serve.app)

@@ -1,4 +1,4 @@
-"""The commands `dftnet edit`, with how several values may follow one --au, and `dftnet stimuli`."""
+"""The commands `dftnet edit`, with how several values may follow one --au, `dftnet stimuli` and `dftnet demo`."""
 
 from __future__ import annotations
 
@@ -304,3 +304,19 @@ def stimuli(
     with progress_bars() as tell:
         done = make_stimuli(editor, faces, conditions, output, shown=shown, judge=second, save=save, tell=tell)
     print_report(done, "pictures made")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="The folder to write them to.", show_default=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Write three portraits, a group and a clip to try things on: people who do not exist, which may be shown.
+
+    They come from the package openpeople: pip install openpeople==0.1.2
+    """
+    from dftnet.editing.demo import make_demo
+    from dftnet.editing.options import SaveOptions
+
+    with progress_bars() as tell:
+        done = make_demo(folder, save=SaveOptions(overwrite=overwrite), tell=tell)
+    print("\n".join([*done.written, "try:", *(f"  {line}" for line in done.lines)]))
