@@ -10,6 +10,7 @@ import typer
 
 from dftnet.cli.options import EstimatorModel, Shard, Threads
 from dftnet.cli.progress import progress_bars
+from dftnet.cli.train import check_installed
 
 
 def aus(
@@ -117,6 +118,7 @@ def train_aus(
 
     The same command again resumes where it was interrupted.
     """
+    check_installed()
     from dftnet.training.estimator.train import TrainAUsConfig, parse_calibration
     from dftnet.training.estimator.train import train_aus as train
 

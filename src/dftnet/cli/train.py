@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,13 @@ dftnet train DATA -o RUN --preset stable --images 100000 --set batch=24 --set la
 
 torchrun --nproc_per_node 8 -m dftnet train DATA -o RUN --preset paper
 """
+
+
+def check_installed() -> None:
+    """Raise RequestError before a training begins where a package is missing that it needs, if only at its end."""
+    missing = [name for name in ("torch", "safetensors", "tensorboard", "onnx") if find_spec(name) is None]
+    if missing:
+        raise RequestError(f'training needs {" and ".join(missing)}; install with: pip install "dftnet[train]"')
 
 
 def train(
@@ -59,10 +67,9 @@ def train(
     The same command again resumes where it was interrupted. Watch it with `tensorboard --logdir OUTPUT` and the sheets in
     OUTPUT/samples.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise RequestError('training needs PyTorch; install it with: pip install "dftnet[train]"') from error
+    check_installed()
+    import torch
+
     from dftnet.training import config as configuration
     from dftnet.training.loop import train as run_training
     from dftnet.training.presets import preset as named_preset
@@ -109,10 +116,7 @@ def export(
     ] = None,
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise RequestError('exporting needs PyTorch; install it with: pip install "dftnet[train]"') from error
+    check_installed()
     from dftnet.training.finish import Finish, export_run, parse_numbers
 
     try:

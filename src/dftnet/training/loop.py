@@ -198,8 +198,9 @@ class Run:
         line["images_per_second"] = (self.images_seen - self._since) / (time.perf_counter() - self._clock)
         if not all(math.isfinite(value) for value in line.values()):
             raise RequestError(
-                f"the losses are not numbers at {self.images_seen} images: {line}; start again from the last state with a "
-                "lower --set learning_rate, or --set precision=float32"
+                f"the losses are not numbers at {self.images_seen} images: {line}; write the last state as a model (dftnet export "
+                f"{self.run}) and begin another run at it, with --init {self.run / 'model'} and a lower --set learning_rate, or "
+                "--set precision=float32"
             )
         self.log.write(self.images_seen, "train", line, NOTED)
 
