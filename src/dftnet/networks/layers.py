@@ -134,7 +134,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
         p = identity_grid(image) + flow.float()
         scale = torch.tensor([max(w - 1, 1), max(h - 1, 1)], dtype=torch.float32, device=image.device)
         grid = p.permute(0, 2, 3, 1) * (2.0 / scale) - 1.0
-        return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+        warped = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+        beside = image.is_contiguous(memory_format=torch.channels_last)  # as the convolutions after it want it
+        return warped.contiguous(memory_format=torch.channels_last) if beside else warped
 
 
 def jacobian_determinant(flow: Tensor) -> Tensor:
