@@ -6,6 +6,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.training.batches import BatchSource  # noqa: E402
 from dftnet.training.critics import LearningTeacher  # noqa: E402
@@ -42,7 +43,7 @@ def trainer(tmp_path_factory, **weights) -> Trainer:
     faces = FaceData.open(write_toy_faces(tmp_path_factory.mktemp("toy") / "set"))
     config = preset("tiny")
     config = replace(config, guide="mouth", weights=replace(config.weights, guide=1.0, **weights))
-    players = Players.build(config, CPU)
+    players = Players.build(config, AU_NAMES, CPU)
     players.critics.append(Mouth())
     return Trainer(config, BatchSource(faces, config, CPU), players, [])
 

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
+from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.errors import RequestError  # noqa: E402
 from dftnet.inference.directory import find_model  # noqa: E402
@@ -165,7 +166,7 @@ def test_two_processes_equal_one_also_when_one_was_killed(faces, tmp_path):
 
 
 def _initial() -> dict:
-    return Players.build(TINY, torch.device("cpu")).generator.state_dict()
+    return Players.build(TINY, AU_NAMES, torch.device("cpu")).generator.state_dict()
 
 
 def test_another_configuration_is_refused(faces, finished):
@@ -233,7 +234,7 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
 
 def test_fine_tuning_starts_from_the_shipped_model_by_its_name():
     start = load_generator(find_model("dftnet-128", "generator")).state_dict()
-    players = Players.build(preset("finetune"), torch.device("cpu"))
+    players = Players.build(preset("finetune"), AU_NAMES, torch.device("cpu"))
     assert all(torch.equal(v, start[k]) for k, v in players.generator.state_dict().items())
     assert all(torch.equal(v, start[k]) for k, v in players.average.state_dict().items())
 
@@ -380,7 +381,7 @@ class Reads(TorchDispatchMode):
 
 def test_a_step_never_waits_for_the_device(faces, monkeypatch):
     source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
-    trainer = Trainer(TINY, source, Players.build(TINY, torch.device("cpu")), [])
+    trainer = Trainer(TINY, source, Players.build(TINY, AU_NAMES, torch.device("cpu")), [])
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)  # its counters are on the CPU
     for images_seen in (0, 32, 48):
         with Reads() as reads:
@@ -394,7 +395,7 @@ def test_a_step_never_waits_for_the_device(faces, monkeypatch):
 def test_trying_the_pace_changes_nothing(faces, monkeypatch):
     monkeypatch.setattr(loop, "TRIAL_STEPS", 0)
     source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
-    players = Players.build(TINY, torch.device("cpu"))
+    players = Players.build(TINY, AU_NAMES, torch.device("cpu"))
     before = {k: v.clone() for k, v in players.generator.state_dict().items()}
     pace = loop.tried_pace(Trainer(TINY, source, players, []), 0)
     assert all(torch.equal(v, before[k]) for k, v in players.generator.state_dict().items())
