@@ -58,7 +58,11 @@ class Load:
 
     async def once(self, level: float) -> bool:
         """One try on a connection of its own, as from another machine."""
-        files = {"image": ("photo.jpg", PHOTO.read_bytes()), "request": (None, f'{{"au": {{"AU12": {level}}}}}')}
+        request = f'{{"au": {{"AU12": {level}}}}}'.encode()
+        files: dict[str, tuple[str | None, bytes]] = {
+            "image": ("photo.jpg", PHOTO.read_bytes()),
+            "request": (None, request),
+        }
         try:
             async with httpx.AsyncClient(timeout=LONGEST, verify=PLAIN) as session:
                 answer = await session.post(f"{self.url}/v1/edit", files=files)
