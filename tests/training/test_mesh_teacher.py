@@ -19,7 +19,7 @@ from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import MeshTeacher, cells_of, prime_motion  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
-from dftnet.training.run import load_state  # noqa: E402
+from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import ask  # noqa: E402
 from dftnet.units import UNITS, levels_as  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
@@ -172,3 +172,5 @@ def test_a_training_by_the_mesh_resumes_bit_for_bit(faces, config, tmp_path: Pat
     for player in ("generator", "average", "local"):
         assert all(torch.equal(value, parts[player][name]) for name, value in whole[player].items()), player
     assert (tmp_path / "whole" / "model" / "generator.onnx").exists()
+    looked = [line for line in read_log(tmp_path / "whole") if line["kind"] == "validation"]
+    assert {"mesh_gap", "pair_gap", "au_error"} <= looked[-1].keys()

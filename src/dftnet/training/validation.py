@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +16,27 @@ from dftnet.networks import Critic, Edit, Generator
 from dftnet.networks.layers import jacobian_determinant
 from dftnet.training.batches import BatchSource
 from dftnet.training.losses import pair_distance
+from dftnet.training.mesh_batches import DrawnBatch
+from dftnet.training.mesh_teacher import mesh_flow
 from dftnet.training.teachers import Resized
 from dftnet.training.terms import ask
+from dftnet.units import levels_as, side_free
 
-Judge = Callable[[Tensor], Tensor]
-"""Images [n, 3, h, w] in [-1, 1] → AUs [n, K]"""
+
+class Judge(NamedTuple):
+    """Who reads the edits."""
+
+    names: tuple[str, ...]
+    """The units that it reads."""
+    read: Callable[[Tensor], Tensor]
+    """Images [n, 3, h, w] in [-1, 1] → AUs [n, len(names)]"""
+
+    def of(self, levels: Tensor, names: tuple[str, ...]) -> Tensor:
+        """Levels [n, K] of `names` in the judge's units."""
+        if self.names == names:
+            return levels
+        return torch.from_numpy(levels_as(levels.cpu().numpy(), names, self.names)).to(levels.device)
+
 
 REQUESTS: tuple[tuple[str, dict[str, float]], ...] = (
     ("smile", {"AU12": 1.0, "AU06": 0.8, "AU25": 0.5}),
@@ -45,15 +62,20 @@ def flow_health(edit: Edit) -> dict[str, float]:
 
 
 def open_judge(names: tuple[str, ...], critic: Critic, device: torch.device) -> Judge:
-    """The shipped estimator where it reads these units, else the critic's own regressor D_C."""
+    """The shipped estimator where these units, or their two-sided ones, are those that it reads; else the critic's own D_C."""
+    own = Judge(names, lambda images: critic(images)[1])
     try:
         session = EstimatorSession()
     except (ValueError, OSError):
-        return lambda images: critic(images)[1]
-    if tuple(session.au_names) != tuple(names):
-        return lambda images: critic(images)[1]
+        return own
+    if not {*names, *map(side_free, names)} >= set(session.au_names):
+        return own
     resized = Resized(session.size)
-    return lambda images: torch.from_numpy(session(to_uint8(resized(images.float().cpu()).numpy()))).to(device)
+
+    def read(images: Tensor) -> Tensor:
+        return torch.from_numpy(session(to_uint8(resized(images.float().cpu()).numpy()))).to(device)
+
+    return Judge(session.au_names, read)
 
 
 @torch.no_grad()
@@ -66,6 +88,7 @@ def validate(
     landing_slope   AU change got over AU change asked, least squares through 0
     pair_gap        1 - d(edit, frame b) / d(frame a, frame b) on pairs of one person
     null_psnr       dB of G(x | own AUs) against x
+    mesh_gap        1 - d(Φ, Φ*) / d(0, Φ*), where a face mesh draws Φ*
     """
     sums: dict[str, float] = {}
 
@@ -77,24 +100,36 @@ def validate(
         batch = source.batch(-(index + 1) * source.config.batch % 2**31)
         edit = ask(generator, batch, warp_only=warp_only)
         null = generator(batch.image, generator.condition(batch.aus, batch.aus), warp_only=warp_only)
-        before, after = judge(batch.image), judge(edit.image)
-        add("au_error", float((after - batch.target).abs().mean()))
-        add("au_error_copy", float((before - batch.target).abs().mean()))
-        asked = batch.target - batch.aus
+        before, after = judge.read(batch.image), judge.read(edit.image)
+        target, own = (judge.of(levels, source.names) for levels in (batch.target, batch.aus))
+        add("au_error", float((after - target).abs().mean()))
+        add("au_error_copy", float((before - target).abs().mean()))
+        asked = target - own
         got2 += float(((after - before) * asked).sum())
         asked2 += float(asked.square().sum())
         add("_pair", float(pair_distance(edit.image, batch.true, batch.paired)))
         add("_pair_copy", float(pair_distance(batch.image, batch.true, batch.paired)))
         add("_null", float(((null.image - batch.image) / 2).square().mean()))
+        if isinstance(batch, DrawnBatch):
+            add("_mesh", float(mesh_flow(edit, batch)))
+            add("_mesh_copy", float(mesh_flow(_still(edit), batch)))
         for name, value in flow_health(edit).items():
             add(name, value)
     means = {name: value / batches for name, value in sums.items()}
     pair, copy, null_error = (means.pop(k) for k in ("_pair", "_pair_copy", "_null"))
     if copy:
         means["pair_gap"] = 1 - pair / copy
+    if drawn := means.pop("_mesh_copy", 0.0):
+        means["mesh_gap"] = 1 - means.pop("_mesh") / drawn
     means["landing_slope"] = got2 / max(asked2, 1e-9)
     means["null_psnr"] = -10 * float(np.log10(max(null_error, 1e-10)))
     return means
+
+
+def _still(edit: Edit) -> Edit:
+    """The same edit with Φ = 0."""
+    parts = {name: part for name, part in edit.parts.items() if name != "cells"}
+    return Edit(edit.image, parts | {"flow": torch.zeros_like(edit.parts["flow"])})
 
 
 @torch.no_grad()
