@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dftnet.errors import RequestError
 from dftnet.training.face_mesh import (
     IRISES,
     LOWER_LIDS,
@@ -79,6 +80,20 @@ def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:
     width = np.linalg.norm(face()[0, 133] - face()[0, 33])
     assert np.isclose(np.linalg.norm(step), 0.2 * width, rtol=1e-3)
     assert step[0] > 0  # the person's left is the right of the picture
+
+
+def test_what_is_no_mesh_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="--set mesh=FILE"):
+        FaceMesh.load(tmp_path / "none.npz", UNITS)
+    np.savez(tmp_path / "other.npz", vertices=np.zeros((468, 3)))
+    with pytest.raises(RequestError, match="lacks triangles, names, shapes, mirror"):
+        FaceMesh.load(tmp_path / "other.npz", UNITS)
+    with np.load(write_toy_mesh(tmp_path / "mesh.npz")) as file:
+        parts = dict(file)
+    parts["names"][list(parts["names"]).index("jawOpen")] = "jawShut"
+    np.savez(tmp_path / "part.npz", **parts)
+    with pytest.raises(RequestError, match="lacks the shapes jawOpen"):
+        FaceMesh.load(tmp_path / "part.npz", UNITS)
 
 
 def test_similarities_are_found_and_undone() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dftnet.errors import RequestError
 from dftnet.units import SIDED
 
 Array = NDArray[np.float32]
@@ -101,10 +102,12 @@ class FaceMesh:
 
     @classmethod
     def load(cls, path: str | Path, names: Sequence[str]) -> FaceMesh:
-        """From facs-mesh.npz: vertices, triangles, names, shapes, mirror."""
-        with np.load(path, allow_pickle=False) as file:
-            parts = {name: file[name] for name in file.files}
-        shapes = dict(zip(parts["names"].tolist(), parts["shapes"].astype(np.float32), strict=True))
+        """From facs-mesh.npz: vertices, triangles, names, shapes, mirror. Raises RequestError for a file that is no such mesh,
+        FileNotFoundError where there is none."""
+        parts, shapes = _read(Path(path))
+        wanted = {shape for name in names for shape in _shapes_of(name)}
+        if absent := sorted(wanted - shapes.keys()):
+            raise RequestError(f"the face mesh {path} lacks the shapes {', '.join(absent)}", field="mesh")
         basis = np.zeros((len(names), 468, 3), np.float32)
         for row, name in enumerate(names):
             for shape, gain in _shapes_of(name).items():
@@ -192,6 +195,23 @@ class FaceMesh:
             across = np.stack([-axis[:, 1], axis[:, 0]], 1)
             step = motion[:, [0]] * axis + motion[:, [1]] * across
             moved[:, iris] = landmarks[:, iris] + step[:, None]
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Array]]:
+    """The arrays of a mesh file, and its shapes by name, float32 [468, 3] each."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no face mesh {path}; name one with --set mesh=FILE (docs/data-format.md says what is in it)"
+        )
+    with np.load(path, allow_pickle=False) as file:
+        parts = {name: file[name] for name in file.files}
+    absent = [name for name in ("vertices", "triangles", "names", "shapes", "mirror") if name not in parts]
+    if absent or parts["vertices"].shape != (468, 3) or len(parts["names"]) != len(parts["shapes"]):
+        what = f"lacks {', '.join(absent)}" if absent else "has not 468 vertices and as many names as shapes"
+        raise RequestError(
+            f"{path} {what}, so it is no face mesh (docs/data-format.md says what is in one)", field="mesh"
+        )
+    return parts, dict(zip(parts["names"].tolist(), parts["shapes"].astype(np.float32), strict=True))
 
 
 def _shapes_of(name: str) -> dict[str, float]:
