@@ -37,7 +37,7 @@ UNIT_SHAPES: dict[str, dict[str, float]] = {
     "AU12": {"mouthSmile": 1.15},
     "AU14": {"mouthDimple": 1.7},
     "AU15": {"mouthFrown": 1.6},
-    "AU17": {"mouthShrugLower": 1.75},
+    "AU17": {"mouthShrugLower": 1.3},
     "AU20": {"mouthStretch": 1.6},
     "AU23": {"mouthPress_L": 1.8, "mouthPress_R": 1.8},
     "AU25": {"mouthLowerDown_L": 1.0, "mouthLowerDown_R": 1.0, "mouthUpperUp_L": 0.65, "mouthUpperUp_R": 0.65},
