@@ -3,6 +3,9 @@ import sys
 
 import pytest
 
+for package in ("torch", "safetensors", "tensorboard", "onnx"):  # with one missing already, that one is told too
+    pytest.importorskip(package)
+
 START = "import sys; sys.modules[{missing!r}] = None; from dftnet.cli.app import main; main()"
 
 
