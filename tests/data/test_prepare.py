@@ -590,7 +590,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, face):
         os.symlink(tmp_path / "v.jpg", tmp_path / "in" / f"p{i:03d}.jpg")
     table = labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(400)])
     line = command("prepare", tmp_path / "in", "--labels", table, "--size", 32, "--workers", 2, "-o", tmp_path / "out")
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits it ignored
+    )  # fmt: skip
     deadline = time.time() + 120
     while not list((tmp_path / "out").glob("work/chunk-*.tar")) and time.time() < deadline:
         time.sleep(0.02)
