@@ -101,6 +101,17 @@ def test_the_editors_own_detector_is_used(models, pictures, tmp_path: Path) -> N
     assert detector.calls > before
 
 
+def test_a_folder_of_many_threads_is_that_of_one(models, pictures, tmp_path: Path) -> None:
+    editor = Editor(*models)
+    for i in range(CALLS):
+        write_image(tmp_path / "in" / f"{i:02d}.png", pictures[i % 2])
+    for workers in (1, THREADS):
+        done = edit_folder(editor, tmp_path / "in", {"AU12": 1}, tmp_path / f"by-{workers}", workers=workers)
+        assert len(done.written) == CALLS
+    for path in sorted((tmp_path / "by-1").iterdir()):
+        assert path.read_bytes() == (tmp_path / f"by-{THREADS}" / path.name).read_bytes()
+
+
 def test_videos_of_many_threads_are_those_of_one(models, tmp_path: Path) -> None:
     """As GIF: the video codec's own threads do not always give the same bytes."""
     editor = Editor(*models)
@@ -112,5 +123,5 @@ def test_videos_of_many_threads_are_those_of_one(models, tmp_path: Path) -> None
         return (tmp_path / f"{number}.gif").read_bytes()
 
     alone = work(0)
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(work, range(1, 5))) == [alone] * 4
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert list(pool.map(work, range(1, THREADS + 1))) == [alone] * THREADS
