@@ -23,6 +23,7 @@ from dftnet.training.batches import Batch, BatchSource
 from dftnet.training.config import TrainConfig
 from dftnet.training.face_mesh import Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.mesh_drawing import draw
+from dftnet.training.pair_parts import PairParts
 from dftnet.units import SIDED
 
 TURN = 10.0
@@ -31,6 +32,8 @@ EXCLUSIVE = (("AU61", "AU62"), ("AU63", "AU64"), ("AU30L", "AU30R"))
 """Units of which at most one is shown"""
 FAR = 0.07
 """Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
+WHOLE = -1
+"""In place of the number of a part: the whole of frame b"""
 SHOWN = 0.6
 """A face is drawn more often where an eye is closed or the mouth open at least this far: both have to be undone"""
 
@@ -107,6 +110,7 @@ class MeshBatchSource(BatchSource):
         if not len(self.rows):
             raise RequestError(f"{data.path} has no face whose landmarks lie on it; read them again")
         self.few = FewUnits(self.names, config.focus)
+        self.parts = PairParts(self.names, self.size)
         nothing = np.zeros(len(data), np.float32)
         turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
         self.turn = np.nan_to_num(turn).astype(np.float32) / TURN
@@ -150,10 +154,12 @@ class MeshBatchSource(BatchSource):
         own, target = self.aus[source], np.concatenate([self.aus[b], asked])
         turn = self.turn[other] - self.turn[source]
         flip, motions = rng.random(n) < 0.5, self._motions(rng, n)
+        part = rng.integers(len(self.parts.parts), size=n)
+        part[(rng.random(n) >= config.part_share) | (np.arange(n) >= paired) | all_pairs] = WHOLE
         mine = slice(self.rank, None, self.world)
         return self._assemble(
             (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
-            (np.arange(n) < paired)[mine],
+            (np.arange(n) < paired)[mine], part[mine],
         )  # fmt: skip
 
     def _alone(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
@@ -181,8 +187,10 @@ class MeshBatchSource(BatchSource):
         asked: tuple[Array, Array, Array],
         moves: tuple[NDArray[np.bool_], Array],
         paired: NDArray[np.bool_],
+        part: NDArray[np.int64],
     ) -> DrawnBatch:
-        """Images and landmarks moved together, the second frame brought onto the first; what is asked of single faces drawn."""
+        """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
+        faces drawn."""
         (first, second), (own, target, turn), (flip, jitter) = rows, asked, moves
         s, t = self.landmarks[first], self.landmarks[second]
         onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
@@ -199,11 +207,20 @@ class MeshBatchSource(BatchSource):
         turn = np.where(flip[:, None], turn * np.array([-1, 1], np.float32), turn)
         alone = ~paired
         t[alone] = self.mesh.targets(s[alone], own[alone], target[alone])
+        for i in np.flatnonzero(part != WHOLE):
+            if not self.parts.fits(part[i], target[i] - own[i], turn[i]):
+                part[i] = WHOLE
+                continue
+            target[i] = self.parts.levels(part[i], own[i], target[i])
+            t[i] = self.parts.landmarks(part[i], s[i], t[i])
+            turn[i] = 0
         drawing = draw(s, t, self.mesh.triangles, self.size, self.size // 2)
         image = np.stack([_moved(self.images[r], m) for r, m in zip(first, motions, strict=True)])
         true = image.copy()
         for i in np.flatnonzero(paired):
             true[i] = _moved(self.images[second[i]], both[i])
+            if part[i] != WHOLE:
+                true[i] = self.parts.image(part[i], image[i], true[i])
         return DrawnBatch(
             image=self._pixels(image),
             aus=self._tensor(own),

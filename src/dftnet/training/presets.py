@@ -136,6 +136,7 @@ def light(size: int = 128) -> TrainConfig:
         target_noise=0.0,
         focus={"AU12": 1.5, "AU25": 1.5, "AU26": 1.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5},
         pair_share=3 / 8,
+        part_share=0.5,
         pair_pose=10.0,
         jitter=0.04,
         ema_images=3_000.0,
