@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_what_a_worker_raises_is_raised_here(cluster, tmp_path: Path):
     assert list(on_ray(functools.partial(Noter, tmp_path), [], 2)) == []
 
 
-def test_forty_photos_prepared_on_ray_are_those_of_one_process(
+def test_forty_photos_at_an_address_prepared_on_ray_are_those_of_one_process(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(inputs, "CHUNK", 4)
@@ -83,7 +84,7 @@ def test_forty_photos_prepared_on_ray_are_those_of_one_process(
     prepare(tmp_path / "in", tmp_path / "one", config, workers=1)
     told: list[tuple[str, int, int]] = []
     tell = lambda *what: told.append(what)  # noqa: E731
-    report = prepare(tmp_path / "in", tmp_path / "ray", config, workers=2, engine="ray", tell=tell)
+    report = prepare(f"file://{tmp_path}/in", tmp_path / "ray", config, workers=2, engine="ray", tell=tell)
     assert report.lines[0].startswith("40 faces of 40 photos")
     assert told[0] == ("photos", 0, 40)
     assert told[-1] == ("photos", 40, 40)
@@ -91,17 +92,52 @@ def test_forty_photos_prepared_on_ray_are_those_of_one_process(
     assert one == other
 
 
-def test_forty_photos_edited_on_ray_are_those_of_one_process(cluster, tmp_path: Path):
+def actors() -> set[int]:
+    """The actors of this session's own Ray that work on photos."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return {pid for pid in pids if b"ray::" in about(pid, "cmdline") and b"Map" in about(pid, "cmdline") and ours(pid)}
+
+
+def ours(pid: int) -> bool:
+    while pid > 1 and pid != os.getpid():
+        parent = re.search(rb"PPid:\s*(\d+)", about(pid, "status"))
+        pid = int(parent[1]) if parent else 0
+    return pid == os.getpid()
+
+
+def about(pid: int, what: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_forty_photos_at_an_address_are_edited_on_ray_as_by_one_process_also_when_an_actor_is_killed(
+    cluster, tmp_path: Path
+):
     photo = Image.fromarray(skimage.data.astronaut()[:256, 80:336])
     for i in range(40):
         (tmp_path / f"in/{i % 4}").mkdir(parents=True, exist_ok=True)
         photo.rotate(i % 9 - 4).save(tmp_path / f"in/{i % 4}/{i:02d}.jpg")
     (tmp_path / "in/none.png").write_bytes(b"no picture")
     editor = Editor(GeneratorSession(write_generator(tmp_path / "g"), threads=1))
-    run = lambda out, **more: edit_folder(editor, tmp_path / "in", {"AU12": 0.8}, tmp_path / out, **more)  # noqa: E731
-    one = run("one", workers=1)
-    other = run("ray", workers=2, save=SaveOptions(engine="ray"))
-    assert (other.written, other.lines, other.failed) == (one.written, one.lines, one.failed)
+    seen: set[int] = set()
+    killed: list[int] = []
+
+    def tell(what: str, done: int, total: int) -> None:
+        seen.update(actors())
+        if done == 10:
+            killed.append(min(actors()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    one = edit_folder(editor, tmp_path / "in", {"AU12": 0.8}, tmp_path / "one", workers=1)
+    save = SaveOptions(engine="ray")
+    other = edit_folder(
+        editor, f"file://{tmp_path}/in", {"AU12": 0.8}, tmp_path / "ray", workers=2, save=save, tell=tell
+    )
+    assert len(killed) == 1
+    assert len(seen) >= 3, "two, and the one that took the dead one's place"
+    assert (other.written, other.lines, other.failed.keys()) == (one.written, one.lines, one.failed.keys())
     assert len(other.written) == 40
     assert [face.as_json() for face in other.faces] == [face.as_json() for face in one.faces]
     for name in one.written:

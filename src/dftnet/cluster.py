@@ -35,7 +35,8 @@ def on_ray(
     """(thing, what came of it) in the order of `things`, from `workers` actors, by default one a core of the cluster.
 
     `make` builds an actor's worker; it, the things and the results are pickled. The cluster is the one that runs already, or
-    that RAY_ADDRESS names, else this machine. The actors see files by the same paths: a disk that all machines share.
+    that RAY_ADDRESS names, else this machine. The actors see files by the same paths: a disk that all machines share; what is at
+    an address each fetches for itself, so that a photo that cannot be read costs itself alone.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray

@@ -89,3 +89,38 @@ def test_nobody_enters_the_copies_who_may_not_enter_the_folder(tmp_path: Path, e
     assert (tmp_path / "out/there/deep/a.jpg").is_file()
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out/there", "out/there/deep")]
     assert modes == [0o750, 0o700]
+
+
+def test_a_folder_at_an_address_is_edited_as_one_of_the_disk(tmp_path: Path, editor: Editor) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    photo = Image.fromarray(skimage.data.astronaut()[:256, 80:336])
+    for name in ("1.jpg", "a/2.png", "a-b/3.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        photo.save(tmp_path / "in" / name)
+    (tmp_path / "in/none.png").write_bytes(b"no picture")
+    (tmp_path / "in/clip.mp4").write_bytes(b"no clip")
+    (tmp_path / "in/.hidden.png").write_bytes(b"")
+    memory.put(f"{tmp_path / 'in'}/", "/bucket/in/", recursive=True)
+    near = edit(tmp_path / "in", {"AU12": 0.8}, tmp_path / "near", editor=editor)
+    far = edit("memory://bucket/in", {"AU12": 0.8}, tmp_path / "far", editor=editor)
+    assert folder_bytes(tmp_path / "far") == folder_bytes(tmp_path / "near")
+    assert (far.written, far.lines, far.skipped) == (near.written, near.lines, near.skipped)
+    assert far.written == ["1.jpg", "a/2.png", "a-b/3.png"]
+    assert far.failed.keys() == {"none.png"}
+    assert "memory://bucket/in/none.png" in far.failed["none.png"]
+    again = edit("memory://bucket/in", {"AU12": 0.8}, tmp_path / "far", editor=editor)
+    assert [name for name, why in again.skipped.items() if why == THERE] == far.written
+    memory.rm("/bucket", recursive=True)
+
+
+def test_addresses_are_of_folders_that_are_read(tmp_path: Path, editor: Editor) -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(RequestError, match="s3://bucket/out: give a file or folder of a disk"):
+        edit(tmp_path, {"AU12": 0.8}, "s3://bucket/out", editor=editor)
+    with pytest.raises(RequestError, match="of several files each is a photo"):
+        edit(["memory://a", "memory://b"], {"AU12": 0.8}, tmp_path / "out", editor=editor)
+    with pytest.raises(RequestError, match="name another folder with -o"):
+        edit("memory://a", {"AU12": 0.8}, editor=editor)
+    with pytest.raises(FileNotFoundError, match="nothing is found at memory://nowhere"):
+        edit("memory://nowhere", {"AU12": 0.8}, tmp_path / "out", editor=editor)
+    assert not (tmp_path / "out").exists()

@@ -30,8 +30,11 @@ Examples:
 @options_of(PrepareConfig, names={"every_seconds": "--every"}, without=("detector_side",))
 def prepare(
     photos: Annotated[
-        Path,
-        typer.Argument(help="A folder tree of photos and videos, tars of photos, or one file.", show_default=False),
+        str,
+        typer.Argument(
+            help="A folder tree of photos and videos, tars of photos, one file, or an address: s3://bucket/photos.",
+            show_default=False,
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The dataset directory to make.", show_default=False)],
     config: PrepareConfig,

@@ -101,9 +101,10 @@ def _is_value(option: str, word: str, known: Mapping[str, Any]) -> bool:
 
 def edit(
     photos: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            help="A photo (JPEG, PNG, WebP, TIFF …) or several, a folder of them, a video, or an animated GIF or WebP.",
+            help="A photo (JPEG, PNG, WebP, TIFF …) or several, a folder of them (also s3://bucket/photos), a video, or an "
+            "animated GIF or WebP.",
             show_default=False,
         ),
     ],

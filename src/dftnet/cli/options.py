@@ -30,7 +30,10 @@ Shard = Annotated[
     ),
 ]
 Engine = Annotated[
-    str, typer.Option(help="local, or ray: on a Ray cluster whose machines share a disk (RAY_ADDRESS names it).")
+    str,
+    typer.Option(
+        help="local, or ray: on a Ray cluster whose machines share the disk of the output (RAY_ADDRESS names it)."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. (default: one per core)", show_default=False)]
 

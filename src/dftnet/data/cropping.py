@@ -70,13 +70,16 @@ class Cropper:
         source = job.source
         try:
             if source.video:
-                for frame in read_video(source.file, every_seconds=self.config.every_seconds):
-                    yield f"{job.key}_{frame.number:06d}", frame.number, frame.image, 1.0
+                with source.on_disk() as path:
+                    for frame in read_video(path, every_seconds=self.config.every_seconds):
+                        yield f"{job.key}_{frame.number:06d}", frame.number, frame.image, 1.0
             else:
                 # 8 crop sizes across leave a face that fills an eighth of the photo its full resolution
                 data = source.read()
                 image = decode_image(data, "it", at_least=max(1024, 8 * self.config.size))
                 yield job.key, None, image, max(stored_size(data)) / max(image.shape[:2])
+        except ConnectionError:  # the photo may be a good one: the same command goes on when the network is back
+            raise
         except TooLargeError as error:
             skipped.append([source.path, "too large", str(error)])
         except (ValueError, OSError) as error:

@@ -5,15 +5,18 @@ The list is sorted, so that the same input gives the same list on every run; not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from dftnet.errors import DatasetError
+from dftnet.media.address import FarFile, Place, is_address
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.video import is_video
 
@@ -28,7 +31,7 @@ class Source:
     path: str
     """Path relative to the input folder; inside a tar, the member's name."""
     file: str
-    """The file on disk: the photo, the video, or the tar that holds it."""
+    """The file on disk: the photo, the video, or the tar that holds it; its name in `place`, where there is one."""
     offset: int = -1
     """First byte in `file`, or -1 for the whole file."""
     size: int = 0
@@ -36,13 +39,33 @@ class Source:
     number: int = 0
     """Position (from 1) among the photos of its folder: the frame number OpenFace gives an image sequence."""
     video: bool = False
+    place: Place | None = None
+    """The folder at an address that `file` is in."""
 
     def read(self) -> bytes:
         """The encoded bytes."""
+        if self.place is not None:
+            part = (self.offset, self.offset + self.size) if self.offset >= 0 else ()
+            return self.place.read(self.file, *part)
         with open(self.file, "rb") as file:
             if self.offset >= 0:
                 file.seek(self.offset)
             return file.read(self.size if self.offset >= 0 else -1)
+
+    @contextlib.contextmanager
+    def stream(self) -> Iterator[IO[bytes]]:
+        """The whole file, open for reading."""
+        with open(self.file, "rb") if self.place is None else self.place.stream(self.file) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def on_disk(self) -> Iterator[Path]:
+        """The whole file's path, or that of a copy while it is needed."""
+        if self.place is None:
+            yield Path(self.file)
+            return
+        with FarFile(self.place, self.file).fetched() as path:
+            yield path
 
     def names(self, frame: int | None = None) -> tuple[str, ...]:
         """How a label file may call it (frame `frame`, from 0, of a video), the most exact name first."""
@@ -50,7 +73,8 @@ class Source:
         base, short = self.path.rsplit("/", 1)[-1], stem.rsplit("/", 1)[-1]
         if frame is not None:
             return tuple(dict.fromkeys(f"{name}#{frame + 1}" for name in (self.path, stem, base, short)))
-        folder = self.path.rpartition("/")[0] or Path(self.file).parent.name
+        root = PurePosixPath(self.place.address).name if self.place is not None else ""
+        folder = self.path.rpartition("/")[0] or Path(self.file).parent.name or root
         sequence = (f"{folder}#{self.number}", f"{folder.rsplit('/', 1)[-1]}#{self.number}")
         return tuple(dict.fromkeys((self.path, stem, base, short, *sequence)))
 
@@ -72,37 +96,36 @@ class Collection:
 
 
 def collect(source: str | Path) -> Collection:
-    """List the photos and videos of a folder tree, a tar, or a single file.
+    """List the photos and videos of a folder tree (also of one at an address), a tar, or a single file.
 
     Raises FileNotFoundError where there is nothing, DatasetError where no photo is inside.
     """
-    source = Path(source)
-    if not source.exists():
-        raise FileNotFoundError(f"no such folder or file: {source}")
+    if is_address(source):
+        place = Place(str(source))
+        files = [Source(name, name, size=size, place=place) for name, size in place.files().items()]
+        single = False
+    else:
+        files, single = _files_below(Path(source)), Path(source).is_file()
     found = Collection()
-    root = source if source.is_dir() else source.parent
-    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
     numbers: dict[str, int] = {}
     for file in files:
-        relative = file.relative_to(root)
+        relative = PurePosixPath(file.path)
         if any(part.startswith(".") for part in relative.parts):
             continue
-        suffix = file.suffix.lower()
-        video = suffix in VIDEO_SUFFIXES or (source.is_file() and is_video(file))
-        if suffix in IMAGE_SUFFIXES or (source.is_file() and not video and suffix != ".tar"):
+        suffix = relative.suffix.lower()
+        video = suffix in VIDEO_SUFFIXES or (single and is_video(file.file))
+        if suffix in IMAGE_SUFFIXES or (single and not video and suffix != ".tar"):
             folder = relative.parent.as_posix()
             numbers[folder] = numbers.get(folder, 0) + 1
-            found.photos.append(
-                Source(relative.as_posix(), str(file), size=file.stat().st_size, number=numbers[folder])
-            )
+            found.photos.append(replace(file, number=numbers[folder]))
         elif video:
-            found.photos.append(Source(relative.as_posix(), str(file), size=file.stat().st_size, video=True))
+            found.photos.append(replace(file, video=True))
         elif suffix == ".tar":
             _list_tar(file, found)
-        elif file.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
-            found.unreadable.append((relative.as_posix(), "compressed archive: unpack it first"))
+        elif relative.name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
+            found.unreadable.append((file.path, "compressed archive: unpack it first"))
         else:
-            found.ignored.append(relative.as_posix())
+            found.ignored.append(file.path)
     if not found.photos:
         what = f"; {found.unreadable[0][0]}: {found.unreadable[0][1]}" if found.unreadable else ""
         raise DatasetError(
@@ -111,21 +134,33 @@ def collect(source: str | Path) -> Collection:
     return found
 
 
-def _list_tar(file: Path, found: Collection) -> None:
+def _files_below(source: Path) -> list[Source]:
+    """Every file of a folder tree, in order, or the one file."""
+    if not source.exists():
+        raise FileNotFoundError(f"no such folder or file: {source}")
+    root = source if source.is_dir() else source.parent
+    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    return [Source(file.relative_to(root).as_posix(), str(file), size=file.stat().st_size) for file in files]
+
+
+def _list_tar(file: Source, found: Collection) -> None:
+    title = PurePosixPath(file.path).name
     try:
-        with tarfile.open(file, "r:") as tar:
+        with file.stream() as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             number = 0
             for member in tar:
                 if not member.isfile() or Path(member.name).name.startswith("."):
                     continue
                 if Path(member.name).suffix.lower() not in IMAGE_SUFFIXES:
-                    found.ignored.append(f"{file.name}/{member.name}")
+                    found.ignored.append(f"{title}/{member.name}")
                     continue
                 number += 1
                 name = member.name.removeprefix("./")
-                found.photos.append(Source(name, str(file), member.offset_data, member.size, number))
+                found.photos.append(
+                    replace(file, path=name, offset=member.offset_data, size=member.size, number=number)
+                )
     except (tarfile.TarError, EOFError) as error:
-        found.unreadable.append((file.name, f"damaged tar ({error}): copy it again"))
+        found.unreadable.append((title, f"damaged tar ({error}): copy it again"))
 
 
 def chunks(photos: Iterable[Source]) -> list[list[int]]:

@@ -19,6 +19,7 @@ from dftnet.data.config import PrepareConfig
 from dftnet.data.inputs import Collection, Source, chunks, collect, unique_keys
 from dftnet.data.people import open_people
 from dftnet.errors import DatasetError, RequestError
+from dftnet.media.address import is_address
 from dftnet.media.files import file_sha256
 
 SHARD = 4096
@@ -71,13 +72,9 @@ class Plan:
         return self.output / "work"
 
 
-def make_plan(input: Path, output: Path, config: PrepareConfig) -> Plan:
+def make_plan(input: str | Path, output: Path, config: PrepareConfig) -> Plan:
     """Looks at input, labels and people. Raises DatasetError, RequestError or OSError with the remedy."""
-    if output.exists() and not output.is_dir():
-        raise DatasetError(f"{output} is a file: give a folder for the set")
-    resolved = output.resolve()
-    if input.is_dir() and (resolved == input.resolve() or input.resolve() in resolved.parents):
-        raise DatasetError(f"the output {output} lies inside the input {input}: choose a folder elsewhere")
+    _check_output(input, output)
     table = _open_table(config)
     source: AUSource | LabelTable = table if table is not None else make_source(config.pixel_source)
     found = collect(input)
@@ -101,6 +98,17 @@ def make_plan(input: Path, output: Path, config: PrepareConfig) -> Plan:
         for number, unit in enumerate(chunks([job.source for job in jobs]))
     )
     return plan
+
+
+def _check_output(input: str | Path, output: Path) -> None:
+    """DatasetError where the set cannot be made there."""
+    if is_address(output):
+        raise DatasetError(f"the set cannot be made at {output}: give a folder of a disk, and copy it there afterwards")
+    if output.exists() and not output.is_dir():
+        raise DatasetError(f"{output} is a file: give a folder for the set")
+    resolved, source = output.resolve(), Path(input).resolve()
+    if not is_address(input) and source.is_dir() and (resolved == source or source in resolved.parents):
+        raise DatasetError(f"the output {output} lies inside the input {input}: choose a folder elsewhere")
 
 
 def _open_table(config: PrepareConfig) -> LabelTable | None:

@@ -41,8 +41,8 @@ def prepare(
     engine: str = "local",
     tell: Progress = silent,
 ) -> Report:
-    """Crop, align and label the faces of `input` (folder tree of photos and videos, tars of photos, or one file) into
-    the dataset directory `output`.
+    """Crop, align and label the faces of `input` (folder tree of photos and videos, tars of photos, one file, or the address
+    of a folder, such as s3://bucket/photos) into the dataset directory `output`.
 
     `workers`: processes, default one a core; with the engine "ray" actors of a cluster (`dftnet.cluster`).
     `share`: crop this share of the photos only; whichever share finds all the others done puts the set together, which is
@@ -50,7 +50,7 @@ def prepare(
     instead. A start that fails leaves nothing behind; interrupted later, the same call goes on.
     """
     check_engine(engine)
-    plan = make_plan(Path(input), Path(output), config or PrepareConfig())
+    plan = make_plan(input, Path(output), config or PrepareConfig())
     done = _already_done(plan)
     if done is not None:
         return done

@@ -18,6 +18,7 @@ from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
 from dftnet.errors import RequestError
+from dftnet.media.address import is_address
 from dftnet.media.formats import CLIP_SUFFIXES
 from dftnet.media.video import is_animation, is_video
 
@@ -38,7 +39,7 @@ def edit(
     """Edit a photo, several, a folder of photos, or a clip, and write `output` (by default beside it, NAME-edited.…).
 
         edit("photo.jpg", {"AU12": 0.8}, "out.png")
-        edit("photos/", Request(emotion="happiness"), "happy/")
+        edit("photos/", Request(emotion="happiness"), "happy/")            # or "s3://bucket/photos"
         edit("clip.mp4", Timeline(keys={"AU12": [(0, 0), (1.5, 1)]}), "out.mp4")
 
     asked    what the largest face shall show, or an EditPlan: which faces, and what each of them
@@ -55,7 +56,10 @@ def edit(
         )
     if threads is not None and threads < 1:
         raise RequestError(f"threads is {threads}; give 1 or more, or nothing for one per core", field="threads")
-    sources = [Path(source)] if isinstance(source, str | Path) else [Path(one) for one in source]
+    given = [source] if isinstance(source, str | Path) else source
+    sources = [str(one) if is_address(one) else Path(one) for one in given]
+    if is_address(output):
+        raise RequestError(f"edits cannot be written to {output}: give a file or folder of a disk", field="output")
     kind = kind_of(sources, plan, output)
     _refuse(kind, plan, save, maps)
     path = _checked_output(kind, sources[0], plan, output, save)
@@ -67,7 +71,7 @@ def edit(
     elif kind == "sweep":
         done = sweep_photo(editor, sources[0], plan, path, save=save)
     elif kind == "photos":
-        done = edit_photos(editor, sources, plan, path, save=save, workers=threads, tell=tell)
+        done = edit_photos(editor, [Path(one) for one in sources], plan, path, save=save, workers=threads, tell=tell)
     else:
         make = {"folder": edit_folder, "clip": edit_video, "moving photo": animate_photo}[kind]
         assert path is not None
@@ -77,19 +81,19 @@ def edit(
     return done
 
 
-def kind_of(sources: Sequence[Path], plan: EditPlan, output: str | Path | None) -> Kind:
-    """What is given, and is to become. An animated picture is a clip, unless a still one is wanted."""
+def kind_of(sources: Sequence[str | Path], plan: EditPlan, output: str | Path | None) -> Kind:
+    """What is given, and is to become. An animated picture is a clip, unless a still one is wanted; an address is a folder."""
     for source in sources:
-        if not source.exists():
+        if not is_address(source) and not Path(source).exists():
             raise FileNotFoundError(f"no such image: {source}")
     if not sources:
         raise RequestError("name a photo, a folder of photos, or a clip")
     if len(sources) > 1:
-        if strange := [one for one in sources if one.is_dir() or _is_clip(one)]:
+        if strange := [one for one in sources if _is_folder(one) or _is_clip(one)]:
             raise RequestError(f"{strange[0]} is no photo: of several files each is a photo; edit it by itself")
         return "photos"
     source = sources[0]
-    if source.is_dir():
+    if _is_folder(source):
         return "folder"
     still = output is not None and Path(output).suffix.lower() not in CLIP_SUFFIXES
     clip = is_video(source) or (not still and is_animation(source))
@@ -100,8 +104,12 @@ def kind_of(sources: Sequence[Path], plan: EditPlan, output: str | Path | None) 
     return "clip" if clip else "moving photo" if plan.timed else "photo"
 
 
-def _is_clip(source: Path) -> bool:
+def _is_clip(source: str | Path) -> bool:
     return is_video(source) or is_animation(source)
+
+
+def _is_folder(source: str | Path) -> bool:
+    return is_address(source) or Path(source).is_dir()
 
 
 def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | None) -> None:
@@ -129,7 +137,7 @@ def _refuse(kind: Kind, plan: EditPlan, save: SaveOptions, maps: str | Path | No
 
 
 def _checked_output(
-    kind: Kind, source: Path, plan: EditPlan, output: str | Path | None, save: SaveOptions
+    kind: Kind, source: str | Path, plan: EditPlan, output: str | Path | None, save: SaveOptions
 ) -> Path | None:
     """Where it goes, None for several photos beside themselves; an error before any work where it cannot."""
     if kind == "folder" or (kind == "photos" and output is not None):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,17 +20,22 @@ from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.wording import describe_plan, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
+from dftnet.media.address import FarFile, Place, is_address
 from dftnet.media.files import make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
 
+File = Path | FarFile
+Job = tuple[File, Path]
+"""A photo, and where its edit goes."""
 
-def check_folder_output(folder: Path, output: str | Path | None) -> Path:
+
+def check_folder_output(folder: str | Path, output: str | Path | None) -> Path:
     """Where the edited photos go; RequestError before any work where they cannot."""
     if output is None:
         raise RequestError(f"{folder} is a folder: name another folder with -o for the edited photos", field="output")
     output = Path(output)
-    if output.resolve() == folder.resolve():
+    if not is_address(folder) and output.resolve() == Path(folder).resolve():
         raise RequestError(
             f"the edited photos cannot go to the folder they come from ({folder}): name another with -o", field="output"
         )
@@ -50,18 +56,17 @@ def edit_folder(
 ) -> Report:
     """Edit every photo below `folder` into the same place below `output`, in its own format (PNG where that cannot be
     written), several at once. Photos already there are skipped, so the same call goes on where it was; `save.overwrite`
-    edits them again, `save.share` takes one share of them.
+    edits them again, `save.share` takes one share of them. The folder may be at an address (s3://bucket/photos).
 
     Raises MediaError where the folder holds no photo, RequestError where `output` holds another edit of one; a photo
     that cannot be edited is listed in the report and never stops the others. Names in the report are relative to the folders.
     """
-    plan, folder = as_plan(asked), Path(folder)
-    output = check_folder_output(folder, output)
-    inside = [path for path in sorted(folder.rglob("*")) if not _hidden(path, folder)]
-    inside = [path for path in inside if output.resolve() not in (path.resolve(), *path.resolve().parents)]
-    photos = {str(p.relative_to(folder)): p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()}
+    plan, output = as_plan(asked), check_folder_output(folder, output)
+    inside = _inside_far(Place(str(folder))) if is_address(folder) else _inside(Path(folder), output)
+    photos = {name: file for name, file in inside.items() if Path(name).suffix.lower() in IMAGE_SUFFIXES}
+    photos = {name: file for name, file in photos.items() if isinstance(file, FarFile) or file.is_file()}
     done = Report(path=output, many=True, dry=save.dry)
-    done.skipped = {str(p.relative_to(folder)): why for p in inside if (why := why_left_alone(p))}
+    done.skipped = {name: why for name, file in inside.items() if (why := why_left_alone(file))}
     if not photos:
         raise MediaError(f"no photo found below {folder} (looked for {', '.join(IMAGE_SUFFIXES)})")
     mine = {name: photo for name, photo in photos.items() if save.share.has(Path(name))}
@@ -72,7 +77,10 @@ def edit_folder(
     if not save.dry:
         output.parent.mkdir(parents=True, exist_ok=True)
         for inner in sorted({parent for name in pairs for parent in Path(name).parents}):
-            make_folder(output / inner, like=folder / inner)
+            if is_address(folder):
+                (output / inner).mkdir(exist_ok=True)
+            else:
+                make_folder(output / inner, like=Path(folder) / inner)
     _edit_all(editor, pairs, plan, done, save, workers, tell)
     return done
 
@@ -90,11 +98,12 @@ def edit_photos(
     """Edit several photos, each into the folder `output`, or beside itself; as `edit_folder` otherwise."""
     plan = as_plan(asked)
     done = Report(path=Path(output) if output is not None else photos[0].parent, many=True, dry=save.dry)
-    pairs = {str(photo): (photo, photo) for photo in dict.fromkeys(photos)}
+    files = {str(photo): photo for photo in photos}
+    pairs: dict[str, Job]
     if output is None:
-        pairs = {name: (photo, check_output(photo, None, save.overwrite)) for name, (photo, _) in pairs.items()}
+        pairs = {name: (photo, check_output(photo, None, save.overwrite)) for name, photo in files.items()}
     else:
-        pairs = {name: (photo, _target(done.path / photo.name)) for name, (photo, _) in pairs.items()}
+        pairs = {name: (photo, _target(done.path / photo.name)) for name, photo in files.items()}
         if len({target for _, target in pairs.values()}) < len(pairs):
             raise RequestError(
                 "two of these photos have the same name: edit them into different folders", field="output"
@@ -106,10 +115,21 @@ def edit_photos(
     return done
 
 
-def why_left_alone(path: Path) -> str:
+def _inside(folder: Path, output: Path) -> dict[str, File]:
+    """What a folder holds, but for hidden things and the output, by its name relative to the folder."""
+    inside = [path for path in sorted(folder.rglob("*")) if not _hidden(path.relative_to(folder))]
+    inside = [path for path in inside if output.resolve() not in (path.resolve(), *path.resolve().parents)]
+    return {str(path.relative_to(folder)): path for path in inside}
+
+
+def _inside_far(place: Place) -> dict[str, File]:
+    return {name: FarFile(place, name) for name in place.files() if not _hidden(Path(name))}
+
+
+def why_left_alone(path: File) -> str:
     """Why a file of a folder is no photo to edit, with the remedy; empty for photos, and for what is no picture at all."""
-    suffix = path.suffix.lower()
-    if path.is_dir():
+    suffix = Path(str(path)).suffix.lower()
+    if isinstance(path, Path) and path.is_dir():
         return "a linked folder: name it by itself" if path.is_symlink() else ""
     if suffix in VIDEO_SUFFIXES:
         return "a clip: edit it by itself"
@@ -120,7 +140,7 @@ def why_left_alone(path: Path) -> str:
 
 def _edit_all(
     editor: Editor,
-    pairs: Mapping[str, tuple[Path, Path]],
+    pairs: Mapping[str, Job],
     plan: EditPlan,
     done: Report,
     save: SaveOptions,
@@ -154,11 +174,25 @@ class PhotoEditor:
     plan: EditPlan
     save: SaveOptions
 
-    def __call__(self, place: tuple[Path, Path]) -> Report | Exception:
+    def __call__(self, job: Job) -> Report | Exception:
+        photo, output = job
         try:
-            return edit_photo(self.editor, place[0], self.plan, place[1], save=self.save)
+            if isinstance(photo, Path):
+                return edit_photo(self.editor, photo, self.plan, output, save=self.save)
+            with photo.fetched() as copy, _called(photo, copy):
+                return edit_photo(self.editor, copy, self.plan, output, save=self.save)
         except (DftnetError, OSError, MemoryError) as error:
             return error
+
+
+@contextlib.contextmanager
+def _called(photo: FarFile, copy: Path) -> Iterator[None]:
+    """Errors name the photo where they name its copy."""
+    try:
+        yield
+    except (DftnetError, OSError) as error:
+        error.args = (str(error).replace(str(copy), str(photo)),)
+        raise
 
 
 def _models(editor: Editor) -> tuple[Path, Path | None]:
@@ -171,14 +205,14 @@ def _models(editor: Editor) -> tuple[Path, Path | None]:
 
 def _elsewhere(
     generator: Path, estimator: Path | None, plan: EditPlan, save: SaveOptions
-) -> Callable[[tuple[Path, Path]], Report | Exception]:
+) -> Callable[[Job], Report | Exception]:
     """A PhotoEditor on another machine. Its reports come back without the photos' pixels."""
     reads = EstimatorSession(estimator, threads=1) if estimator is not None else None
     edit = PhotoEditor(Editor(GeneratorSession(generator, threads=1), reads), plan, save)
     nothing = np.zeros((0, 0, 3), np.uint8)
 
-    def work(place: tuple[Path, Path]) -> Report | Exception:
-        made = edit(place)
+    def work(job: Job) -> Report | Exception:
+        made = edit(job)
         if isinstance(made, Report):
             made.faces = [replace(one, face=replace(one.face, image=nothing, crop=nothing)) for one in made.faces]
         return made
@@ -186,7 +220,7 @@ def _elsewhere(
     return work
 
 
-def _refuse_another_edit(output: Path, pairs: Mapping[str, tuple[Path, Path]], plan: EditPlan) -> None:
+def _refuse_another_edit(output: Path, pairs: Mapping[str, Job], plan: EditPlan) -> None:
     """RequestError where photos of an earlier run say that something else was asked."""
     _, right = photo_mark(describe_plan(plan))
     marks = {name: read_mark(target) for name, (_, target) in pairs.items() if target.exists()}
@@ -200,8 +234,8 @@ def _refuse_another_edit(output: Path, pairs: Mapping[str, tuple[Path, Path]], p
         )
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
 
 
 def _target(place: Path) -> Path:
