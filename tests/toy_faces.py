@@ -25,31 +25,36 @@ def draw(size: int, aus: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray
     return image
 
 
-def write_toy_faces(path: Path, size: int = 32, subjects: int = 8, frames: int = 4) -> Path:
+def write_toy_faces(path: Path, size: int = 32, subjects: int = 8, frames: int = 4, per_shard: int = 4096) -> Path:
     """subjects × frames faces; the last two subjects are validation and test."""
     path.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     rows: dict[str, list] = {k: [] for k in ("key", "subject", "split", "aus")}
-    with ShardWriter(path / "shard-00000.tar") as shard:
-        for s in range(subjects):
-            colour = tuple(int(c) for c in rng.integers(90, 255, 3))
-            for f in range(frames):
-                aus = np.where(rng.random(len(AU_NAMES)) < 0.3, rng.random(len(AU_NAMES)), 0).astype(np.float32)
-                key = f"s{s}-{f}"
-                shard.add(key, ".png", encode_image(draw(size, aus, colour), ".png"))
-                rows["key"].append(key)
-                rows["subject"].append(f"s{s}")
-                rows["split"].append({subjects - 1: "test", subjects - 2: "validation"}.get(s, "train"))
-                rows["aus"].append(aus)
-    n = len(rows["key"])
+    faces: list[bytes] = []
+    for s in range(subjects):
+        colour = tuple(int(c) for c in rng.integers(90, 255, 3))
+        for f in range(frames):
+            aus = np.where(rng.random(len(AU_NAMES)) < 0.3, rng.random(len(AU_NAMES)), 0).astype(np.float32)
+            faces.append(encode_image(draw(size, aus, colour), ".png"))
+            rows["key"].append(f"s{s}-{f}")
+            rows["subject"].append(f"s{s}")
+            rows["split"].append({subjects - 1: "test", subjects - 2: "validation"}.get(s, "train"))
+            rows["aus"].append(aus)
+    n = len(faces)
+    shards, extent = [], []
+    for start in range(0, n, per_shard):
+        with ShardWriter(path / f"shard-{len(shards):05d}.tar") as shard:
+            extent += [shard.add(rows["key"][i], ".png", faces[i]) for i in range(start, min(n, start + per_shard))]
+        shards.append({"name": shard.path.name, "bytes": shard.bytes, "sha256": shard.sha256, "count": shard.count})
     info = {
         "size": size,
         "au_names": list(AU_NAMES),
         "alignment": {"template": "eyes-mouth"},
-        "shards": [{"name": "shard-00000.tar", "bytes": shard.bytes, "sha256": shard.sha256, "count": n}],
+        "shards": shards,
     }
     arrays = {k: np.array(v) for k, v in rows.items()} | {
-        "shard": np.zeros(n, np.int32),
+        "shard": np.arange(n, dtype=np.int32) // per_shard,
+        "extent": np.array(extent, np.int64),
         "source": np.array(["toy"] * n),
         "emotion": np.array([""] * n),
         "landmarks": np.zeros((n, 5, 2), np.float32),

@@ -28,10 +28,11 @@ from dftnet.data import prepare as verb
 from dftnet.data.config import PrepareConfig
 from dftnet.data.dataset import FaceData
 from dftnet.data.inputs import collect, unique_keys
+from dftnet.data.shards import read_member, split_key
 from dftnet.errors import DatasetError, RequestError
 from dftnet.faces.align import crop_from_image
 from dftnet.media.files import file_sha256
-from dftnet.media.image import read_image, write_image
+from dftnet.media.image import decode_image, read_image, write_image
 from dftnet.media.share import Share
 
 LANDMARKS = np.array([[201.5, 104.0], [244.0, 105.0], [222.0, 127.0], [203.0, 144.0], [240.0, 145.0]])
@@ -633,3 +634,68 @@ def test_a_single_file(tmp_path: Path, face):
         np.abs(result.data.images(progress=False)[0].astype(int) - read_image(path)[40:150, 40:150].mean()).mean() > 0
     )
     assert result.data.keys.tolist() == ["one"]
+
+
+@pytest.fixture
+def bucket():
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    yield memory
+    memory.rm("/bucket", recursive=True)
+
+
+def test_photos_at_an_address_give_the_set_of_the_same_folder(
+    face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket
+):
+    monkeypatch.setattr(dftnet.data.inputs, "CHUNK", 3)
+    source = photos(tmp_path / "photos", face, 4)
+    write_image(source / "sub/q.png", variant(face, 5))
+    write_image(tmp_path / "tarred/r.png", variant(face, 6))
+    with tarfile.open(source / "more.tar", "w") as tar:
+        tar.add(tmp_path / "tarred", "tarred")
+    (source / "broken.png").write_bytes(b"no picture")
+    bucket.put(f"{source}/", "/bucket/photos/", recursive=True)
+    table = labels(tmp_path / "l.csv", ["p000", "p001", "p002", "p003", "sub/q.png", "tarred/r.png", "broken"])
+    config = PrepareConfig(labels=table, size=48)
+    near = verb.prepare(source, tmp_path / "near", config, workers=1)
+    far = verb.prepare("memory://bucket/photos", tmp_path / "far", config, workers=1)
+    assert near.lines == far.lines
+    assert near.lines[0].startswith("6 faces of 7 photos")
+    assert far.skipped == {"broken.png": "corrupt"}
+    one, other = ({p.name: file_sha256(p) for p in (tmp_path / n).iterdir()} for n in ("near", "far"))
+    assert one == other
+
+
+def test_a_network_that_fails_stops_and_is_no_corrupt_photo(
+    face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket
+):
+    bucket.put(f"{photos(tmp_path / 'photos', face, 2)}/", "/bucket/photos/", recursive=True)
+    table = labels(tmp_path / "l.csv", ["p000", "p001"])
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+    def away(self, path, start=None, end=None):
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(type(bucket), "cat_file", away)
+    with pytest.raises(ConnectionError, match=r"memory://bucket/photos/p000.png cannot be read: no answer"):
+        verb.prepare("memory://bucket/photos", tmp_path / "set", PrepareConfig(labels=table, size=48), workers=1)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_set_is_made_on_a_disk(tmp_path: Path):
+    with pytest.raises(DatasetError, match="cannot be made at s3:/bucket/set: give a folder of a disk"):
+        verb.prepare(tmp_path, "s3://bucket/set")
+
+
+def test_a_set_notes_where_each_face_lies_in_its_shard(
+    face: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dftnet.data.plan, "SHARD", 2)
+    table = labels(tmp_path / "l.csv", ["p000", "p001", "p002"])
+    data = prepare(photos(tmp_path / "photos", face, 3), tmp_path / "set", table, size=48).data
+    assert data.extent is not None
+    assert data.shard.tolist() == [0, 0, 1]
+    for row, (start, stop) in enumerate(data.extent):
+        shard = (data.path / data.info["shards"][data.shard[row]]["name"]).read_bytes()
+        name, encoded = read_member(shard[start:stop])
+        assert split_key(name)[0] == data.keys[row]
+        assert np.array_equal(decode_image(encoded, name), data.read(row))

@@ -30,7 +30,13 @@ def check_installed() -> None:
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="A dataset directory (dftnet prepare).", show_default=False)],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A dataset directory (dftnet prepare), or the address of one: s3://bucket/set128.",
+            show_default=False,
+        ),
+    ],
     run: Annotated[
         Path,
         typer.Option("--output", "-o", help="The folder of this run; begun before, it goes on.", show_default=False),

@@ -35,8 +35,7 @@ def assemble(plan: Plan) -> Report:
     while block := list(islice(faces, plan.shard)):
         with ShardWriter(plan.output / f"shard-{len(shards):05d}.tar", overwrite=True) as shard:
             for row, suffix, data in block:
-                shard.add(row["key"], suffix, data)
-                kept.append(row | {"shard": len(shards)})
+                kept.append(row | {"shard": len(shards), "extent": shard.add(row["key"], suffix, data)})
         shards.append({"name": shard.path.name, "faces": shard.count, "bytes": shard.bytes, "sha256": shard.sha256})
     names = [name for name in AU_NAMES if name in plan.source.names]
     rows, extras = _arrays(plan, kept, names)
@@ -91,6 +90,7 @@ def _arrays(plan: Plan, kept: list[dict], names: list[str]) -> tuple[dict[str, n
     rows = {
         "key": np.array([row["key"] for row in kept], dtype=np.str_),
         "shard": np.array([row["shard"] for row in kept], np.int32),
+        "extent": np.array([row["extent"] for row in kept], np.int64).reshape(n, 2),
         "aus": aus[:, [plan.source.names.index(name) for name in names]] if n else np.zeros((0, len(names))),
         "subject": _subjects(kept, text.get("subject", blank)),
         "split": text.get("split", blank),

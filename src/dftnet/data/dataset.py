@@ -16,10 +16,11 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from rich.progress import track
 
 from dftnet.data.shards import read_tar, split_key
 from dftnet.errors import DatasetError, RequestError
+from dftnet.media.address import is_address
 from dftnet.media.files import atomic_file, file_sha256, write_file
 from dftnet.media.image import decode_image
 from dftnet.units import ALL_UNITS, levels_as
@@ -37,6 +39,13 @@ SPLITS = ("train", "validation", "test")
 MESH_POINTS = 478
 """MediaPipe's: 468 of the face, 10 of the irises."""
 _BATCH = 256
+
+
+class Pictures(Protocol):
+    """Faces by their rows."""
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray:
+        """int [m] → uint8 [m, S, S, 3]."""
 
 
 @dataclass
@@ -69,6 +78,8 @@ class FaceData:
     """float64 [n, 2, 3], from that photo to the face."""
     extras: dict[str, np.ndarray] = field(default_factory=dict)
     """Every other numeric label column, float32 [n], NaN where empty."""
+    extent: np.ndarray | None = None
+    """int64 [n, 2], from which byte of its shard to before which the face's member lies; None where nobody has noted it."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -79,17 +90,27 @@ class FaceData:
 
         size: give the faces reduced to this many pixels, of which the set's own size is a multiple.
         """
+        if is_address(path):
+            raise DatasetError(f"{path} is an address, and only `dftnet train` reads there: copy the set to a disk")
         path = Path(path)
+        return cls._open(
+            path, size, {file.name: file.stat().st_size for file in path.glob("*") if file.is_file()}, path
+        )
+
+    @classmethod
+    def _open(cls, path: Path, size: int | None, there: Mapping[str, int], place: object) -> FaceData:
+        """The labels in `path`; the shards are at `place`, which holds these files of so many bytes."""
         info = _read_info(path)
         labels = _read_npz(path / "labels.npz")
         n, names = len(labels["key"]), tuple(info["au_names"])
         if labels["aus"].shape != (n, len(names)):
             raise DatasetError(f"{path}: labels.npz and dataset.json disagree on the AUs: prepare the set again")
         for shard in info["shards"]:
-            file = path / shard["name"]
-            if not file.exists() or file.stat().st_size != shard["bytes"]:
-                state = "missing" if not file.exists() else "cut off or changed"
-                raise DatasetError(f"{file} is {state}: copy it again, or delete {path} and prepare the set again")
+            if there.get(shard["name"]) != shard["bytes"]:
+                state = "cut off or changed" if shard["name"] in there else "missing"
+                raise DatasetError(
+                    f"{place}/{shard['name']} is {state}: copy it again, or delete {place} and prepare the set again"
+                )
         extras = {str(name): labels["extras"][:, i] for i, name in enumerate(labels["extra_names"])}
         prepared = int(info["size"])
         size = size or prepared
@@ -97,9 +118,10 @@ class FaceData:
             raise DatasetError(
                 f"{path} holds {prepared}-pixel faces, which do not reduce to {size} evenly; prepare the set with --size {size}"
             )
-        arrays = {name: labels[name] for name in _ROW_ARRAYS}
+        arrays: dict[str, Any] = {name: labels[name] for name in _ROW_ARRAYS}
         arrays["crop_from_image"] = reduced_crop(arrays["crop_from_image"], prepared // size)
-        return cls(path=path, info=info, size=size, au_names=names, keys=labels["key"], extras=extras, **arrays)
+        arrays |= {"keys": labels["key"], "extent": labels.get("extent")}
+        return cls(path=path, info=info, size=size, au_names=names, extras=extras, **arrays)
 
     def rows(self, split: str) -> np.ndarray:
         """int64 [m]: the rows of "train", "validation" or "test", or all of them for "all"."""
@@ -183,6 +205,10 @@ class FaceData:
     def _faces_sha256(self) -> str:
         """Of the keys, in order."""
         return hashlib.sha256("\n".join(self.keys.tolist()).encode()).hexdigest()
+
+    def pictures(self) -> Pictures:
+        """The faces for a training, which takes a few rows at a time: those of `images`."""
+        return self.images()
 
     def read(self, row: int) -> np.ndarray:
         """One face, uint8 [S, S, 3], from its shard (slow: for many faces use `images`)."""
@@ -306,6 +332,8 @@ def write_dataset(path: Path, info: dict, rows: dict[str, np.ndarray], extras: d
     arrays = {name: rows[name] for name in ("key", *_ROW_ARRAYS)}
     arrays["extras"] = table.astype(np.float32)
     arrays["extra_names"] = np.array(list(extras), dtype=np.str_)
+    if "extent" in rows:
+        arrays["extent"] = rows["extent"]
     write_npz(path / "labels.npz", arrays, overwrite=True)
     write_file(path / "dataset.json", json.dumps({"format": FORMAT, **info}, indent=2) + "\n", overwrite=True)
 

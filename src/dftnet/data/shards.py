@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from dftnet.errors import DatasetError
 from dftnet.media.files import atomic_file, file_sha256
@@ -31,13 +32,18 @@ class ShardWriter:
         self._tar = tarfile.open(self._temporary, "w", format=tarfile.USTAR_FORMAT)
         return self
 
-    def add(self, key: str, suffix: str, data: bytes) -> None:
-        """Append the member `key` + `suffix` (".webp"); equal input gives equal bytes (no times, no owners)."""
+    def add(self, key: str, suffix: str, data: bytes) -> tuple[int, int]:
+        """Append the member `key` + `suffix` (".webp"); equal input gives equal bytes (no times, no owners).
+
+        Returns its extent: the first byte of its header, and the byte after its last.
+        """
         member = tarfile.TarInfo(key + suffix)
         member.size = len(data)
         member.mode = 0o644
+        start = self._tar.offset
         self._tar.addfile(member, io.BytesIO(data))
         self.count += 1
+        return start, start + tarfile.BLOCKSIZE + len(data)
 
     def __exit__(self, kind, error, trace) -> None:
         try:
@@ -62,6 +68,28 @@ def read_tar(path: str | Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, file.read()
     except (tarfile.TarError, EOFError) as error:
         raise DatasetError(f"{path} is a damaged tar ({error}): copy or make it again") from None
+
+
+def read_extents(file: IO[bytes], name: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(member name, its extent as `ShardWriter.add` tells it) of the plain files of a tar, read from its beginning to its end."""
+    try:
+        with tarfile.open(fileobj=file, mode="r|") as tar:
+            for member in tar:
+                if member.isfile():
+                    yield member.name, (member.offset_data - tarfile.BLOCKSIZE, member.offset_data + member.size)
+    except (tarfile.TarError, EOFError) as error:
+        raise DatasetError(f"{name} is a damaged tar ({error}): copy or make it again") from None
+
+
+def read_member(data: bytes) -> tuple[str, bytes]:
+    """(member name, bytes) of the one member whose extent these bytes are; ValueError where they are not."""
+    try:
+        member = tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.TarError as error:
+        raise ValueError(str(error)) from None
+    if tarfile.BLOCKSIZE + member.size != len(data):
+        raise ValueError("the size differs")
+    return member.name, data[tarfile.BLOCKSIZE :]
 
 
 def split_key(name: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ whole batch and takes its share of it. So a resumed run repeats exactly, and two
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dftnet.data.dataset import FaceData
+from dftnet.data.far import AHEAD, FarPictures
 from dftnet.errors import DatasetError, RequestError
 from dftnet.training.config import TrainConfig
 from dftnet.units import mirror_order
@@ -23,6 +25,9 @@ CANDIDATES = 16
 """Pairs of frames looked at for each pair drawn; the one farthest apart is the likeliest"""
 STRONG = 0.4
 """An AU at least this strong makes a face an example of it"""
+BLOCK = 4096
+"""Faces that go to a GPU at once, where all of them stay there"""
+Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass
@@ -133,7 +138,8 @@ class Targets:
 
 
 class BatchSource:
-    """The batches of one split. Images stay where they are fast: on the GPU if they fit in a third of it, else memory-mapped."""
+    """The batches of one split. Images stay where they are fast: on the GPU if they fit in a third of it, else memory-mapped;
+    those of a set at an address are fetched while the batches before them are learnt from."""
 
     def __init__(
         self,
@@ -153,10 +159,11 @@ class BatchSource:
         self.rows = data.rows(split)
         if not len(self.rows):
             raise DatasetError(f"{data.path} has no faces in its {split} split; prepare more faces")
-        self.images = data.images()
+        self.images = data.pictures()
         self.resident: Tensor | None = None
-        if device.type == "cuda" and self.images.nbytes < torch.cuda.get_device_properties(device).total_memory / 3:
-            self.resident = torch.from_numpy(np.ascontiguousarray(self.images)).to(device)
+        if isinstance(self.images, np.ndarray) and self.images.nbytes < _room(device):
+            self.resident = _resident(self.images, device)
+        self._last, self._expected = -1, -1
         chances = _chances(config, self.names)
         self.pairs = Pairs(data, self.rows, self.aus, config.pair_pose, chances)
         self.targets = Targets(self.rows, self.aus, config, chances)
@@ -165,13 +172,10 @@ class BatchSource:
 
     def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
         """This process's share of the batch that starts at `images_seen`."""
-        config = self.config
+        config, n = self.config, self.config.batch
         rng = np.random.default_rng([config.seed, images_seen])
-        n = config.batch
-        paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
-        a, b = self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
-        b = np.where(rng.random(paired) < config.null_share, a, b)
-        alone = rng.choice(self.rows, n - paired)
+        a, b, alone = self._rows(rng, all_pairs)
+        self._look_ahead(images_seen, all_pairs)
         source, true = np.concatenate([a, alone]), np.concatenate([b, alone])
         target = np.concatenate([self.aus[b], self.targets.draw(rng, self.aus[alone])])
         flip = rng.random(n) < 0.5
@@ -186,8 +190,32 @@ class BatchSource:
             aus=self._tensor(own[mine]),
             target=self._tensor(target[mine]),
             true=true_image,
-            paired=self._tensor((np.arange(n) < paired).astype(np.float32)[mine]),
+            paired=self._tensor((np.arange(n) < len(a)).astype(np.float32)[mine]),
         )
+
+    def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
+        """The frames a and b of the pairs of a whole batch, and its single faces."""
+        a, b = self._frames(rng, all_pairs)
+        b = np.where(rng.random(len(a)) < self.config.null_share, a, b)
+        return a, b, rng.choice(self.rows, self.config.batch - len(a))
+
+    def _frames(self, rng: np.random.Generator, all_pairs: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        n = self.config.batch
+        paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
+        return self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
+
+    def _look_ahead(self, images_seen: int, all_pairs: bool) -> None:
+        """Tells pictures that are far away which faces the next batches will show, where batches are asked for in a row."""
+        n, before = self.config.batch, self._last
+        self._last = images_seen
+        if not isinstance(self.images, FarPictures) or images_seen != before + n:
+            self._expected = images_seen
+            return
+        mine = slice(self.rank, None, self.world)
+        for start in range(max(self._expected, images_seen) + n, images_seen + AHEAD * n + 1, n):
+            a, b, alone = self._rows(np.random.default_rng([self.config.seed, start]), all_pairs)
+            self.images.expect(np.concatenate([np.concatenate([frames, alone])[mine] for frames in (a, b)]))
+            self._expected = start
 
     def uniform(self, images_seen: int) -> Tensor:
         """[b] in [0, 1]: the mixing shares of the gradient penalty at this step."""
@@ -196,21 +224,21 @@ class BatchSource:
         return self._tensor(share[self.rank :: self.world])
 
     def _tensor(self, values: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device, non_blocking=True)
+        return to_device(values.astype(np.float32, copy=False), self.device)
 
     def pick(self, rows: NDArray[np.int64]) -> Tensor:
         """The images of these rows, [n, 3, h, w] in [-1, 1] on the device."""
         if self.resident is not None:
-            images = self.resident[torch.from_numpy(rows).to(self.device)]
+            images = self.resident[to_device(rows, self.device)]
         else:
-            images = torch.from_numpy(self.images[rows]).to(self.device)
+            images = to_device(self.images[rows], self.device)
         # the tensor form of media.pixels.to_float
         x = images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
         return x.contiguous(memory_format=torch.channels_last)
 
     def _move(self, images: Tensor, flip: NDArray[np.bool_], motion: NDArray[np.float32]) -> Tensor:
         """Mirror, and move by motion [n, 4] = (shift x, shift y, ln scale, radians), shifts as shares of the size."""
-        flips = torch.from_numpy(np.ascontiguousarray(flip)).to(self.device)
+        flips = to_device(flip, self.device)
         images = torch.where(flips[:, None, None, None], images.flip(3), images)
         if not motion.any():
             return images
@@ -220,9 +248,28 @@ class BatchSource:
         theta = torch.stack([torch.stack([cos, -sin, 2 * m[:, 0]], 1), torch.stack([sin, cos, 2 * m[:, 1]], 1)], 1)
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
         moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
-        still = torch.from_numpy(~motion.any(1)).to(self.device)
+        still = to_device(~motion.any(1), self.device)
         moved = torch.where(still[:, None, None, None], images, moved)
         return moved.contiguous(memory_format=torch.channels_last)
+
+
+def to_device(values: NDArray[Any], device: torch.device) -> Tensor:
+    """A copy of the array on the device, which is not waited for: a GPU fetches it from memory that stays in its place."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values))
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+
+
+def _room(device: torch.device) -> float:
+    """Bytes that a set may take on the device: a third of a GPU, nothing elsewhere."""
+    return torch.cuda.get_device_properties(device).total_memory / 3 if device.type == "cuda" else 0.0
+
+
+def _resident(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 [n, S, S, 3] on the device; block by block, since they are mapped from a disk."""
+    held = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images), BLOCK):
+        held[start : start + BLOCK] = torch.from_numpy(np.array(images[start : start + BLOCK])).to(device)
+    return held
 
 
 def has_pairs(data: FaceData, split: str = "train") -> bool:

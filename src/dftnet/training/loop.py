@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dftnet.data.dataset import FaceData
+from dftnet.data.far import open_faces
 from dftnet.errors import RequestError
 from dftnet.media.image import write_image
 from dftnet.networks import Edit
@@ -255,20 +255,21 @@ def train(
     quiet: bool = False,
     stop_after: int | None = None,
 ) -> Path:
-    """Train on the dataset directory `data`, in the run directory `output`; returns the model directory OUTPUT/model.
+    """Train on the dataset directory `data`, or the one at an address (s3://bucket/set128), in the run directory `output`;
+    returns the model directory OUTPUT/model.
 
     A run directory with another configuration is refused, and a start that fails leaves no directory. `stop_after` ends early
     (after so many images, with a training state) without changing the schedule.
     """
     rank, world, device = distributed.start()
     try:
-        return _train(Path(data), Path(output), config, device, rank, world, quiet, stop_after)
+        return _train(data, Path(output), config, device, rank, world, quiet, stop_after)
     finally:
         distributed.stop()
 
 
 def _train(
-    data: Path,
+    data: str | Path,
     run: Path,
     wanted: TrainConfig,
     device: torch.device,
@@ -277,11 +278,11 @@ def _train(
     quiet: bool,
     stop_after: int | None,
 ) -> Path:
-    faces = FaceData.open(data, wanted.size)
+    faces = open_faces(data, wanted.size)
     config, words = fitted(wanted, faces)
     check_claim(run, to_dict(config), as_today=lambda old: to_dict(from_dict(old)))
     if distributed.is_first_of_machine():
-        faces.images()  # decoded once, by one process
+        faces.pictures()  # decoded once, by one process
     distributed.barrier()
     source = open_source(faces, config, device, rank=rank, world=world)
     watched = rank == 0 and len(faces.rows("validation")) > 0

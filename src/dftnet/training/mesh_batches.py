@@ -19,7 +19,7 @@ from torch import Tensor
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
-from dftnet.training.batches import Batch, BatchSource
+from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
 from dftnet.training.face_mesh import Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.mesh_drawing import draw
@@ -141,12 +141,10 @@ class MeshBatchSource(BatchSource):
         return made
 
     def _drawn(self, images_seen: int, all_pairs: bool) -> Batch:
-        config = self.config
+        config, n = self.config, self.config.batch
         rng = np.random.default_rng([config.seed, images_seen])
-        n = config.batch
-        paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
-        a, b = self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2
-        alone = self._alone(rng, n - paired)
+        a, b, alone = self._rows(rng, all_pairs)
+        self._look_ahead(images_seen, all_pairs)
         source, other = np.concatenate([a, alone]), np.concatenate([b, alone])
         whole = self.targets.other_faces(rng, len(alone))
         few = self.few.draw(rng, self.aus[alone])
@@ -155,12 +153,16 @@ class MeshBatchSource(BatchSource):
         turn = self.turn[other] - self.turn[source]
         flip, motions = rng.random(n) < 0.5, self._motions(rng, n)
         part = rng.integers(len(self.parts.parts), size=n)
-        part[(rng.random(n) >= config.part_share) | (np.arange(n) >= paired) | all_pairs] = WHOLE
+        part[(rng.random(n) >= config.part_share) | (np.arange(n) >= len(a)) | all_pairs] = WHOLE
         mine = slice(self.rank, None, self.world)
         return self._assemble(
             (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
-            (np.arange(n) < paired)[mine], part[mine],
+            (np.arange(n) < len(a))[mine], part[mine],
         )  # fmt: skip
+
+    def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
+        a, b = self._frames(rng, all_pairs)
+        return a, b, self._alone(rng, self.config.batch - len(a))
 
     def _alone(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """Rows of single faces, a tenth of them with closed eyes and a tenth with an open mouth."""
@@ -215,10 +217,10 @@ class MeshBatchSource(BatchSource):
             t[i] = self.parts.landmarks(part[i], s[i], t[i])
             turn[i] = 0
         drawing = draw(s, t, self.mesh.triangles, self.size, self.size // 2)
-        image = np.stack([_moved(self.images[r], m) for r, m in zip(first, motions, strict=True)])
+        image = np.stack([_moved(crop, m) for crop, m in zip(self.images[first], motions, strict=True)])
         true = image.copy()
-        for i in np.flatnonzero(paired):
-            true[i] = _moved(self.images[second[i]], both[i])
+        for i, crop in zip(np.flatnonzero(paired), self.images[second[paired]], strict=True):
+            true[i] = _moved(crop, both[i])
             if part[i] != WHOLE:
                 true[i] = self.parts.image(part[i], image[i], true[i])
         return DrawnBatch(
@@ -233,7 +235,7 @@ class MeshBatchSource(BatchSource):
 
     def _pixels(self, images: NDArray[np.uint8]) -> Tensor:
         """uint8 [n, S, S, 3] → [n, 3, S, S] in [-1, 1] on the device."""
-        x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = to_device(images, self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         return x.contiguous(memory_format=torch.channels_last)
 
 
