@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from dftnet.training.players import Players  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.progress import collapse  # noqa: E402
 from dftnet.training.run import load_state, read_log, states  # noqa: E402
+from dftnet.training.teachers import build_teachers  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 TINY = preset("tiny")
@@ -135,14 +137,18 @@ def told(self, *arguments):
 def killed(self, images_seen, index):
     if (life, rank, images_seen) == ("0", "1", 48):
         os.kill(os.getpid(), signal.SIGKILL)
+    if life == "1" and not lived:
+        lived.append(rank)
+        print("goes on at", images_seen, flush=True)
     return step(self, images_seen, index)
+lived = []
 FaceData._decode_into, Trainer.step = told, killed
 """
-"""Says who decodes the set, and kills the second process in the middle of its first life."""
+"""Says who decodes the set, kills the second process in the middle of its first life, and says where the second life begins."""
 
 
 def test_two_processes_equal_one_also_when_one_was_killed(faces, tmp_path):
-    config = stretch(replace(TINY, decay_images=24), 64)
+    config = replace(stretch(replace(TINY, decay_images=24), 64), checkpoint_images=32)
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
     train(faces, tmp_path / "one", config, quiet=True)
     code = (
@@ -157,7 +163,7 @@ def test_two_processes_equal_one_also_when_one_was_killed(faces, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == ["decoded", "by", "0"]
+    assert done.stdout.splitlines() == ["decoded by 0", "goes on at 32", "goes on at 32"]
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     start = _initial()
     moved = sum(float((one[k] - v).abs().sum()) for k, v in start.items())
@@ -390,6 +396,44 @@ def test_a_step_never_waits_for_the_device(faces, monkeypatch):
     with Reads() as reads:
         assert set(trainer.health()) == {"mean_attention", "mean_flow", "max_flow", "folding"}
     assert reads.count == 4
+
+
+class Waits(TorchDispatchMode):
+    """Notes copies to a device that wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.copies = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default and made.device != args[0].device:
+            self.copies += 1
+            if not (kwargs or {}).get("non_blocking"):
+                self.found.append(f"{args[0].dtype} {tuple(args[0].shape)}")
+        return made
+
+
+META = torch.device("meta")
+"""Computes nothing, and refuses to mix with tensors that were left on the CPU: what every other device would have to stand."""
+
+
+@pytest.mark.parametrize("name", ["tiny", "paper", "stable", "ganimation"])
+def test_every_tensor_of_a_step_is_on_the_device(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *given, **more: contextlib.nullcontext())  # knows no "meta"
+    config = replace(preset(name, 64), batch=4, penalty_every=1)
+    source = BatchSource(FaceData.open(write_toy_faces(tmp_path / "set", 64)), config, META)
+    trainer = Trainer(config, source, Players.build(config, AU_NAMES, META), [*build_teachers(config, AU_NAMES, META)])
+    start = 0
+    for phase in config.phases:
+        for index in range(config.critic_steps):
+            with Waits() as waits:
+                values = trainer.step(start, index)
+            assert waits.copies
+            assert not waits.found, "copied without being told not to wait"
+            assert {value.device for value in values.values()} == {META}
+        start += phase.images
 
 
 def test_trying_the_pace_changes_nothing(faces, monkeypatch):

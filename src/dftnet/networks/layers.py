@@ -132,7 +132,8 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     h, w = image.shape[2:]
     with torch.autocast(image.device.type, enabled=False):
         p = identity_grid(image) + flow.float()
-        scale = torch.tensor([max(w - 1, 1), max(h - 1, 1)], dtype=torch.float32, device=image.device)
+        # filled on the device: a tensor made of numbers is copied there, which waits for all that a GPU has yet to do
+        scale = torch.stack([torch.full((), max(n - 1, 1), dtype=torch.float32, device=image.device) for n in (w, h)])
         grid = p.permute(0, 2, 3, 1) * (2.0 / scale) - 1.0
         warped = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
         beside = image.is_contiguous(memory_format=torch.channels_last)  # as the convolutions after it want it

@@ -12,17 +12,27 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.rendezvous import rendezvous
 
+from dftnet.errors import RequestError
+
 Value = TypeVar("Value")
 PATIENCE = timedelta(hours=1)
 """How long processes wait for each other: the first one may be decoding a large set"""
 
 
 def start() -> tuple[int, int, torch.device]:
-    """(rank, world, device) of this process; joins the group when torchrun has set RANK and WORLD_SIZE."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    """(rank, world, device) of this process; joins the group when torchrun has set RANK and WORLD_SIZE.
+
+    RequestError where it has started more processes than there are GPUs.
+    """
+    world = _world()
     rank = int(os.environ.get("RANK", "0"))
     if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if local >= gpus:
+            raise RequestError(
+                f"this machine has {gpus} GPUs for more processes than that; give --nproc_per_node {gpus}"
+            )
+        device = torch.device("cuda", local)
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")
@@ -30,6 +40,16 @@ def start() -> tuple[int, int, torch.device]:
         backend = "nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, store=_store(), rank=rank, world_size=world, timeout=PATIENCE)
     return rank, world, device
+
+
+def refuse_several(verb: str) -> None:
+    """RequestError where torchrun has started several processes for what one does."""
+    if _world() > 1:
+        raise RequestError(f"{verb} trains in one process; start it without torchrun")
+
+
+def _world() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _store() -> dist.Store:

@@ -35,6 +35,7 @@ from dftnet.media.pixels import to_float
 from dftnet.metrics import icc, mean_absolute_error, pearson
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig, calibrate
 from dftnet.training.averaging import follow
+from dftnet.training.distributed import refuse_several
 from dftnet.training.estimator.augment import JitterConfig
 from dftnet.training.estimator.batches import EstimatorBatches
 from dftnet.training.export import export_estimator, load_estimator
@@ -262,8 +263,10 @@ def train_aus(
 ) -> Path:
     """Train on a dataset directory, or resume; returns the model directory, RUN/model.
 
-    Raises RequestError where the run was begun with another configuration, or the set lacks a training split.
+    Raises RequestError where the run was begun with another configuration, the set lacks a training split, or torchrun has
+    started several processes.
     """
+    refuse_several("dftnet train-aus")
     data = data if isinstance(data, FaceData) else FaceData.open(data)
     config = for_data(config or TrainAUsConfig(), data)
     run = Path(run)
