@@ -138,15 +138,20 @@ def serve(workers: int, port: int) -> subprocess.Popen[bytes]:
     raise SystemExit("the server did not get ready")
 
 
+def wanted_bytes() -> dict[float, bytes]:
+    """Level → what the editor makes of the photo."""
+    photo = open_photo(Editor.from_pretrained(threads=1), PHOTO.read_bytes())
+    requests = {level: {0: Request(set={"AU12": level})} for level in LEVELS}
+    return {level: photo.encoded(photo.edited(one), one) for level, one in requests.items()}
+
+
 def main() -> None:
     """Print requests a second and times, for one and two workers; exit code 1 where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--port", type=int, default=8766)
     arguments = parser.parse_args()
-    photo = open_photo(Editor.from_pretrained(threads=1), PHOTO.read_bytes())
-    requests = {level: {0: Request(set={"AU12": level})} for level in LEVELS}
-    wanted = {level: photo.encoded(photo.edited(one), one) for level, one in requests.items()}
+    wanted = wanted_bytes()
     wrong = []
     for place, (workers, kill) in enumerate(((1, False), (2, False), (2, True))):
         port = arguments.port + place

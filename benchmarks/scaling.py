@@ -1,0 +1,123 @@
+"""What a training step costs and what its processes tell each other, and what that means for 8 and 64 GPUs: counted, then on paper.
+
+    python benchmarks/scaling.py --preset stable --batch 16
+
+Counted of one step of each phase, on PyTorch's device "meta", which computes nothing: floating-point operations of matrix
+products and convolutions, operators (each at least one kernel of a GPU), bytes of gradients averaged over the processes. On paper,
+with what the options assume: the step's time is the longer of the operations at `--tflops` and the operators at `--launch`
+microseconds each; the gradients travel in a ring, 2 (N - 1) / N times their bytes at the slowest link's gigabytes a second, after
+the backward pass and not during it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from dftnet.aus import AU_NAMES
+from dftnet.training import distributed
+from dftnet.training.batches import Batch
+from dftnet.training.config import TrainConfig
+from dftnet.training.loop import Trainer
+from dftnet.training.players import Players
+from dftnet.training.presets import preset
+from dftnet.training.teachers import build_teachers
+
+META = torch.device("meta")
+
+
+class Nothing:
+    """Batches without pixels."""
+
+    names, device = AU_NAMES, META
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+
+    def batch(self, images_seen: int, *, all_pairs: bool = False) -> Batch:
+        """As BatchSource gives them."""
+        n, size = self.config.batch, self.config.size
+        image = torch.empty(n, 3, size, size, device=META).contiguous(memory_format=torch.channels_last)
+        aus = torch.empty(n, len(AU_NAMES), device=META)
+        return Batch(image=image, aus=aus, target=aus, true=image, paired=torch.empty(n, device=META))
+
+    def uniform(self, images_seen: int) -> Tensor:
+        """As BatchSource gives them."""
+        return torch.empty(self.config.batch, device=META)
+
+
+class Counted(TorchDispatchMode):
+    """Counts what is computed, also while a gradient is differentiated; views of a tensor are not computed."""
+
+    flops, operators = 0, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.operators += not func.is_view
+        if (rule := flop_registry.get(func.overloadpacket)) is not None:
+            self.flops += rule(*args, **(kwargs or {}), out_val=made)
+        return made
+
+
+def counted(trainer: Trainer, start: int, index: int) -> tuple[float, int, int]:
+    """(floating-point operations, operators, bytes of gradients) of the step at `start`, the `index`-th of its phase."""
+    told: list[int] = []
+    mean = distributed.mean_gradients
+    distributed.mean_gradients = lambda parameters: told.extend(4 * p.numel() for p in parameters if p.grad is not None)
+    try:
+        with Counted() as counts:
+            trainer.step(start, index)
+    finally:
+        distributed.mean_gradients = mean
+    return counts.flops, counts.operators, sum(told)
+
+
+def efficiency(step: float, gradients: float, gpus: int, gigabytes: float) -> float:
+    """The share of `gpus` times one GPU's pace that is left, each GPU having the whole batch of one."""
+    return step / (step + 2 * (gpus - 1) / gpus * gradients / (gigabytes * 1e9))
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="stable")
+    parser.add_argument("--batch", type=int, default=16, help="images a GPU and step")
+    parser.add_argument("--tflops", type=float, default=40, help="what a GPU does of such layers, bfloat16")
+    parser.add_argument("--launch", type=float, default=6, help="microseconds an operator")
+    parser.add_argument("--within", type=float, default=300, help="GB a second, 8 GPUs of one machine (NVLink)")
+    parser.add_argument(
+        "--between", type=float, nargs="+", default=[1.25, 12.5, 50], help="GB a second between machines"
+    )
+    arguments = parser.parse_args()
+    torch.autocast = lambda *given, **more: contextlib.nullcontext()  # type: ignore[assignment,misc] # knows no "meta"
+    config = replace(preset(arguments.preset), batch=arguments.batch)
+    trainer = Trainer(
+        config, Nothing(config), Players.build(config, AU_NAMES, META), [*build_teachers(config, AU_NAMES, META)]
+    )  # type: ignore[arg-type]
+    links = " | ".join(f"64, {speed:g} GB/s" for speed in arguments.between)
+    print(f"| phase | GFLOP an image | operators | MB of gradients | step, ms | images a second | 8 GPUs | {links} |")
+    print("|---" * (7 + len(arguments.between)) + "|")
+    start = 0
+    for phase in config.phases:
+        steps = [counted(trainer, start, index) for index in range(config.critic_steps if phase.critic else 1)]
+        flops, operators, gradients = (sum(values) / len(steps) for values in zip(*steps, strict=True))
+        step = max(flops / (arguments.tflops * 1e12), operators * arguments.launch * 1e-6)
+        shares = [efficiency(step, gradients, 8, arguments.within)]
+        shares += [efficiency(step, gradients, 64, speed) for speed in arguments.between]
+        cells = [
+            phase.name, f"{flops / arguments.batch / 1e9:.1f}", f"{operators:.0f}", f"{gradients / 1e6:.1f}",
+            f"{step * 1e3:.1f}", f"{arguments.batch / step:.0f}", *(f"{100 * share:.1f} %" for share in shares),
+        ]  # fmt: skip
+        print(f"| {' | '.join(cells)} |")
+        start += phase.images
+
+
+if __name__ == "__main__":
+    main()
