@@ -71,8 +71,8 @@ class Load:
             await asyncio.sleep(0.2)
             return False
         self.statuses[answer.status_code] = self.statuses.get(answer.status_code, 0) + 1
-        if answer.status_code == 503:
-            await asyncio.sleep(float(answer.headers["retry-after"]) * random.uniform(0.5, 1.5))
+        if answer.status_code != 200:
+            await asyncio.sleep(float(answer.headers.get("retry-after", 0.2)) * random.uniform(0.5, 1.5))
             return False
         worker = answer.headers.get("dftnet-worker", "none")
         self.workers[worker] = self.workers.get(worker, 0) + 1

@@ -72,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     ray.init(num_cpus=REPLICAS, include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": arguments.port})
-    serve.run(Server.bind(), route_prefix="/")
+    serve.run(Server.bind(), route_prefix="/")  # type: ignore[attr-defined] # mypy passes decorators of classes over
     url = f"http://127.0.0.1:{arguments.port}"
     try:
         wait_for_all(url)

@@ -1,6 +1,7 @@
 """What a training step costs and what its processes tell each other, and what that means for 8 and 64 GPUs: counted, then on paper.
 
     python benchmarks/scaling.py --preset stable --batch 16
+    torchrun --nproc_per_node 2 benchmarks/scaling.py --average 46.4      # by gloo, on this machine's CPU
 
 Counted of one step of each phase, on PyTorch's device "meta", which computes nothing: floating-point operations of matrix
 products and convolutions, operators (each at least one kernel of a GPU), bytes of gradients averaged over the processes. On paper,
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ from torch.utils.flop_counter import flop_registry
 
 from dftnet.aus import AU_NAMES
 from dftnet.training import distributed
-from dftnet.training.batches import Batch
+from dftnet.training.batches import Batch, BatchSource
 from dftnet.training.config import TrainConfig
 from dftnet.training.loop import Trainer
 from dftnet.training.players import Players
@@ -84,6 +86,26 @@ def efficiency(step: float, gradients: float, gpus: int, gigabytes: float) -> fl
     return step / (step + 2 * (gpus - 1) / gpus * gradients / (gigabytes * 1e9))
 
 
+def average(megabytes: float, rounds: int = 8) -> None:
+    """Print what averaging so many gradients takes the processes that torchrun has started: the least of some rounds."""
+    rank, world, device = distributed.start()
+    weight = torch.nn.Parameter(torch.zeros(round(megabytes * 1e6 / 4), device=device))
+    weight.grad = torch.ones_like(weight)
+    walls, cpus = [], []
+    for _ in range(rounds):
+        distributed.barrier()
+        wall, cpu = time.perf_counter(), time.process_time()
+        distributed.mean_gradients([weight])
+        float(weight.grad[0])  # waits for the device
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    if rank == 0:
+        print(
+            f"{megabytes:g} MB, {world} processes on {device.type}: {min(walls) * 1e3:.0f} ms, {min(cpus) * 1e3:.0f} ms of CPU"
+        )
+    distributed.stop()
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -95,12 +117,14 @@ def main() -> None:
     parser.add_argument(
         "--between", type=float, nargs="+", default=[1.25, 12.5, 50], help="GB a second between machines"
     )
+    parser.add_argument("--average", type=float, help="measure the averaging of so many MB, under torchrun")
     arguments = parser.parse_args()
+    if arguments.average:
+        return average(arguments.average)
     torch.autocast = lambda *given, **more: contextlib.nullcontext()  # type: ignore[assignment,misc] # knows no "meta"
     config = replace(preset(arguments.preset), batch=arguments.batch)
-    trainer = Trainer(
-        config, Nothing(config), Players.build(config, AU_NAMES, META), [*build_teachers(config, AU_NAMES, META)]
-    )  # type: ignore[arg-type]
+    players, teachers = Players.build(config, AU_NAMES, META), build_teachers(config, AU_NAMES, META)
+    trainer = Trainer(config, cast(BatchSource, Nothing(config)), players, [*teachers])
     links = " | ".join(f"64, {speed:g} GB/s" for speed in arguments.between)
     print(f"| phase | GFLOP an image | operators | MB of gradients | step, ms | images a second | 8 GPUs | {links} |")
     print("|---" * (7 + len(arguments.between)) + "|")

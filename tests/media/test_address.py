@@ -49,6 +49,14 @@ def test_files_are_listed_and_read(place):
     assert pickle.loads(pickle.dumps(place)).read("a/1.txt") == b"hello"
 
 
+def test_sizes_are_asked_for_where_the_list_has_none(place, monkeypatch: pytest.MonkeyPatch):
+    memory = fsspec.filesystem("memory")
+    find = type(memory).find
+    untold = lambda *given, **more: {name: {**told, "size": None} for name, told in find(*given, **more).items()}  # noqa: E731
+    monkeypatch.setattr(type(memory), "find", untold)
+    assert place.files() == {"2.txt": 10, "a/1.txt": 5, "a-b.txt": 0}
+
+
 def test_a_file_lies_on_the_disk_while_it_is_needed(place, tmp_path: Path):
     with FarFile(place, "a/1.txt").fetched() as path:
         assert path.name == "1.txt"

@@ -56,8 +56,10 @@ class Place:
         def find(system: Any, root: str) -> dict[str, int]:
             system.invalidate_cache()
             found = system.find(root, maxdepth=None if deep else 1, detail=True)
-            start = root.rstrip("/") + "/"
-            return {name[len(start) :]: int(about["size"] or 0) for name, about in found.items() if name != root}
+            sizes = {name: about["size"] for name, about in found.items() if name != root}
+            untold = [name for name, size in sizes.items() if size is None]  # the list of a web server
+            sizes |= zip(untold, system.sizes(untold), strict=True) if untold else {}
+            return {name[len(root.rstrip("/")) + 1 :]: int(size or 0) for name, size in sizes.items()}
 
         sizes = {name: size for name, size in self._done(find).items() if ".." not in name.split("/")}
         if not sizes:

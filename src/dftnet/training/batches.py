@@ -248,7 +248,7 @@ class BatchSource:
         theta = torch.stack([torch.stack([cos, -sin, 2 * m[:, 0]], 1), torch.stack([sin, cos, 2 * m[:, 1]], 1)], 1)
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
         moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
-        still = to_device(~motion.any(1), self.device)
+        still = to_device(np.asarray(~motion.any(1)), self.device)
         moved = torch.where(still[:, None, None, None], images, moved)
         return moved.contiguous(memory_format=torch.channels_last)
 
