@@ -179,7 +179,7 @@ def test_alignment_puts_the_eyes_on_the_template(photo, detect):
 def test_the_network_gives_what_opencvs_own_wrapper_gives(photo, threshold, overlap, shape):
     bgr = cv2.resize(photo, shape[::-1], interpolation=cv2.INTER_AREA)[:, :, ::-1].copy()
     wrapper = cv2.FaceDetectorYN.create(str(WEIGHTS), "", shape[::-1], threshold, overlap, 5000)
-    rows = YuNet(threshold, overlap)(bgr)
+    rows = YuNet(threshold, overlap)(np.ascontiguousarray(bgr[:, :, ::-1]))
     assert len(rows) > 0
     np.testing.assert_allclose(rows, wrapper.detect(bgr)[1], atol=1e-4)
 

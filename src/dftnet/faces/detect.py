@@ -48,6 +48,15 @@ class Face(NamedTuple):
     score: float
 
 
+class _Surroundings(NamedTuple):
+    """The part of an image around a face, for looks at it again."""
+
+    part: np.ndarray
+    """uint8 [h, w, 3], shrunk where it is large."""
+    image_from_part: np.ndarray
+    """float64 [2, 3]."""
+
+
 class FaceDetector:
     """`FaceDetector()(image)` → the faces of a uint8 [h, w, 3] RGB image, the largest first. One serves many threads.
 
@@ -82,14 +91,13 @@ class FaceDetector:
             raise MediaError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
         if min(image.shape[:2]) < 8:
             return []
-        bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-        side = max_side or self.max_side
-        faces = self._scaled(bgr, side, 0.0, self.score)
+        image, side = np.ascontiguousarray(image), max_side or self.max_side
+        faces = self._scaled(image, side, 0.0, self.score)
         if self.finer and max_side is None:
-            faces = [*faces, *self._finer_look(bgr, faces)]
-        faces = faces or self._last_look(bgr, side)
+            faces = [*faces, *self._finer_look(image, faces)]
+        faces = faces or self._last_look(image, side)
         if self.refine:
-            faces = _distinct([self._second_look(bgr, face) for face in faces])
+            faces = _distinct([self._second_look(image, face) for face in faces])
         return sorted(faces, key=lambda face: -float(face.box[2] * face.box[3]))
 
     def follow(self, image: np.ndarray, face: Face) -> Face | None:
@@ -97,11 +105,10 @@ class FaceDetector:
 
         `image` is uint8 [h, w, 3]. About 5 ms, whatever the size of the image.
         """
-        bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-        angle = _roll(face.landmarks)
+        near, angle = _surroundings(image, face), _roll(face.landmarks)
         seen = None
         for _ in range(2):
-            seen = self._in_window(bgr, face, angle)
+            seen = self._in_window(near, face, angle)
             if seen is None or seen.score < _FOLLOWED:
                 return None
             left = (_roll(seen.landmarks) - angle + np.pi) % (2 * np.pi) - np.pi
@@ -111,43 +118,43 @@ class FaceDetector:
         assert seen is not None
         return seen._replace(box=_moved_box(face, seen.landmarks))
 
-    def _last_look(self, bgr: np.ndarray, side: int) -> list[Face]:
+    def _last_look(self, image: np.ndarray, side: int) -> list[Face]:
         """Where nothing was found: faces that fill the frame, are hard to see, or lie on the side or upside down."""
-        faces = self._scaled(bgr, min(side, 320), 0.25, self.low_score)
+        faces = self._scaled(image, min(side, 320), 0.25, self.low_score)
         if not faces and side > 320:
-            faces = self._scaled(bgr, side, 0.1, self.low_score)
+            faces = self._scaled(image, side, 0.1, self.low_score)
         for turns in (1, 3, 2):
             if faces:
                 break
-            turned = np.ascontiguousarray(np.rot90(bgr, turns))
-            faces = [_turn_back(f, turns, bgr.shape) for f in self._scaled(turned, 320, 0.25, self.score)]
+            turned = np.ascontiguousarray(np.rot90(image, turns))
+            faces = [_turn_back(f, turns, image.shape) for f in self._scaled(turned, 320, 0.25, self.score)]
         return faces
 
-    def _scaled(self, bgr: np.ndarray, side: int, border: float, score: float) -> list[Face]:
-        """Detect in `bgr` scaled so that its longer side, with a border (a fraction of it), fits `side`."""
-        height, width = bgr.shape[:2]
+    def _scaled(self, image: np.ndarray, side: int, border: float, score: float) -> list[Face]:
+        """Detect in `image` scaled so that its longer side, with a border (a fraction of it), fits `side`."""
+        height, width = image.shape[:2]
         scale = min(1.0, side / (max(height, width) * (1 + 2 * border)))
         if max(height, width) < 96:
             scale = 96 / max(height, width)
-        small = bgr
+        small = image
         if scale != 1.0:
             size = max(1, round(width * scale)), max(1, round(height * scale))
-            small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         pad = round(border * max(small.shape[:2]))
         if pad:
             small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
         ratio = np.array([width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32)
         return [_face(row, np.full(2, -pad, np.float32), ratio) for row in self._boxes(small) if row[14] >= score]
 
-    def _finer_look(self, bgr: np.ndarray, known: list[Face]) -> list[Face]:
+    def _finer_look(self, image: np.ndarray, known: list[Face]) -> list[Face]:
         """The faces beside those `known` that show only at a finer scale, where the picture may hold some."""
-        height, width = bgr.shape[:2]
+        height, width = image.shape[:2]
         longest, scale = max(height, width), LEAST / SMALLEST_FOUND
         portrait = any(max(face.box[2:]) * _PORTRAIT >= longest for face in known)
         if portrait or self.max_side / longest >= scale:
             return []
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         ratio = np.array([width / size[0], height / size[1]], np.float32)
         found: list[Face] = []
         for x, y in itertools.product(_starts(size[0]), _starts(size[1])):
@@ -160,27 +167,28 @@ class FaceDetector:
             small_enough = max(face.box[2:]) * scale <= _OVERLAP  # a larger one would have been seen before
             if small_enough and not any(_same_place(face, other) for other in (*known, *new)):
                 new.append(face)
-        again = [(face, self._upright(bgr, face, _roll(face.landmarks))) for face in new]
+        again = [(face, self._upright(_surroundings(image, face), face, _roll(face.landmarks))) for face in new]
         return [face for face, seen in again if seen is not None and seen.score >= _CONFIRMED]
 
-    def _second_look(self, bgr: np.ndarray, face: Face) -> Face:
+    def _second_look(self, image: np.ndarray, face: Face) -> Face:
         """The same face with landmarks averaged over a window of fixed size and its mirror image."""
-        best = self._upright(bgr, face, _roll(face.landmarks))
+        near = _surroundings(image, face)
+        best = self._upright(near, face, _roll(face.landmarks))
         if best is None or best.score < _SURE:
             for turn in (0.5 * np.pi, -0.5 * np.pi, np.pi):
-                other = self._in_window(bgr, face, turn)
+                other = self._in_window(near, face, turn)
                 if other is not None and (best is None or other.score > best.score + 0.02):
-                    best = self._upright(bgr, face, turn) or best
+                    best = self._upright(near, face, turn) or best
         return face if best is None else best
 
-    def _upright(self, bgr: np.ndarray, face: Face, angle: float) -> Face | None:
+    def _upright(self, near: _Surroundings, face: Face, angle: float) -> Face | None:
         """Turns the window until the face in it looks upright.
 
         Of a tilted face YuNet reports only about half the tilt, so each look corrects by twice what it sees.
         """
         best = None
         for look in range(_LOOKS):
-            seen = self._in_window(bgr, face, angle)
+            seen = self._in_window(near, face, angle)
             if seen is None:
                 return best
             best = seen
@@ -190,12 +198,13 @@ class FaceDetector:
             angle += float(np.clip(2.0 * left, -0.6, 0.6))
         return best
 
-    def _in_window(self, bgr: np.ndarray, face: Face, angle: float) -> Face | None:
+    def _in_window(self, near: _Surroundings, face: Face, angle: float) -> Face | None:
         """What a window turned by `angle` (radians) and its mirror image show of `face`; None if nothing."""
-        scale = _FACE_IN_WINDOW / max(1.0, float(np.sqrt(face.box[2] * face.box[3])))
-        centre = face.box[:2] + face.box[2:] / 2
-        window_from_image = _upright_window(centre, angle, scale)
-        window = _shrinking_warp(bgr, window_from_image, scale)
+        window_from_image = _upright_window(_centre(face), angle, _window_scale(face))
+        matrix = window_from_image @ np.vstack([near.image_from_part, [0, 0, 1]])
+        window = cv2.warpAffine(
+            near.part, matrix, (_WINDOW, _WINDOW), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         found, scores = [], []
         for mirror in (False, True):
             view = cv2.flip(window, 1) if mirror else window
@@ -263,28 +272,30 @@ def _upright_window(centre: np.ndarray, angle: float, scale: float) -> np.ndarra
     return np.hstack([linear, (middle - linear @ centre.astype(np.float64))[:, None]])
 
 
-def _shrinking_warp(bgr: np.ndarray, window_from_image: np.ndarray, scale: float) -> np.ndarray:
-    """Cut the window out of the image; a large face is first shrunk by area averaging."""
+def _centre(face: Face) -> np.ndarray:
+    """The middle of its box, [2]."""
+    return face.box[:2] + face.box[2:] / 2
+
+
+def _window_scale(face: Face) -> float:
+    """Pixels of the window for each of the image."""
+    return _FACE_IN_WINDOW / max(1.0, float(np.sqrt(face.box[2] * face.box[3])))
+
+
+def _surroundings(image: np.ndarray, face: Face) -> _Surroundings:
+    """What windows around a face can show, however turned; shrunk once for all of them by area averaging where it is large."""
+    scale = _window_scale(face)
     reach = 0.75 * _WINDOW / scale
-    centre = np.linalg.inv(window_from_image[:, :2]) @ (np.full(2, (_WINDOW - 1) / 2) - window_from_image[:, 2])
-    low = np.maximum(np.floor(centre - reach).astype(int), 0)
-    high = np.ceil(centre + reach).astype(int) + 1
-    part = bgr[low[1] : high[1], low[0] : high[0]]
-    shift = window_from_image[:, :2] @ low.astype(np.float64)
-    matrix = np.hstack([window_from_image[:, :2], (window_from_image[:, 2] + shift)[:, None]])
+    low = np.maximum(np.floor(_centre(face) - reach).astype(int), 0)
+    high = np.ceil(_centre(face) + reach).astype(int) + 1
+    part = image[low[1] : high[1], low[0] : high[0]]
+    fx = fy = 1.0
     if scale < 0.7:
         size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
         fx, fy = part.shape[1] / size[0], part.shape[0] / size[1]
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        part_from_small = np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5], [0, 0, 1]])
-        matrix = matrix @ part_from_small
-    return cv2.warpAffine(
-        np.ascontiguousarray(part),
-        matrix,
-        (_WINDOW, _WINDOW),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    image_from_part = np.array([[fx, 0, 0.5 * fx - 0.5 + low[0]], [0, fy, 0.5 * fy - 0.5 + low[1]]])
+    return _Surroundings(np.ascontiguousarray(part), image_from_part)
 
 
 def _consensus(rows: np.ndarray) -> Face | None:

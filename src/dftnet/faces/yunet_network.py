@@ -28,7 +28,7 @@ MOST = 5000
 
 
 class YuNet:
-    """`YuNet(0.5, 0.3)(bgr)` → float32 [n, 15]: x, y, width, height, five landmarks x, y, score; the best first.
+    """`YuNet(0.5, 0.3)(image)` → float32 [n, 15]: x, y, width, height, five landmarks x, y, score; the best first.
 
     `threshold`: the least score. `overlap`: of boxes that overlap more (as a share of their union) the best stays;
     1 keeps every anchor's opinion.
@@ -44,12 +44,13 @@ class YuNet:
         self._idle: list[cv2.dnn.Net] = []
         self._turn = threading.BoundedSemaphore(os.cpu_count() or 1)
 
-    def __call__(self, bgr: np.ndarray) -> np.ndarray:
-        """`bgr` is uint8 [h, w, 3]."""
-        height, width = (max(LEAST, -(-side // STRIDES[-1]) * STRIDES[-1]) for side in bgr.shape[:2])
-        padded = cv2.copyMakeBorder(bgr, 0, height - bgr.shape[0], 0, width - bgr.shape[1], cv2.BORDER_CONSTANT)
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """`image` is uint8 [h, w, 3] RGB."""
+        height, width = (max(LEAST, -(-side // STRIDES[-1]) * STRIDES[-1]) for side in image.shape[:2])
+        padded = cv2.copyMakeBorder(image, 0, height - image.shape[0], 0, width - image.shape[1], cv2.BORDER_CONSTANT)
+        planes = np.stack(cv2.split(padded)[::-1])[None].astype(np.float32)  # BGR; blobFromImage is slower
         with self._network() as network:
-            network.setInput(cv2.dnn.blobFromImage(padded))
+            network.setInput(planes)
             found = dict(zip(OUTPUTS, network.forward(OUTPUTS), strict=True))
         rows = _decode(found, height, width, self.threshold)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
