@@ -38,8 +38,15 @@ same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-TILE_PIXELS = 1 << 20
-"""Photo pixels worked on at once; memory above the photo and its copy is about 100 bytes for each."""
+FAINT, STILL = 1e-3, 1 / 64
+"""Paint and motion (photo pixels) below which a pixel of the photo stays as it is."""
+CUBIC = 2
+"""A cubic sample is less than this many times the largest value that it is made of."""
+BESIDE = 20
+"""Crop pixels around what is painted in which its enlargement looks."""
+TILE_PIXELS = 1 << 16
+"""Photo pixels worked on at once, few enough for a processor's cache; memory above the photo and its copy is about 100
+bytes for each."""
 
 
 class _CropMaps(NamedTuple):
@@ -51,13 +58,21 @@ class _CropMaps(NamedTuple):
     paint: np.ndarray
     """[h, w] in [0, 1], 1 - A, masked."""
     texture: np.ndarray
-    """[h · finer, w · finer, 3] in [0, 1], in agreement with the photo, enlarged without losing its edges."""
+    """[.. · finer, .. · finer, 3] in [0, 1], in agreement with the photo, enlarged without losing its edges; of the part
+    that is painted, which begins at `corner`."""
+    corner: tuple[int, int]
+    """x, y on the padded grid."""
     detail: np.ndarray
     """[h, w] in [0, 1], share of the photo's fine detail that paint gets."""
     coarse: np.ndarray
     """[h · finer, w · finer, 3] in [0, 1], the crop treated in the same way: the photo without its fine detail."""
     finer: int
     """1, 2 or 4."""
+
+    def active(self, scale: float) -> np.ndarray:
+        """bool [h, w]: where a photo with `scale` crop pixels a pixel may change at all."""
+        moved = _largest(self.flow) > scale * STILL / (1.5 * CUBIC)  # a turn makes at most √2 of it
+        return moved | (self.paint > FAINT / CUBIC)
 
 
 @functools.lru_cache(maxsize=4)
@@ -161,8 +176,7 @@ def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _
     if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
         raise MediaError(f"photo is {photo.dtype} {list(photo.shape)}; give uint8 or uint16 [H, W, 3] RGB")
     crop_from_image = np.asarray(crop_from_image, np.float64)
-    active = (maps.paint > 0) | (_largest(maps.flow) > 0)
-    x0, y0, x1, y1 = _reach(active, maps.pad, crop_from_image, photo.shape)
+    x0, y0, x1, y1 = _reach(maps.active(_scale(crop_from_image)), maps.pad, crop_from_image, photo.shape)
     if x1 <= x0:
         return
     rows = max(1, TILE_PIXELS // (x1 - x0))
@@ -199,7 +213,11 @@ def _prepare(
     masked, painted, detail = (_blur(_bordered(plane, pad), shrink) for plane in (paint * keep, painted, detail))
     factor = 4 if scale < 0.3 else 2 if scale < 0.6 else 1
     coarse = _coarse(crop.tobytes(), size, pad, shrink, factor)
-    return _CropMaps(pad, _blur(moved, shrink), masked, _enlarged(painted, factor), detail, coarse, factor)
+    shown = np.asarray(masked > FAINT / CUBIC)
+    rows, columns = _span(shown.max(1), BESIDE), _span(shown.max(0), BESIDE)
+    texture = _enlarged(np.ascontiguousarray(painted[rows, columns]), factor)
+    corner = columns.start, rows.start
+    return _CropMaps(pad, _blur(moved, shrink), masked, texture, corner, detail, coarse, factor)
 
 
 @functools.lru_cache(maxsize=4)
@@ -300,41 +318,48 @@ def _edit_tile(
 ) -> None:
     """Eq. 5 on the photo's pixels x0:x1, y0:y1, written to `result`."""
     x0, y0, x1, y1 = box
-    image_from_crop = np.linalg.inv(crop_from_image[:, :2])
-    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
     matrix = crop_from_image.astype(np.float32)
-    at_x = matrix[0, 0] * x + matrix[0, 1] * y + (matrix[0, 2] + np.float32(maps.pad))
-    at_y = matrix[1, 0] * x + matrix[1, 1] * y + (matrix[1, 2] + np.float32(maps.pad))
-    flow = _sample(maps.flow, at_x, at_y)
+    back = np.linalg.inv(crop_from_image[:, :2]).astype(np.float32)
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    at_x, at_y = (row[0] * x + row[1] * y + (row[2] + np.float32(maps.pad)) for row in matrix)
+    flow_x, flow_y = cv2.split(_sample(maps.flow, at_x, at_y))
     paint = np.clip(_sample(maps.paint, at_x, at_y), 0, 1)
-    paint[paint < 1e-3] = 0
-    step = flow @ image_from_crop.T.astype(np.float32)
-    still = _largest(step) < 1 / 64
-    step[still] = 0
-    active = (paint > 0) | ~still
+    paint *= paint >= FAINT
+    step_x, step_y = (row[0] * flow_x + row[1] * flow_y for row in back)
+    moved = np.maximum(np.abs(step_x), np.abs(step_y)) >= STILL
+    active = moved | (paint > 0)
     if not active.any():
         return
+    place = _span(active.any(1)), _span(active.any(0))
+    edited = _sample_photo(photo, (x + step_x * moved)[place], (y + step_y * moved)[place])
     white = float(np.iinfo(photo.dtype).max)
-    edited = _sample_photo(photo, x + step[..., 0], y + step[..., 1])
+    paint = paint[place]
     if paint.any():
-        rows, columns = _span(paint.any(1)), _span(paint.any(0))  # mostly a small part: eyes, mouth
-        here = (rows, columns)
+        here = _span(paint.any(1)), _span(paint.any(0))  # mostly a small part: eyes, mouth
+        at_x, at_y, flow_x, flow_y = (plane[place][here] for plane in (at_x, at_y, flow_x, flow_y))
         k, centre = np.float32(maps.finer), np.float32((maps.finer - 1) / 2)
-        at_x, at_y, flow = at_x[here], at_y[here], flow[here]
-        texture = _sample(maps.texture, k * at_x + centre, k * at_y + centre)
-        coarse = _sample(maps.coarse, k * (at_x + flow[..., 0]) + centre, k * (at_y + flow[..., 1]) + centre)
-        share = np.clip(_sample(maps.detail, at_x, at_y), 0, 1)[..., None]
-        painted = white * texture + share * (edited[here] - white * coarse)
-        edited[here] += paint[here][..., None] * (painted - edited[here])
-    edited = np.clip(np.rint(edited), 0, white).astype(photo.dtype)
+        left, top = maps.corner
+        texture = _sample(maps.texture, k * (at_x - left) + centre, k * (at_y - top) + centre)
+        coarse = _sample(maps.coarse, k * (at_x + flow_x) + centre, k * (at_y + flow_y) + centre)
+        part = edited[here]
+        share = np.clip(_sample(maps.detail, at_x, at_y), 0, 1)
+        painted = white * texture + _thrice(share) * (part - white * coarse)
+        part += _thrice(paint[here]) * (painted - part)
+    edited = np.clip(np.rint(edited, out=edited), 0, white, out=edited).astype(photo.dtype)
     tile = result.pixels[y0 - result.y : y1 - result.y, x0 - result.x : x1 - result.x]
-    tile[active] = edited[active]
+    cv2.copyTo(edited, active[place].view(np.uint8), tile[place])
 
 
-def _span(marked: np.ndarray) -> slice:
-    """From the first to the last that is True."""
-    places = np.nonzero(marked)[0]
-    return slice(int(places[0]), int(places[-1]) + 1)
+def _thrice(plane: np.ndarray) -> np.ndarray:
+    """[h, w] → [h, w, 3]; numpy's own way over short axes is slow."""
+    return cv2.merge([plane, plane, plane])
+
+
+def _span(marked: np.ndarray, beside: int = 0) -> slice:
+    """From the first to the last that is True, and `beside` more on both sides as far as there are; the first place where
+    none is True."""
+    places = np.nonzero(marked)[0] if marked.any() else np.zeros(1, int)
+    return slice(max(0, int(places[0]) - beside), min(len(marked), int(places[-1]) + 1 + beside))
 
 
 def _sample_photo(photo: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
