@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from dftnet.media.pixels import (
+    STRIP,
     eight_bits,
     from_grey,
+    from_pillow,
     on_white,
     sixteen_bits,
     to_float,
     to_grey,
+    to_lab,
     to_uint8,
     upright,
 )
@@ -75,3 +79,21 @@ def test_upright_is_what_exif_means(orientation: int):
     image = Image.fromarray(picture)
     image.getexif()[0x0112] = orientation
     assert np.array_equal(upright(picture, orientation), np.asarray(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("height", [1, STRIP, STRIP + 1, 2 * STRIP + 7])
+def test_a_picture_from_pillow_is_taken_whole(height: int):
+    values = np.random.default_rng(0).integers(0, 256, (height, 3, 4), dtype=np.uint8)
+    for mode, channels in (("RGB", values[..., :3]), ("L", np.repeat(values[..., :1], 3, 2)), ("RGBA", values)):
+        picture = Image.fromarray(values[..., 0] if mode == "L" else channels)
+        assert picture.mode == mode
+        np.testing.assert_array_equal(from_pillow(picture), channels[..., :3])
+
+
+def test_lab_is_what_opencv_says():
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 1, 3)
+    expected = cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * [2.55, 1, 1] + [0, 128, 128]
+    np.testing.assert_allclose(to_lab(colours), expected, atol=0.5)
+    np.testing.assert_allclose(to_lab(np.array([0, 0, 0], np.uint8)), [0, 128, 128], atol=0.01)
+    np.testing.assert_allclose(to_lab(np.array([255, 255, 255], np.uint8)), [255, 128, 128], atol=0.01)

@@ -15,6 +15,7 @@ import numpy as np
 
 from dftnet.faces.detect import LEAST, MAX_SIDE, SMALLEST_FOUND, Face
 from dftnet.faces.template import CHEEKS, EYES_APART, EYES_TO_MOUTH, FACE, LINES, LIPS, PARTS, Oval
+from dftnet.media.pixels import to_lab
 
 SMALLEST = 20
 """A face whose crop would have fewer photo pixels a side is left alone."""
@@ -87,11 +88,10 @@ def hidden_mouth(crop: np.ndarray) -> bool:
     chequered mask .99, with one of wild colours .57. The limits were chosen on these same faces and drawings, one of
     them so that the test's drawn microphone is caught; no real hand or microphone was tried.
     """
-    lab = cv2.cvtColor(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
-    lab = lab.astype(np.float32)
-    cheeks = np.median(np.concatenate([_part(lab, place).reshape(-1, 3) for place in CHEEKS]), 0)
-    lips = _part(lab, LIPS).reshape(-1, 3)
-    rows = _part(lab[..., 0], LINES).mean(1)
+    small = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    cheeks = np.median(np.concatenate([to_lab(_part(small, place)).reshape(-1, 3) for place in CHEEKS]), 0)
+    lips = to_lab(_part(small, LIPS)).reshape(-1, 3)
+    rows = to_lab(_part(small, LINES))[..., 0].mean(1)
     line = float((rows - cv2.GaussianBlur(rows[:, None], (1, 15), 0)[:, 0]).std() / (rows.mean() + 10))
     redder = float(np.percentile(lips[:, 1], 75) - cheeks[1])
     other = float(np.abs(np.median(lips, 0) - cheeks)[1:].sum())

@@ -6,6 +6,7 @@ AVIF is there where the installed Pillow brings it, HEIF where the extra `pillow
 from __future__ import annotations
 
 import contextlib
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ with contextlib.suppress(ImportError):
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-Image.init()
+Image.preinit()  # Image.init() would import forty more, and take as long as NumPy
+for _name in ("Avif", "Jpeg2K", "Tiff", "WebP"):
+    importlib.import_module(f"PIL.{_name}ImagePlugin")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from dftnet.media import deep
 from dftnet.media.exif import ORIENTATION
 from dftnet.media.files import read_file, write_file
 from dftnet.media.formats import READ, photo_format
-from dftnet.media.pixels import eight_bits, from_grey, on_white, upright
+from dftnet.media.pixels import eight_bits, from_grey, from_pillow, on_white, upright
 
 MAX_PIXELS = 150_000_000
 """Images with more pixels than this are refused before they are decoded."""
@@ -107,7 +107,8 @@ def _as_rgb(image: Image.Image, values: np.ndarray | None) -> np.ndarray:
     profile = image.info.get("icc_profile")
     if values is None:
         image.load()
-        turned = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        turned = image
     else:
         eight = eight_bits(upright(values, int(image.getexif().get(ORIENTATION) or 1)))
         turned = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
@@ -117,10 +118,10 @@ def _as_rgb(image: Image.Image, values: np.ndarray | None) -> np.ndarray:
         turned = turned.convert("RGBA")
         colour = turned.convert("RGB")
         colour = _to_srgb(colour, profile) if profile else colour
-        return on_white(np.array(colour), np.array(turned.getchannel("A")))
+        return on_white(from_pillow(colour), np.array(turned.getchannel("A")))
     if profile:
         turned = _to_srgb(turned, profile)
-    return np.array(turned.convert("RGB"))
+    return from_pillow(turned)
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

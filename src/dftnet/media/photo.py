@@ -22,7 +22,7 @@ from dftnet.media import deep, exif, xmp
 from dftnet.media.files import read_file, readers_of, write_file
 from dftnet.media.formats import FORMATS, READ, photo_format
 from dftnet.media.image import MAX_PIXELS, decode_image, encode_image, is_lossless_webp
-from dftnet.media.pixels import eight_bits, on_white, sixteen_bits, to_grey, upright
+from dftnet.media.pixels import eight_bits, from_pillow, on_white, sixteen_bits, to_grey, upright
 
 KEEPING = tuple(form.name for form in FORMATS if form.keeps)
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La", "RGBX")
@@ -165,7 +165,8 @@ def _decode(data: bytes) -> Photo | None:
         if image.width * image.height > MAX_PIXELS or image.mode not in EIGHT_BIT_MODES:
             return None
         image.load()
-        turned = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        turned: Image.Image = image
         alpha = None
         if "A" in turned.mode or "a" in turned.mode or "transparency" in turned.info:
             grey = turned.mode == "LA"
@@ -173,7 +174,7 @@ def _decode(data: bytes) -> Photo | None:
             alpha = np.array(turned.getchannel("A"))
         else:
             grey = turned.mode in ("L", "1")
-        return Photo(pixels=np.array(turned.convert("RGB")), alpha=alpha, grey=grey, **extras)
+        return Photo(pixels=from_pillow(turned), alpha=alpha, grey=grey, **extras)
 
 
 def _decode_deep(data: bytes, name: str) -> Photo | None:

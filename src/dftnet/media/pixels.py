@@ -9,6 +9,17 @@ Conventions
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
+
+STRIP = 256
+"""Rows of a picture that are taken from Pillow at once."""
+D65 = (0.950456, 1.0, 1.088754)
+"""White of sRGB, XYZ."""
+XYZ_FROM_RGB = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+_LEVELS = np.arange(256) / 255
+_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
@@ -26,6 +37,24 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
         raise ValueError(f"expected float [n, 3, h, w], got {list(image.shape)}")
     scaled = np.rint((image.astype(np.float32) + 1.0) * 127.5)
     return np.ascontiguousarray(np.clip(scaled, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
+
+
+def from_pillow(image: Image.Image) -> np.ndarray:
+    """A Pillow picture, turned to RGB → uint8 [h, w, 3]; strip by strip, because Pillow's way at once holds the whole
+    picture three times more while it lasts."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
+    return pixels
+
+
+def to_lab(image: np.ndarray) -> np.ndarray:
+    """uint8 [..., 3] sRGB → float32 CIELAB: L · 2.55, a + 128, b + 128, as OpenCV scales them for 8 bits (its own
+    conversion takes 70 ms to make tables before the first picture)."""
+    xyz = _LINEAR[image] @ (XYZ_FROM_RGB / np.array(D65)[:, None]).T.astype(np.float32)
+    x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
+    return np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], -1).astype(np.float32)
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
