@@ -253,6 +253,12 @@ def test_closed_eyes_are_not_opened(tmp_path: Path, photo: Path) -> None:
     edit_photo(editor, photo, {"AU45": 1}, tmp_path / "out.png", save=SaveOptions(overwrite=True))
 
 
+def test_a_report_holds_no_pixels(editor: Editor, photo: Path, tmp_path: Path) -> None:
+    """That of a folder held every photo of it."""
+    face = edit(photo, {"AU12": 1}, tmp_path / "out.png", editor=editor).faces[0].face
+    assert (face.image.size, face.crop.size) == (0, 0)
+
+
 def test_units_that_fight_get_a_word(editor: Editor, photo: Path, tmp_path: Path) -> None:
     done = edit(photo, {"AU05": 0.5, "AU45": 1}, tmp_path / "out.png", editor=editor)
     assert doubts(done) == ["AU05 (upper lid raiser) and AU45 (blink) work against each other"]

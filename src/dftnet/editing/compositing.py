@@ -100,6 +100,11 @@ class Patch(NamedTuple):
     pixels: np.ndarray
     """uint8 or uint16 [h, w, 3]."""
 
+    def put(self, photo: np.ndarray) -> None:
+        """Writes it to its place in the photo."""
+        height, width = self.pixels.shape[:2]
+        photo[self.y : self.y + height, self.x : self.x + width] = self.pixels
+
 
 def composite(
     photo: np.ndarray,

@@ -32,7 +32,7 @@ from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
-from dftnet.media.pixels import eight_bits
+from dftnet.media.pixels import eight_bits, from_pillow
 from dftnet.units import levels_as
 
 Picture = np.ndarray | Image.Image
@@ -147,8 +147,12 @@ class Editor:
 
         The part does not depend on the request. What a page calls while a slider moves.
         """
+        return self.patch_aus(face, target(face.vector(self.au_names), request, self.au_names), onto)
+
+    def patch_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> Patch:
+        """`render_patch` with the AUs to aim at, float32 [K] in the order of `au_names`."""
         photo = face.image if onto is None else onto
-        parts = self._parts(face, target(face.vector(self.au_names), request, self.au_names))
+        parts = self._parts(face, goal)
         if parts is None:
             return cut(photo, patch_box(len(face.crop), face.crop_from_image, photo.shape))
         return composite_patch(photo, face.crop_from_image, face.crop, *parts)
@@ -269,7 +273,7 @@ class Editor:
 def as_pixels(image: Picture) -> np.ndarray:
     """The picture as an array; MediaError for anything else."""
     if isinstance(image, Image.Image):
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        return from_pillow(ImageOps.exif_transpose(image))
     if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
         shape = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
         raise MediaError(f"the image is {shape}; give a uint8 RGB array [height, width, 3]")

@@ -74,6 +74,11 @@ class EditableFace:
             crop_from_image=matrix,
         )
 
+    def without_pixels(self) -> EditableFace:
+        """The same face without its photo and crop: what a report keeps of thousands of photos."""
+        nothing = np.zeros((0, 0, 3), np.uint8)
+        return replace(self, image=nothing, crop=nothing)
+
     @property
     def where(self) -> str:
         """Its box in words: "98x120 pixels at 173,53"."""

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from dftnet.cluster import on_ray
 from dftnet.editing.editor import Editor
 from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
@@ -206,18 +204,9 @@ def _models(editor: Editor) -> tuple[Path, Path | None]:
 def _elsewhere(
     generator: Path, estimator: Path | None, plan: EditPlan, save: SaveOptions
 ) -> Callable[[Job], Report | Exception]:
-    """A PhotoEditor on another machine. Its reports come back without the photos' pixels."""
+    """A PhotoEditor on another machine."""
     reads = EstimatorSession(estimator, threads=1) if estimator is not None else None
-    edit = PhotoEditor(Editor(GeneratorSession(generator, threads=1), reads), plan, save)
-    nothing = np.zeros((0, 0, 3), np.uint8)
-
-    def work(job: Job) -> Report | Exception:
-        made = edit(job)
-        if isinstance(made, Report):
-            made.faces = [replace(one, face=replace(one.face, image=nothing, crop=nothing)) for one in made.faces]
-        return made
-
-    return work
+    return PhotoEditor(Editor(GeneratorSession(generator, threads=1), reads), plan, save)
 
 
 def _refuse_another_edit(output: Path, pairs: Mapping[str, Job], plan: EditPlan) -> None:

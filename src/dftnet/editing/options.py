@@ -56,6 +56,7 @@ class FaceEdit:
     """One face of a photo, and what was made of it."""
 
     face: EditableFace
+    """As it was read, without pixels."""
     goal: np.ndarray
     """The AUs aimed at, float32 [K] in the order of the face's `aus`."""
     file: str = ""

@@ -73,12 +73,14 @@ def edit_photo(
     if plan.face == "largest" and len(found) > 1 and not plan.each:
         done.warn(*[f"{face.trouble}; left alone" for face in found[: chosen[0].index]])
         done.warn(f"{len(found)} faces found, editing the largest; --face all or a number for others")
-    rendered = _render(editor, chosen, plan, picture.pixels, done, maps is not None)
+    pixels = picture.pixels.copy() if save.compare else picture.pixels  # a large photo is held once
+    rendered = _render(editor, chosen, plan, pixels, done, maps is not None)
     done.lines = [describe(one, editor.au_names, len(found)) for one in done.faces]
     if editor.reads_aus:
         done.warn(
             *[fell_short(one, editor.read_again(one.face, rendered.pixels), editor.au_names) for one in done.faces]
         )
+    done.faces = [replace(one, face=one.face.without_pixels()) for one in done.faces]
     if save.dry:
         return done
     edited = _marked(replace(picture, pixels=rendered.pixels), plan, save)
@@ -112,7 +114,7 @@ def count_pages(photo: str | Path) -> int:
 def _render(
     editor: Editor, chosen: Sequence[EditableFace], plan: EditPlan, pixels: np.ndarray, done: Report, with_maps: bool
 ) -> Rendered:
-    """All chosen faces edited one after another, and told in the report."""
+    """All chosen faces edited one after another in `pixels` itself, and told in the report."""
     rendered: list[tuple[EditableFace, Maps]] = []
     for face in chosen:
         if face.trouble:
@@ -127,7 +129,7 @@ def _render(
         done.warn(doubt)
         done.faces.append(FaceEdit(face=face, goal=goal))
         if not with_maps:
-            pixels = editor.render_aus(face, goal, onto=pixels)
+            editor.patch_aus(face, goal, onto=pixels).put(pixels)
             continue
         shown = editor.maps_of(face, goal)
         rendered.append((face, shown))
