@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,26 @@ def test_images_are_decoded_once(made):
     assert np.array_equal(FaceData.open(data.path).images(progress=False), images)
     assert cache.stat().st_mtime_ns == stamp
     assert np.array_equal(data.read(3), images[3])
+
+
+def test_of_several_who_want_the_images_one_decodes(made, monkeypatch: pytest.MonkeyPatch):
+    data, images = made
+    decode, decoded = FaceData._decode_into, []
+    began = threading.Event()
+
+    def slowly(self, cache, progress):
+        decoded.append(cache)
+        began.set()
+        time.sleep(0.2)
+        decode(self, cache, progress)
+
+    monkeypatch.setattr(FaceData, "_decode_into", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(data.images, False)
+        assert began.wait(10)
+        assert np.array_equal(data.images(progress=False), images)
+        assert np.array_equal(first.result(), images)
+    assert len(decoded) == 1
 
 
 def test_a_cut_off_or_foreign_cache_is_made_again(made):

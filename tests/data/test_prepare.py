@@ -682,7 +682,7 @@ def test_a_network_that_fails_stops_and_is_no_corrupt_photo(
 
 
 def test_a_set_is_made_on_a_disk(tmp_path: Path):
-    with pytest.raises(DatasetError, match="cannot be made at s3:/bucket/set: give a folder of a disk"):
+    with pytest.raises(OSError, match="s3:/bucket/set is an address, and nothing is written there"):
         verb.prepare(tmp_path, "s3://bucket/set")
 
 

@@ -115,7 +115,7 @@ def test_a_folder_at_an_address_is_edited_as_one_of_the_disk(tmp_path: Path, edi
 
 def test_addresses_are_of_folders_that_are_read(tmp_path: Path, editor: Editor) -> None:
     pytest.importorskip("fsspec")
-    with pytest.raises(RequestError, match="s3://bucket/out: give a file or folder of a disk"):
+    with pytest.raises(OSError, match="s3://bucket/out is an address, and nothing is written there"):
         edit(tmp_path, {"AU12": 0.8}, "s3://bucket/out", editor=editor)
     with pytest.raises(RequestError, match="of several files each is a photo"):
         edit(["memory://a", "memory://b"], {"AU12": 0.8}, tmp_path / "out", editor=editor)

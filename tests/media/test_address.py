@@ -12,7 +12,7 @@ import pytest
 fsspec = pytest.importorskip("fsspec")
 
 from dftnet.errors import RequestError  # noqa: E402
-from dftnet.media.address import FarFile, Place, is_address  # noqa: E402
+from dftnet.media.address import FarFile, Place  # noqa: E402
 
 
 @pytest.fixture
@@ -23,19 +23,6 @@ def place():
     )
     yield Place("memory://photos")
     memory.rm(["/photos", "/photosets"], recursive=True)
-
-
-def test_what_is_an_address():
-    for yes in (
-        "s3://bucket/a",
-        "https://x.org/a",
-        "simplecache::s3://bucket/a",
-        "s3:/bucket/a",
-        Path("s3://bucket/a"),
-    ):
-        assert is_address(yes), yes
-    for no in ("photos", "C:/photos", "C:\\photos", "a:b", "/a:/b", "./s3://x", b"s3://x", None):
-        assert not is_address(no), no
 
 
 def test_files_are_listed_and_read(place):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dftnet.media import files
-from dftnet.media.files import atomic_directory, atomic_file, beside, file_sha256, write_file
+from dftnet.media.files import atomic_directory, atomic_file, beside, file_sha256, is_address, write_file
 
 KILLED = 9
 
@@ -258,3 +258,26 @@ def test_a_name_beside_another_is_never_too_long() -> None:
 def test_sha256(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a", "abc")
     assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_an_address():
+    for yes in (
+        "s3://bucket/a",
+        "https://x.org/a",
+        "simplecache::s3://bucket/a",
+        "s3:/bucket/a",
+        Path("s3://bucket/a"),
+    ):
+        assert is_address(yes), yes
+    for no in ("photos", "C:/photos", "C:\\photos", "a:b", "/a:/b", "./s3://x", b"s3://x", None):
+        assert not is_address(no), no
+
+
+def test_nothing_is_written_to_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for write in (lambda path: write_file(path, b"x"), lambda path: atomic_directory(path).__enter__()):
+        with pytest.raises(
+            OSError, match="s3:/bucket/a is an address, and nothing is written there: name a place on a disk"
+        ):
+            write(Path("s3://bucket/a"))
+    assert not list(tmp_path.iterdir())

@@ -93,10 +93,25 @@ def test_a_set_with_extents_is_not_read_through(local, bucket, monkeypatch: pyte
     opened = open_faces("memory://bucket/set")
     assert opened.extent is not None
     assert np.array_equal(opened.read(7), local.read(7))
-    found = opened._found_extents()
-    assert np.array_equal(found, opened.extent)
-    opened.extent = None
-    assert np.array_equal(opened.read(7), local.read(7)), "an older set, whose shards are read through"
+    small = open_faces("memory://bucket/set", local.size // 2).read(7)
+    assert np.array_equal(small, FaceData.open(local.path, local.size // 2).read(7))
+    monkeypatch.setattr(FarFaceData, "_found_extents", lambda self: pytest.fail("read through"))
+    open_faces("memory://bucket/set")
+
+
+def test_the_shards_of_an_older_set_are_read_through_once(local, bucket, tmp_path: Path):
+    with np.load(local.path / "labels.npz") as file:
+        arrays = {name: file[name] for name in file.files if name != "extent"}
+    np.savez(tmp_path / "labels.npz", **arrays)
+    bucket.pipe("/bucket/set/labels.npz", (tmp_path / "labels.npz").read_bytes())
+    opened = open_faces("memory://bucket/set")
+    assert np.array_equal(opened.extent, local.extent)
+    assert np.array_equal(opened.read(7), local.read(7))
+
+
+def test_a_run_is_kept_on_a_disk(local):
+    with pytest.raises(OSError, match="s3:/bucket/run is an address, and nothing is written there"):
+        train(local.path, "s3://bucket/run", TINY)
 
 
 def test_labels_and_landmarks_come_along_and_follow_changes(local, bucket, tmp_path: Path):

@@ -34,6 +34,7 @@ from dftnet.training.teachers import build_teachers  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 TINY = preset("tiny")
+CPU = torch.device("cpu")
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -172,7 +173,7 @@ def test_two_processes_equal_one_also_when_one_was_killed(faces, tmp_path):
 
 
 def _initial() -> dict:
-    return Players.build(TINY, AU_NAMES, torch.device("cpu")).generator.state_dict()
+    return Players.build(TINY, AU_NAMES, CPU).generator.state_dict()
 
 
 def test_another_configuration_is_refused(faces, finished):
@@ -240,7 +241,7 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
 
 def test_fine_tuning_starts_from_the_shipped_model_by_its_name():
     start = load_generator(find_model("dftnet-128", "generator")).state_dict()
-    players = Players.build(preset("finetune"), AU_NAMES, torch.device("cpu"))
+    players = Players.build(preset("finetune"), AU_NAMES, CPU)
     assert all(torch.equal(v, start[k]) for k, v in players.generator.state_dict().items())
     assert all(torch.equal(v, start[k]) for k, v in players.average.state_dict().items())
 
@@ -386,8 +387,8 @@ class Reads(TorchDispatchMode):
 
 
 def test_a_step_never_waits_for_the_device(faces, monkeypatch):
-    source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
-    trainer = Trainer(TINY, source, Players.build(TINY, AU_NAMES, torch.device("cpu")), [])
+    source = BatchSource(FaceData.open(faces), TINY, CPU)
+    trainer = Trainer(TINY, source, Players.build(TINY, AU_NAMES, CPU), [])
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)  # its counters are on the CPU
     for images_seen in (0, 32, 48):
         with Reads() as reads:
@@ -396,6 +397,20 @@ def test_a_step_never_waits_for_the_device(faces, monkeypatch):
     with Reads() as reads:
         assert set(trainer.health()) == {"mean_attention", "mean_flow", "max_flow", "folding"}
     assert reads.count == 4
+
+
+def test_a_compiled_generator_learns_the_same_under_the_same_names(faces, monkeypatch):
+    """Traced as for a GPU, but run operator by operator: inductor would take minutes."""
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network: real(network, backend="eager"))
+    states = []
+    for compiled in (False, True):
+        config = replace(TINY, compile=compiled)
+        players = Players.build(config, AU_NAMES, CPU)
+        Trainer(config, BatchSource(FaceData.open(faces), config, CPU), players, []).step(48, 0)
+        states.append(players.state()["generator"])
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.allclose(states[0][name], states[1][name], atol=1e-6) for name in states[0])
 
 
 class Waits(TorchDispatchMode):
@@ -438,8 +453,8 @@ def test_every_tensor_of_a_step_is_on_the_device(tmp_path, name, monkeypatch):
 
 def test_trying_the_pace_changes_nothing(faces, monkeypatch):
     monkeypatch.setattr(loop, "TRIAL_STEPS", 0)
-    source = BatchSource(FaceData.open(faces), TINY, torch.device("cpu"))
-    players = Players.build(TINY, AU_NAMES, torch.device("cpu"))
+    source = BatchSource(FaceData.open(faces), TINY, CPU)
+    players = Players.build(TINY, AU_NAMES, CPU)
     before = {k: v.clone() for k, v in players.generator.state_dict().items()}
     pace = loop.tried_pace(Trainer(TINY, source, players, []), 0)
     assert all(torch.equal(v, before[k]) for k, v in players.generator.state_dict().items())

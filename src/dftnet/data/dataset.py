@@ -29,9 +29,9 @@ from rich.progress import track
 
 from dftnet.data.shards import read_tar, split_key
 from dftnet.errors import DatasetError, RequestError
-from dftnet.media.address import is_address
-from dftnet.media.files import atomic_file, file_sha256, write_file
+from dftnet.media.files import atomic_file, file_sha256, is_address, write_file
 from dftnet.media.image import decode_image
+from dftnet.media.share import one_at_a_time
 from dftnet.units import ALL_UNITS, levels_as
 
 FORMAT = "dftnet-dataset-1"
@@ -233,12 +233,16 @@ class FaceData:
     def images(self, progress: bool = True) -> np.ndarray:
         """uint8 [n, S, S, 3], memory-mapped: all faces, decoded once into PATH/cache/images.npy.
 
-        Later calls reuse that file. Shards are compared with their sha256 while decoding. Raises DatasetError for
-        a damaged shard, OSError where the disk is full (the cache needs n * S * S * 3 bytes).
+        Later calls reuse that file; of several processes one decodes, and the others wait for it. Shards are compared with their
+        sha256 while decoding. Raises DatasetError for a damaged shard, OSError where the disk is full (the cache needs
+        n * S * S * 3 bytes).
         """
         cache = self._cache()
         if not self._cache_is_current(cache):
-            self._decode_into(cache, progress)
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with one_at_a_time(cache.parent):
+                if not self._cache_is_current(cache):
+                    self._decode_into(cache, progress)
         return np.load(cache, mmap_mode="r")
 
     def _cache(self) -> Path:
@@ -268,7 +272,6 @@ class FaceData:
     def _decode_into(self, cache: Path, progress: bool) -> None:
         shape = (len(self), self.size, self.size, 3)
         need = int(np.prod(shape))
-        cache.parent.mkdir(parents=True, exist_ok=True)
         stats = os.statvfs(cache.parent) if hasattr(os, "statvfs") else None
         if stats is not None and stats.f_bavail * stats.f_frsize < need * 1.02:
             raise OSError(28, f"decoding {self.path} needs {need / 1e9:.1f} GB in {cache.parent}: free some space")

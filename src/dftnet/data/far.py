@@ -19,12 +19,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from dftnet.data.dataset import FaceData, Pictures
 from dftnet.data.shards import read_extents, read_member, split_key
 from dftnet.errors import DatasetError
-from dftnet.media.address import Place, is_address
-from dftnet.media.files import write_file
+from dftnet.media.address import Place
+from dftnet.media.files import is_address, write_file
 from dftnet.media.share import one_at_a_time
 
 AHEAD = 8
@@ -51,7 +53,8 @@ class FarFaceData(FaceData):
 
     @classmethod
     def open(cls, path: str | Path, size: int | None = None) -> FaceData:
-        """Copies what is beside the shards; raises DatasetError or OSError with the remedy."""
+        """Copies what is beside the shards, and finds the faces in those of an older set; raises DatasetError or OSError with
+        the remedy."""
         place = Place(str(path))
         there = place.files(deep=False)
         if "dataset.json" not in there:
@@ -61,6 +64,8 @@ class FarFaceData(FaceData):
         faces = cls._open(_copied(place, list(there)), size, there, place)
         assert isinstance(faces, FarFaceData)
         faces.place = place
+        if faces.extent is None:
+            faces.extent = faces._found_extents()
         return faces
 
     def images(self, progress: bool = True) -> np.ndarray:
@@ -89,8 +94,7 @@ class FarFaceData(FaceData):
     def fetch(self, rows: NDArray[np.int64]) -> dict[int, np.ndarray]:
         """Row → face, uint8 [S, S, 3], all asked for at once. DatasetError where another face lies there."""
         assert self.place is not None
-        if self.extent is None:
-            self.extent = self._found_extents()
+        assert self.extent is not None
         names = [self.info["shards"][number]["name"] for number in self.shard[rows]]
         starts, stops = self.extent[rows].T.tolist()
         parts = self.place.read_ranges(names, starts, stops)
@@ -112,7 +116,7 @@ class FarFaceData(FaceData):
         assert self.place is not None
         row = {key: i for i, key in enumerate(self.keys.tolist())}
         extent = np.zeros((len(self), 2), np.int64)
-        for shard in self.info["shards"]:
+        for shard in track(self.info["shards"], "finding faces", console=Console(stderr=True)):
             with self.place.stream(shard["name"]) as file:
                 for name, found in read_extents(file, f"{self.place}/{shard['name']}"):
                     if (key := split_key(name)[0]) in row:

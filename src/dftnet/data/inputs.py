@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dftnet.errors import DatasetError
-from dftnet.media.address import FarFile, Place, is_address
+from dftnet.media.address import FarFile, Place
+from dftnet.media.files import is_address
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.video import is_video
 

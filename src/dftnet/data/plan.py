@@ -19,8 +19,7 @@ from dftnet.data.config import PrepareConfig
 from dftnet.data.inputs import Collection, Source, chunks, collect, unique_keys
 from dftnet.data.people import open_people
 from dftnet.errors import DatasetError, RequestError
-from dftnet.media.address import is_address
-from dftnet.media.files import file_sha256
+from dftnet.media.files import file_sha256, is_address, refuse_address
 
 SHARD = 4096
 """Faces of one shard."""
@@ -101,9 +100,8 @@ def make_plan(input: str | Path, output: Path, config: PrepareConfig) -> Plan:
 
 
 def _check_output(input: str | Path, output: Path) -> None:
-    """DatasetError where the set cannot be made there."""
-    if is_address(output):
-        raise DatasetError(f"the set cannot be made at {output}: give a folder of a disk, and copy it there afterwards")
+    """DatasetError or OSError where the set cannot be made there."""
+    refuse_address(output)
     if output.exists() and not output.is_dir():
         raise DatasetError(f"{output} is a file: give a folder for the set")
     resolved, source = output.resolve(), Path(input).resolve()

@@ -18,7 +18,7 @@ from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
 from dftnet.errors import RequestError
-from dftnet.media.address import is_address
+from dftnet.media.files import is_address, refuse_address
 from dftnet.media.formats import CLIP_SUFFIXES
 from dftnet.media.video import is_animation, is_video
 
@@ -58,8 +58,7 @@ def edit(
         raise RequestError(f"threads is {threads}; give 1 or more, or nothing for one per core", field="threads")
     given = [source] if isinstance(source, str | Path) else source
     sources = [str(one) if is_address(one) else Path(one) for one in given]
-    if is_address(output):
-        raise RequestError(f"edits cannot be written to {output}: give a file or folder of a disk", field="output")
+    refuse_address(output)
     kind = kind_of(sources, plan, output)
     _refuse(kind, plan, save, maps)
     path = _checked_output(kind, sources[0], plan, output, save)

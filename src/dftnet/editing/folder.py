@@ -18,8 +18,8 @@ from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.wording import describe_plan, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
-from dftnet.media.address import FarFile, Place, is_address
-from dftnet.media.files import make_folder
+from dftnet.media.address import FarFile, Place
+from dftnet.media.files import is_address, make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +22,9 @@ from typing import IO, Any, TypeVar
 from dftnet.errors import RequestError
 from dftnet.media.files import atomic_file
 
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z0-9+.-]+)*:/", re.IGNORECASE)
-"""Two letters at least before the colon: C:/ is a disk. One slash, since pathlib keeps no more."""
 TRIES = 5
 """What fails is tried again after 1, 2, 4 … seconds: work of days outlives a network that is away for a moment."""
 Read = TypeVar("Read")
-
-
-def is_address(path: object) -> bool:
-    """Whether a path is not of this machine's disks but an address, such as s3://bucket/photos."""
-    return isinstance(path, str | Path) and ADDRESS.match(str(path)) is not None
 
 
 @dataclass(frozen=True)

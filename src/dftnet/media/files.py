@@ -18,6 +18,7 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -29,6 +30,8 @@ try:
 except ImportError:  # Windows: no locks, so leftovers are passed over
     fcntl = None  # type: ignore[assignment]
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z0-9+.-]+)*:/", re.IGNORECASE)
+"""Two letters at least before the colon: C:/ is a disk. One slash, since pathlib keeps no more."""
 LONGEST_NAME = 255
 """Bytes of a name that file systems allow."""
 SHOWN = 60
@@ -41,8 +44,9 @@ def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None =
 
     Creates the folder; writes to where a symbolic link points. A file that is replaced passes its permissions on;
     `readers` are permissions that a new one may not exceed (those of the photo that it was made from).
-    Raises FileExistsError if `path` exists and `overwrite` is false, OSError in one line that names `path`.
+    Raises FileExistsError if `path` exists and `overwrite` is false, OSError in one line that names `path`, also for an address.
     """
+    refuse_address(path)
     path = Path(path)
     with _told(path):
         with contextlib.suppress(FileNotFoundError):
@@ -90,6 +94,7 @@ def atomic_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path
 
     Raises FileExistsError if `path` is a file, or holds something and `overwrite` is false.
     """
+    refuse_address(path)
     path = Path(path)
     with _told(path):
         place = Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -108,6 +113,19 @@ def atomic_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path
                 if file.is_file():
                     _to_disk(file)
             _put(temporary, place, aside)
+
+
+def is_address(path: object) -> bool:
+    """Whether a path is not of this machine's disks but an address, such as s3://bucket/photos (`media.address`)."""
+    return isinstance(path, str | Path) and ADDRESS.match(str(path)) is not None
+
+
+def refuse_address(path: object) -> None:
+    """OSError where something is to be written to an address: without it a folder "s3:" would come up here."""
+    if is_address(path):
+        raise OSError(
+            f"{path} is an address, and nothing is written there: name a place on a disk, and copy it afterwards"
+        )
 
 
 def readers_of(path: str | Path) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from dftnet.errors import RequestError
-from dftnet.media.files import atomic_file, clear_leftovers, write_file
+from dftnet.media.files import atomic_file, clear_leftovers, refuse_address, write_file
 from dftnet.training import distributed
 
 KEEP = 2
@@ -39,10 +39,11 @@ def check_claim(
     as_today: Callable[[dict[str, Any]], Mapping[str, Any]] = dict,
     free: Collection[str] = (),
 ) -> None:
-    """Raise RequestError where the directory holds a run with another configuration, naming what differs.
+    """Raise RequestError where the directory holds a run with another configuration, naming what differs; OSError for an address.
 
     as_today: brings a config.json of an earlier version to the names of `config`. free: fields that may differ.
     """
+    refuse_address(run)
     path = run / "config.json"
     if not path.exists():
         return
