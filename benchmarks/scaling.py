@@ -2,6 +2,7 @@
 
     python benchmarks/scaling.py --preset stable --batch 16
     torchrun --nproc_per_node 2 benchmarks/scaling.py --average 46.4      # by gloo, on this machine's CPU
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py --steps set128         # what the steps themselves take there
 
 Counted of one step of each phase, on PyTorch's device "meta", which computes nothing: floating-point operations of matrix
 products and convolutions, operators (each at least one kernel of a GPU), bytes of gradients averaged over the processes. On paper,
@@ -24,9 +25,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from dftnet.aus import AU_NAMES
+from dftnet.data.dataset import FaceData
 from dftnet.training import distributed
 from dftnet.training.batches import Batch, BatchSource
-from dftnet.training.config import TrainConfig
+from dftnet.training.config import Phase, TrainConfig
 from dftnet.training.loop import Trainer
 from dftnet.training.players import Players
 from dftnet.training.presets import preset
@@ -106,6 +108,29 @@ def average(megabytes: float, rounds: int = 8) -> None:
     distributed.stop()
 
 
+def steps_of(config: TrainConfig, phase: Phase) -> range:
+    """The indices of a phase's steps after which they repeat."""
+    return range(config.critic_steps if phase.critic else 1)
+
+
+def steps_here(data: str, config: TrainConfig, rounds: int = 2) -> None:
+    """Print the CPU time of a step of each phase, the least of some rounds after one that is not counted."""
+    faces = FaceData.open(data, config.size)
+    source = BatchSource(faces, config, torch.device("cpu"))
+    players = Players.build(config, source.names, source.device)
+    trainer = Trainer(config, source, players, [*build_teachers(config, source.names, source.device)])
+    start = 0
+    for phase in config.phases:
+        taken = []
+        for _ in range(rounds + 1):
+            clock = time.process_time()
+            for index in steps_of(config, phase):
+                trainer.step(start, index)
+            taken.append((time.process_time() - clock) / len(steps_of(config, phase)))
+        print(f"{phase.name}: {min(taken[1:]):.2f} s of CPU a step of {config.batch} images")
+        start += phase.images
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -118,9 +143,12 @@ def main() -> None:
         "--between", type=float, nargs="+", default=[1.25, 12.5, 50], help="GB a second between machines"
     )
     parser.add_argument("--average", type=float, help="measure the averaging of so many MB, under torchrun")
+    parser.add_argument("--steps", metavar="SET", help="measure the steps on this machine's CPU")
     arguments = parser.parse_args()
     if arguments.average:
         return average(arguments.average)
+    if arguments.steps:
+        return steps_here(arguments.steps, replace(preset(arguments.preset), batch=arguments.batch))
     torch.autocast = lambda *given, **more: contextlib.nullcontext()  # type: ignore[assignment,misc] # knows no "meta"
     config = replace(preset(arguments.preset), batch=arguments.batch)
     players, teachers = Players.build(config, AU_NAMES, META), build_teachers(config, AU_NAMES, META)
@@ -130,7 +158,7 @@ def main() -> None:
     print("|---" * (7 + len(arguments.between)) + "|")
     start = 0
     for phase in config.phases:
-        steps = [counted(trainer, start, index) for index in range(config.critic_steps if phase.critic else 1)]
+        steps = [counted(trainer, start, index) for index in steps_of(config, phase)]
         flops, operators, gradients = (sum(values) / len(steps) for values in zip(*steps, strict=True))
         step = max(flops / (arguments.tflops * 1e12), operators * arguments.launch * 1e-6)
         shares = [efficiency(step, gradients, 8, arguments.within)]
