@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
+from dftnet.data.far import open_faces  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
@@ -90,6 +91,20 @@ def test_two_processes_share_one_drawn_batch(faces, config):
         joined = torch.empty_like(value)
         joined[0::2], joined[1::2] = (getattr(h, name) for h in halves)
         assert torch.allclose(joined, value, atol=1e-5), name
+
+
+def test_what_is_drawn_of_a_set_at_an_address_is_the_same(faces, config, tmp_path, monkeypatch):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for path in faces.path.iterdir():
+        if path.is_file():
+            memory.pipe(f"/mesh/set/{path.name}", path.read_bytes())
+    near, far = (open_source(data, config, CPU) for data in (faces, open_faces("memory://mesh/set", SIZE)))
+    for images_seen in range(0, 12 * config.batch, config.batch):
+        one, other = near.batch(images_seen), far.batch(images_seen)
+        for name, value in vars(one).items():
+            assert torch.equal(value, getattr(other, name)), name
+    memory.rm("/mesh", recursive=True)
 
 
 def test_few_units_are_asked_and_never_two_that_exclude_each_other():

@@ -78,7 +78,7 @@ class FarFaceData(FaceData):
 
     def read(self, row: int) -> np.ndarray:
         """One face, uint8 [S, S, 3], fetched."""
-        return self.pictures()[np.array([row])][0]
+        return self.fetch(np.array([row]))[row]
 
     def verify(self) -> None:
         """Reads every shard through and compares its sha256."""

@@ -61,8 +61,7 @@ def edit_folder(
     """
     plan, output = as_plan(asked), check_folder_output(folder, output)
     inside = _inside_far(Place(str(folder))) if is_address(folder) else _inside(Path(folder), output)
-    photos = {name: file for name, file in inside.items() if Path(name).suffix.lower() in IMAGE_SUFFIXES}
-    photos = {name: file for name, file in photos.items() if isinstance(file, FarFile) or file.is_file()}
+    photos = {name: file for name, file in inside.items() if _is_photo(file)}
     done = Report(path=output, many=True, dry=save.dry)
     done.skipped = {name: why for name, file in inside.items() if (why := why_left_alone(file))}
     if not photos:
@@ -121,12 +120,17 @@ def _inside(folder: Path, output: Path) -> dict[str, File]:
 
 
 def _inside_far(place: Place) -> dict[str, File]:
+    """The same of a folder at an address."""
     return {name: FarFile(place, name) for name in place.files() if not _hidden(Path(name))}
+
+
+def _is_photo(file: File) -> bool:
+    return file.suffix.lower() in IMAGE_SUFFIXES and (isinstance(file, FarFile) or file.is_file())
 
 
 def why_left_alone(path: File) -> str:
     """Why a file of a folder is no photo to edit, with the remedy; empty for photos, and for what is no picture at all."""
-    suffix = Path(str(path)).suffix.lower()
+    suffix = path.suffix.lower()
     if isinstance(path, Path) and path.is_dir():
         return "a linked folder: name it by itself" if path.is_symlink() else ""
     if suffix in VIDEO_SUFFIXES:

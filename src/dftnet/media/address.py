@@ -134,6 +134,11 @@ class FarFile:
     def __str__(self) -> str:
         return _join(str(self.place), self.name)
 
+    @property
+    def suffix(self) -> str:
+        """As of a path: ".jpg"."""
+        return PurePosixPath(self.name).suffix
+
     @contextlib.contextmanager
     def fetched(self) -> Iterator[Path]:
         """The path of a copy with the same name, which is gone afterwards."""
