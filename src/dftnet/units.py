@@ -5,6 +5,7 @@ A model's config.json says which units it has: the 17 of OpenFace, the 40 that k
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -74,10 +75,19 @@ def level_of(values: Mapping[str, float], name: str) -> float:
 def levels_as(levels: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
     """Levels [..., K] of `names` → [..., len(wanted)] of others: a two-sided unit is the mean of its sides, a side of which only
     the two-sided unit is known has its level, and what is not known at all is 0."""
-    columns = []
-    for name in wanted:
-        base = side_free(name)
-        sources = next((s for s in ([name], [f"{name}L", f"{name}R"], [base]) if all(x in names for x in s)), [])
-        known = [levels[..., names.index(source)] for source in sources]
-        columns.append(np.mean(known, 0) if known else np.zeros(levels.shape[:-1], levels.dtype))
-    return np.stack(columns, -1).astype(levels.dtype)
+    sources = _sources(tuple(names), tuple(wanted))
+    if all(len(places) == 1 for places in sources):
+        return levels[..., [place for (place,) in sources]]
+    found = np.zeros((*levels.shape[:-1], len(wanted)), levels.dtype)
+    for column, places in enumerate(sources):
+        if places:
+            found[..., column] = levels[..., list(places)].mean(-1)
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _sources(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """For each unit wanted the places in `names` whose mean it is; () for one that is not known."""
+    ways = ([[name], [f"{name}L", f"{name}R"], [side_free(name)]] for name in wanted)
+    found = (next((way for way in some if all(name in names for name in way)), []) for some in ways)
+    return tuple(tuple(names.index(name) for name in way) for way in found)

@@ -19,6 +19,7 @@ from dftnet.aus import as_dict
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, choose, count_faces
 from dftnet.editing.options import Progress, silent
+from dftnet.editing.parallel import ahead
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.timeline import Drive
 from dftnet.errors import ModelError, NoFaceError, RequestError, UnfitFaceError
@@ -32,8 +33,8 @@ FADE = 0.2
 """Seconds over which an edit comes and goes where the face appears or is lost within a shot."""
 AU_WINDOW = 0.08
 """Standard deviation of the smoothing of a face's own AUs, seconds: a blink (0.3 s) stays a blink."""
-WAITING = 64
-"""Frames that wait for their AUs to be read, at most."""
+WAITING, DECODED = 64, 4
+"""Frames that wait for their AUs to be read, and for the tracker, at most."""
 
 Chooser = Callable[[list[Face]], list[int]]
 """Faces found (the largest first) → the positions of those to follow."""
@@ -89,7 +90,7 @@ def follow(
     count = 0
     tell(what, 0, clip.count)
     with ThreadPoolExecutor(1) as pool:
-        for frame in clip.frames():
+        for frame in ahead(clip.frames(), DECODED):
             for track, found in tracker(frame.number, frame.time, frame.image):
                 while len(readings) < len(tracker.tracks):
                     readings.append([])

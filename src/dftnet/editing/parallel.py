@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -33,4 +33,19 @@ def in_order(
                 yield first, future.result()
         finally:
             for _, future in waiting:
+                future.cancel()
+
+
+def ahead(things: Iterable[Given], count: int) -> Iterator[Given]:
+    """The same things, made on a thread of their own, up to `count` before they are asked for."""
+    end = object()
+    made = iter(things)
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Any]] = deque(pool.submit(next, made, end) for _ in range(count))
+        try:
+            while (thing := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, made, end))
+                yield thing
+        finally:
+            for future in waiting:
                 future.cancel()
