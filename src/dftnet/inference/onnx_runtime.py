@@ -31,6 +31,8 @@ def open_graph(
         raise ModelError(f"{graph} is missing; the model directory is not complete, export or copy it again")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    # threads that wait by spinning take the cores from all that a page or a photo needs besides: twice the time on two of them
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
