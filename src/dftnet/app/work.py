@@ -153,14 +153,14 @@ class PatchMade:
         whole = None
         if over or asked.measure:
             whole = base.copy()
-            _put(whole, patch.x, patch.y, patch.pixels)
+            patch.put(whole)
             for i in sorted(over):
-                whole = preview.editor.render(preview.face(i), over[i], onto=whole)
+                preview.patch(i, over[i], onto=whole).put(whole)
                 box = _joined(box, preview.patch_box(i))
         self.box = _on_grid(box, preview.size)
         self.part = _part(base if whole is None else whole, self.box)
         if whole is None:
-            _put(self.part.pixels, patch.x - self.part.x, patch.y - self.part.y, patch.pixels)
+            patch._replace(x=patch.x - self.part.x, y=patch.y - self.part.y).put(self.part.pixels)
         self.data, self.suffix = preview.encoded_part(self.part)
         grow = np.divide(photo.preview.size, preview.size)
         self.place = _numbers(np.array(self.box, np.float64) * [*grow, *grow])
@@ -202,10 +202,6 @@ def _numbers(values: np.ndarray) -> list[float]:
 def _part(pixels: np.ndarray, box: tuple[int, int, int, int]) -> dftnet.Patch:
     x0, y0, x1, y1 = box
     return dftnet.Patch(x0, y0, pixels[y0:y1, x0:x1].copy())
-
-
-def _put(pixels: np.ndarray, x: int, y: int, piece: np.ndarray) -> None:
-    pixels[y : y + piece.shape[0], x : x + piece.shape[1]] = piece
 
 
 def _on_grid(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:

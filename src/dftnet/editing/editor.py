@@ -193,9 +193,9 @@ class Editor:
         faces = [found for found in self.faces(image, aus) if not found.trouble]
         if not faces:
             self.read(image)  # says why
-        result = faces[0].image
+        result = faces[0].image.copy()
         for found in faces:
-            result = self.render(found, request, onto=result)
+            self.render_patch(found, request, onto=result).put(result)
         return result
 
     def edit_many(

@@ -79,9 +79,9 @@ class OpenPhoto:
 
     def edited(self, requests: Mapping[int, Request]) -> np.ndarray:
         """The pixels with each of these faces edited, in the order of their numbers; the same size and type."""
-        pixels = self.photo.pixels
+        pixels = self.photo.pixels.copy()
         for index in sorted(requests):
-            pixels = self.editor.render(self.face(index), requests[index], onto=pixels)
+            self.patch(index, requests[index], onto=pixels).put(pixels)
         return pixels
 
     def patch_box(self, index: int) -> tuple[int, int, int, int]:

@@ -150,9 +150,9 @@ def animate_photo(
     frames = (ClipFrame(i, float(time), image, lasts) for i, time in enumerate(times))
 
     def render(frame: ClipFrame) -> np.ndarray:
-        result = image
+        result = image.copy()
         for face in chosen:
-            result = editor.render(face, plan.of(face.index).at(frame.time, face.aus), onto=result)
+            editor.render_patch(face, plan.of(face.index).at(frame.time, face.aus), onto=result).put(result)
         return result
 
     rate = 1 / max(lasts, 1e-3)
@@ -177,7 +177,8 @@ def render_frame(editor: Editor, frame: ClipFrame, faces: Sequence[Moment], plan
         goal = target(own, plan.of(face.index).at(frame.time, face.aus), editor.au_names)
         if moment.share < 1:
             goal = (own + moment.share * (goal.astype(np.float64) - own)).astype(np.float32)
-        result = editor.render_aus(face, goal, onto=result)
+        result = frame.image.copy() if result is None else result
+        editor.patch_aus(face, goal, onto=result).put(result)
     return result
 
 
