@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dftnet.editing.compositing import OVERHANG, composite, composite_patch, face_mask, patch_box
+from dftnet.editing.compositing import composite, composite_patch, patch_box
+from dftnet.faces.mask import OVERHANG, face_mask
 
 SIZE = 64
 
@@ -199,9 +200,23 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     photo = portrait(300, 300)
     matrix = placed(25, 0.3, (150, 150))
     arguments = (photo, matrix, cut(photo, matrix), *maps((2, 1), 0.5, 0.2))
+    monkeypatch.setattr("dftnet.editing.compositing.TILE_PIXELS", 1 << 30)
     whole = composite(*arguments)
     monkeypatch.setattr("dftnet.editing.compositing.TILE_PIXELS", 2000)
     assert np.array_equal(composite(*arguments), whole)
+
+
+@pytest.mark.parametrize("scale", [0.15, 0.5, 1.7])
+def test_paint_is_the_same_however_much_around_it_is_enlarged(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
+    photo, matrix = portrait(400, 400), placed(20, scale, (200, 200))
+    flow, attention, texture = maps(attention=1, texture=portrait(SIZE, SIZE, 1))
+    attention[0, 20:30, 25:45] = 0
+    edited = composite(photo, matrix, cut(photo, matrix), flow, attention, texture)
+    assert np.abs(edited.astype(int) - photo).max() > 40
+    monkeypatch.setattr("dftnet.editing.compositing.BESIDE", SIZE)
+    whole = composite(photo, matrix, cut(photo, matrix), flow, attention, texture)
+    assert np.abs(edited.astype(int) - whole).max() <= 1
+    assert (edited == whole).mean() > 0.9999
 
 
 def test_face_outside_the_photo_changes_nothing() -> None:

@@ -26,12 +26,8 @@ import cv2
 import numpy as np
 
 from dftnet.errors import MediaError
-from dftnet.faces.template import OVAL, OVAL_POWER
+from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
 
-OVERHANG = 0.25
-"""The flow goes on below the crop for this share of its size (the chin lies at its border), fading to 0."""
-FEATHER = 0.3
-"""Width of the fade, as a share of the distance from the middle of the face to the mask's border."""
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
@@ -73,21 +69,6 @@ class _CropMaps(NamedTuple):
         """bool [h, w]: where a photo with `scale` crop pixels a pixel may change at all."""
         moved = _largest(self.flow) > scale * STILL / (1.5 * CUBIC)  # a turn makes at most √2 of it
         return moved | (self.paint > FAINT / CUBIC)
-
-
-@functools.lru_cache(maxsize=4)
-def face_mask(size: int, pad: int = 0) -> np.ndarray:
-    """How far the flow is obeyed, float32 [size + 2 pad, size + 2 pad] in [0, 1] on the crop's grid.
-
-    1 inside the face, 0 outside an oval that reaches down below the crop, smooth between. Kept for the next call, so read-only.
-    """
-    at = (np.arange(-pad, size + pad) + 0.5) / size
-    middle_x, middle_y, half_width, half_height = OVAL
-    x = (np.abs(at - middle_x) / half_width)[None, :]
-    y = (np.abs(at - middle_y) / half_height)[:, None]
-    mask = _smooth_step((1 - (x**OVAL_POWER + y**OVAL_POWER) ** (1 / OVAL_POWER)) / FEATHER)
-    mask.setflags(write=False)
-    return mask
 
 
 class Patch(NamedTuple):
@@ -205,11 +186,11 @@ def _prepare(
     painted = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
     moved = _extended(np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32), pad) * mask[..., None]
     at = (np.arange(size) + 0.5) / size
-    across = _smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
-    down = _smooth_step((1 - at - 0.01) / 0.05)  # an open mouth comes close to the crop's lower border
+    across = smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
+    down = smooth_step((1 - at - 0.01) / 0.05)  # an open mouth comes close to the crop's lower border
     keep = mask[pad:-pad, pad:-pad] * down[:, None] * across[None, :]
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
-    paint *= _smooth_step(paint / TRACE)
+    paint *= smooth_step(paint / TRACE)
     aligned = _warp(source, moved[pad:-pad, pad:-pad])
     painted = _agree(painted, aligned, paint)
     same = _sameness(aligned, painted)
@@ -253,7 +234,7 @@ def _extended(flow: np.ndarray, pad: int) -> np.ndarray:
     whole = _blur(_bordered(flow[inset:-inset, inset:-inset], pad + inset), 0.5)
     at = np.arange(-pad, size + pad)
     beyond = np.maximum(0, np.maximum(-at, at - size + 1)) / (0.1 * size)
-    share = _smooth_step(np.maximum(beyond[:, None], beyond[None, :]))[..., None]
+    share = smooth_step(np.maximum(beyond[:, None], beyond[None, :]))[..., None]
     small = cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)  # as good as blurring the whole
     smooth = cv2.resize(_blur(small, 0.02 * size), whole.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return whole + share * (smooth - whole)
@@ -409,8 +390,3 @@ def _largest(planes: np.ndarray) -> np.ndarray:
 def _mean(planes: np.ndarray) -> np.ndarray:
     """[h, w, 3] → [h, w]"""
     return (planes[..., 0] + planes[..., 1] + planes[..., 2]) / 3
-
-
-def _smooth_step(t: np.ndarray) -> np.ndarray:
-    t = np.clip(t, 0, 1).astype(np.float32)
-    return t * t * (3 - 2 * t)

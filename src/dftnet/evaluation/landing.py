@@ -6,11 +6,11 @@ import numpy as np
 
 from dftnet import metrics
 from dftnet.aus import AU_NAMES
-from dftnet.editing.compositing import face_mask
 from dftnet.evaluation.bench import Measured, Score, Section, asked, decibels
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS, enlarged
 from dftnet.evaluation.landmarks import CLOSED, gaze, iris_discs, shape_distance
 from dftnet.evaluation.methods import Contender
+from dftnet.faces.mask import face_mask
 from dftnet.metrics import Interval, interval
 
 OPEN_EYES = 0.18

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from dftnet.au_sources.source import AUSource
-from dftnet.editing.compositing import OVERHANG, face_mask
 from dftnet.editing.editor import Editor
 from dftnet.evaluation.bench import Bench, Measured, Score, Section, decibels, openpeople_pictures
 from dftnet.evaluation.methods import Contender, resized
+from dftnet.faces.mask import OVERHANG, face_mask
 from dftnet.media.image import read_image
 from dftnet.metrics import Interval, psnr
 
