@@ -12,6 +12,7 @@ which a patch is 496 x 600 pixels.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -67,14 +68,10 @@ def of_editor(editor: dftnet.Editor, sides: list[int], rounds: int) -> Row:
         image = scaled(dftnet.read_image(PHOTO), side)
         face = editor.read(image)
         own = face.vector(editor.au_names)[None]
-        rows[f"read, {side} px"] = least(lambda image=image: editor.read(image), rounds)
+        rows[f"read, {side} px"] = least(functools.partial(editor.read, image), rounds)
         for name, asked in ASKED.items():
-            rows[f"render, {name}, {side} px"] = least(
-                lambda face=face, asked=asked: editor.render(face, asked), rounds
-            )
-            rows[f"patch, {name}, {side} px"] = least(
-                lambda face=face, asked=asked: editor.render_patch(face, asked), rounds
-            )
+            rows[f"render, {name}, {side} px"] = least(functools.partial(editor.render, face, asked), rounds)
+            rows[f"patch, {name}, {side} px"] = least(functools.partial(editor.render_patch, face, asked), rounds)
     rows["generator alone"] = least(lambda: editor.generator.parts(face.crop[None], own, 1 - own), rounds)
     return rows
 
@@ -89,9 +86,10 @@ def of_page(editor: dftnet.Editor, rounds: int, word: str = "") -> Row:
     )
     photo = photos.read(data, "portrait.jpg")
     rows: Row = {}
+    plain = {"photo": photo.id, "face": 0, "faces": {"0": {"au": ASKED["smile"]}}}
     for name, how in (("exact", {}), ("draft", {"draft": True}), ("read again", {"measure": True})):
-        asked = schema.PatchRequest(photo=photo.id, face=0, faces={"0": {"au": ASKED["smile"]}}, **how)
-        rows[f"slider, {name}{word}"] = least(lambda asked=asked: work.PatchMade(photo, asked), rounds)
+        asked = schema.PatchRequest.model_validate({**plain, **how})
+        rows[f"slider, {name}{word}"] = least(functools.partial(work.PatchMade, photo, asked), rounds)
     return rows
 
 
