@@ -15,7 +15,7 @@ import argparse
 import numpy as np
 
 from dftnet.data.dataset import FaceData
-from dftnet.training.face_mesh import EYE_CORNERS, GAZE, IRISES
+from dftnet.faces.mesh import EYE_CORNERS, GAZE, IRISES
 from dftnet.units import UNITS
 
 SIDE_OF = {

@@ -24,7 +24,7 @@ from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import ask  # noqa: E402
 from dftnet.units import UNITS, levels_as  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
-from tests.training.toy_mesh import vertices, write_toy_mesh  # noqa: E402
+from tests.toy_mesh import vertices, write_toy_mesh  # noqa: E402
 
 CPU = torch.device("cpu")
 SIZE = 64

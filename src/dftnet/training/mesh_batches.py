@@ -19,9 +19,9 @@ from torch import Tensor
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
+from dftnet.faces.mesh import Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
-from dftnet.training.face_mesh import Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.mesh_drawing import draw
 from dftnet.training.pair_parts import PairParts
 from dftnet.units import SIDED

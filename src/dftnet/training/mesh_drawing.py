@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dftnet.training.face_mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
+from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
 
 WINDOWS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 64)
 """Sides of the windows of cells that triangles are tested in, each in the smallest that holds it"""

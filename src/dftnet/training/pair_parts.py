@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dftnet.faces.mesh import Array
 from dftnet.faces.template import EYE_LINE, MIDDLE, MOUTH_LINE
-from dftnet.training.face_mesh import Array
 from dftnet.units import SIDED
 
 UPPER = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU45")

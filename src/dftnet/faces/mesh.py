@@ -201,7 +201,8 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Array]]:
     """The arrays of a mesh file, and its shapes by name, float32 [468, 3] each."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"there is no face mesh {path}; name one with --set mesh=FILE (docs/data-format.md says what is in it)"
+            f"there is no face mesh {path}; name one with --mesh FILE, in a training --set mesh=FILE "
+            "(docs/data-format.md says what is in it)"
         )
     with np.load(path, allow_pickle=False) as file:
         parts = {name: file[name] for name in file.files}

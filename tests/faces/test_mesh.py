@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dftnet.errors import RequestError
-from dftnet.training.face_mesh import (
+from dftnet.faces.mesh import (
     IRISES,
     LOWER_LIDS,
     LOWER_LIP,
@@ -20,7 +20,7 @@ from dftnet.training.face_mesh import (
 )
 from dftnet.training.mesh_drawing import draw_triangles
 from dftnet.units import UNITS
-from tests.training.toy_mesh import vertices, write_toy_mesh
+from tests.toy_mesh import vertices, write_toy_mesh
 
 CAMERA = np.array([[6.0, 0.5, 0.2], [0.4, -6.0, 0.3]], np.float32)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dftnet.training.face_mesh import EYE_CORNERS, LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
+from dftnet.faces.mesh import EYE_CORNERS, LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
 
 SIDES = ("L", "R")
 SIDED_SHAPES = (
