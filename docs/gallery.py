@@ -3,7 +3,7 @@
     pip install -e ".[dev]" openpeople==0.1.2
     python docs/gallery.py
 
-Faces: Eileen Collins (skimage.data.astronaut(), NASA, public domain), synthetic people of openpeople (MIT licence).
+Faces: Eileen Collins (NASA, public domain), synthetic people of openpeople (MIT licence).
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage.data
 from pictures import FOLDER, close_up, person
 
 from dftnet.cli import app as cli
 from dftnet.drawing import sheet
+from dftnet.editing.demo import make_demo, moving_clip
 from dftnet.editing.editor import Editor
+from dftnet.editing.options import SaveOptions
 from dftnet.media.image import read_image, write_image
-from dftnet.media.video import ClipFrame, open_clip
-from dftnet.media.video_writer import clip_writer
+from dftnet.media.video import open_clip
 
 PAGE = Path(__file__).parent / "gallery.md"
-PEOPLE = ("eileen", "anna", "ben")
+PEOPLE = ("a", "b", "c")
+"""In people/: Eileen Collins, P001 and P005."""
+DEMO = "dftnet demo try"
+"""The page's first command; the photos that it writes are replaced by `materials`."""
 SIDE = 1024
 """Of the portraits, pixels: openpeople's are twice as large, which takes four times as long."""
 
@@ -39,42 +42,31 @@ def smaller(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def materials() -> None:
-    """The photos and the clip that the page's commands start from, in the working folder."""
+    """The photos and the clip that the page's commands start from, in the working folder: the demo's, some with other people."""
+    make_demo(".")
     anna, ben, carla, dan = (smaller(person(name), SIDE, SIDE) for name in ("P001", "P005", "P004", "P007"))
-    write_image("people/eileen.png", skimage.data.astronaut())
-    write_image("people/anna.png", anna)
-    write_image("people/ben.png", ben)
-    write_image("anna.jpg", person("P001"))
     turn = cv2.getRotationMatrix2D((1024, 860), -40, 0.64)
     turn[:, 2] += 384 - 1024, 384 - 860
-    write_image("tilted.jpg", cv2.warpAffine(person("P010"), turn, (768, 768), flags=cv2.INTER_AREA))
-    write_image("cut-off.jpg", np.ascontiguousarray(dan[300:750, 430:880]))
-    write_image("selfie.jpg", np.ascontiguousarray(person("P004", "amateur_selfie")[200:1352, 160:1312]))
-    write_image("group.jpg", np.hstack([smaller(one, 560, 560)[:, 80:480] for one in (carla, anna, dan)]))
-    moving_clip(Path("clip.mp4"), person("P004"))
-
-
-def moving_clip(path: Path, photo: np.ndarray) -> None:
-    """A photo held by a moving hand, 640x480."""
-    face = Editor.from_pretrained().read(photo)
-    x, y, w, h = face.box
-    with clip_writer(path, rate=25) as writer:
-        for number in range(60):
-            t = number / 25
-            scale = 190 / w * (1 + 0.06 * np.sin(2 * t))
-            angle = np.radians(6) * np.sin(1.7 * t)
-            c, s = scale * np.cos(angle), scale * np.sin(angle)
-            linear = np.array([[c, -s], [s, c]])
-            middle = np.array([320 + 60 * np.sin(1.4 * t), 235 + 12 * np.sin(2.6 * t)])
-            matrix = np.hstack([linear, (middle - linear @ [x + w / 2, y + h / 2])[:, None]])
-            image = cv2.warpAffine(photo, matrix, (640, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-            writer.write(ClipFrame(number, t, image, 0.04))
+    others = {
+        "people/b.jpg": anna,
+        "people/c.jpg": ben,
+        "portrait.jpg": person("P001"),
+        "tilted.jpg": cv2.warpAffine(person("P010"), turn, (768, 768), flags=cv2.INTER_AREA),
+        "cut-off.jpg": np.ascontiguousarray(dan[300:750, 430:880]),
+        "selfie.jpg": np.ascontiguousarray(person("P004", "amateur_selfie")[200:1352, 160:1312]),
+        "group.jpg": np.hstack([smaller(one, 560, 560)[:, 80:480] for one in (carla, anna, dan)]),
+    }
+    for name, image in others.items():
+        write_image(name, image, overwrite=True)
+    moving_clip(Path("clip.mp4"), person("P004"), SaveOptions(overwrite=True))
 
 
 def run_commands() -> None:
-    """Every command of the page, in order, in the working folder."""
+    """Every command of the page, in order, in the working folder, but for those that make it."""
     for block in re.findall(r"```sh\n(.*?)```", PAGE.read_text("utf-8"), re.S):
         for line in block.splitlines():
+            if line in (DEMO, "cd try"):
+                continue
             words = shlex.split(line, comments=True)
             print("$", line, flush=True)
             if words[0] == "dftnet":
@@ -94,12 +86,12 @@ def frames(clip: str, times: list[float], box: tuple[int, int, int, int]) -> lis
 
 def expressions(editor: Editor) -> np.ndarray:
     """People in rows, folders in columns."""
-    folders = ("people", "happy", "surprised", "dreaming", "stern", "relaxed", "like-eileen")
+    folders = ("people", "happy", "surprised", "dreaming", "stern", "relaxed", "like-a")
     captions = ("photo", "happiness", "surprise 0.8", "eyes closed, smile", "AU04 + 0.8", "neutral", "like the first")
     rows = []
     for name in PEOPLE:
-        face = editor.read(read_image(f"people/{name}.png"))
-        rows.append([close_up(read_image(f"{folder}/{name}.png"), face, 168) for folder in folders])
+        face = editor.read(read_image(f"people/{name}.jpg"))
+        rows.append([close_up(read_image(f"{folder}/{name}.jpg"), face, 168) for folder in folders])
     return sheet(rows, captions)
 
 
@@ -138,9 +130,9 @@ def driven(editor: Editor) -> np.ndarray:
 
 def stimuli(editor: Editor) -> np.ndarray:
     """Units in rows, levels in columns."""
-    face = editor.read(read_image("people/anna.png"))
+    face = editor.read(read_image("people/b.jpg"))
     levels = ("0.00", "0.25", "0.50", "0.75", "1.00")
-    pictures = [[f"stimuli/anna_{unit}_{level}.png" for level in levels] for unit in ("AU12", "AU04", "AU45")]
+    pictures = [[f"stimuli/b_{unit}_{level}.png" for level in levels] for unit in ("AU12", "AU04", "AU45")]
     rows = [[close_up(read_image(name), face, 200) for name in row] for row in pictures]
     return sheet(rows, [f"level {level}" for level in ("0", "0.25", "0.5", "0.75", "1")])
 

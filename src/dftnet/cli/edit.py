@@ -311,10 +311,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="The folder to write them to.", show_default=False)],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Write three portraits, a group and a clip to try things on: people who do not exist, which may be shown.
-
-    They come from the package openpeople: pip install openpeople==0.1.2
-    """
+    """Write portraits, a group and a clip to try things on, which may be shown: Eileen Collins (NASA, public domain)."""
     from dftnet.editing.demo import make_demo
     from dftnet.editing.options import SaveOptions
 

@@ -1,71 +1,105 @@
-"""Pictures to try things on that may be shown: people who do not exist, from the package `openpeople` (MIT licence)."""
+"""Pictures to try things on that may be shown: `dftnet demo`. All are made of one portrait that comes with the package,
+Eileen Collins (NASA, public domain), and have the names that docs/gallery.md's commands call for."""
 
 from __future__ import annotations
 
-import importlib.util
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
-from dftnet.errors import ModelError, RequestError
+from dftnet.editing.outputs import refuse_to_replace
+from dftnet.errors import RequestError
 from dftnet.faces.detect import FaceDetector
+from dftnet.media.files import refuse_address
 from dftnet.media.image import read_image, write_image
 from dftnet.media.video import ClipFrame
 from dftnet.media.video_writer import clip_writer
 
-PEOPLE = {"anna": "P001", "ben": "P005", "carla": "P004"}
-"""Name → the person's number in openpeople."""
-SIDE = 768
-"""Of the portraits, pixels."""
-FRAMES, RATE, WIDTH, HEIGHT = 50, 25, 640, 480
+PORTRAIT = Path(__file__).parent.parent / "app" / "page" / "sample.jpg"
+"""512 x 512 pixels; the page's sample too."""
+FRAMES, RATE, WIDTH, HEIGHT = 60, 25, 640, 480
 """Of the clip."""
+TRIES = (
+    ("people/a.jpg", '--au "close eyes=1"'),
+    ("people", "--emotion surprise -o surprised"),
+    ("group.jpg", '--au 0:grin=0.9 "1:close eyes=1"'),
+    ("clip.mp4", "--au smile=0@0s,1@1s -o smiling.mp4"),
+)
+"""What to edit, and how."""
 
 
 def make_demo(folder: str | Path, *, save: SaveOptions = SaveOptions(), tell: Progress = silent) -> Report:
-    """Writes people/anna.jpg, ben.jpg, carla.jpg, group.jpg of the three, and clip.mp4, a portrait held by a moving hand.
+    """Writes PICTURES and clip.mp4, a portrait held by a moving hand, below `folder`; the report's lines are what to try.
 
-    ModelError where `openpeople` is not installed, FileExistsError where something is in the way.
+    Nothing is written where `folder` cannot be used: RequestError, FileExistsError or another OSError with the remedy.
     """
+    refuse_address(folder)
     folder = Path(folder)
-    paths = [folder / "people" / f"{name}.jpg" for name in PEOPLE]
-    group, clip = folder / "group.jpg", folder / "clip.mp4"
-    if taken := [path for path in (*paths, group, clip) if path.exists() and not save.overwrite]:
-        raise FileExistsError(f"{taken[0]} exists: choose another folder or allow --overwrite")
     if folder.exists() and not folder.is_dir():
-        raise RequestError(f"{folder} is a file: name a folder", field="output")
-    portraits = [_portrait(number) for number in PEOPLE.values()]
-    for path, image in zip(paths, portraits, strict=True):
-        write_image(path, _small(image, SIDE), save.overwrite, save.quality)
-    middle = slice(SIDE // 6, SIDE - SIDE // 6)
-    write_image(group, np.hstack([_small(image, SIDE)[:, middle] for image in portraits]), save.overwrite, save.quality)
-    _moving_clip(clip, portraits[-1], save, tell)
-    lines = [
-        f"dftnet edit {paths[0]} --au smile=0.8",
-        f"dftnet edit {folder / 'people'} --emotion surprise -o surprised",
-    ]
-    lines += [
-        f'dftnet edit {group} --au 0:smile=1 "1:close eyes=1"',
-        f"dftnet edit {clip} --au smile=0@0s,1@1s -o smiling.mp4",
-    ]
-    return Report(path=folder, written=[str(path) for path in (*paths, group, clip)], lines=lines)
+        raise RequestError(f"{folder} is a file: name a folder for the demo's pictures", field="output")
+    clip = folder / "clip.mp4"
+    for path in (*(folder / name for name in PICTURES), clip):
+        refuse_to_replace(path, save.overwrite)
+    portrait = read_image(PORTRAIT)
+    for name, make in PICTURES.items():
+        write_image(folder / name, make(portrait), save.overwrite, save.quality)
+    moving_clip(clip, portrait, save, tell)
+    written = [str(folder / name) for name in PICTURES] + [str(clip)]
+    lines = [f"dftnet edit {shlex.quote(str(folder / name))} {options}" for name, options in TRIES]
+    return Report(path=folder, written=written, lines=lines)
 
 
-def _portrait(number: str) -> np.ndarray:
-    """uint8 RGB, 2048 pixels a side."""
-    package = importlib.util.find_spec("openpeople")
-    if package is None or not package.submodule_search_locations:
-        raise ModelError("the demo's people come from another package: `pip install openpeople==0.1.2` first")
-    where = Path(next(iter(package.submodule_search_locations)))
-    return read_image(where / "data" / "curated" / number / "assets" / "studio_portrait.jpg")
+def mirrored(portrait: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] seen in a mirror, as the other pictures are uint8 RGB too."""
+    return np.ascontiguousarray(portrait[:, ::-1])
 
 
-def _small(image: np.ndarray, side: int) -> np.ndarray:
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+def tilted(portrait: np.ndarray) -> np.ndarray:
+    """The head at 40 degrees."""
+    turn = cv2.getRotationMatrix2D((222, 170), -40, 1.25)
+    turn[:, 2] += 256 - 222, 300 - 170
+    return cv2.warpAffine(portrait, turn, (512, 512), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _moving_clip(path: Path, photo: np.ndarray, save: SaveOptions, tell: Progress) -> None:
+def cut_off(portrait: np.ndarray) -> np.ndarray:
+    """The picture's border runs through the face."""
+    return _enlarged(portrait[30:230, 200:400], 512)
+
+
+def selfie(portrait: np.ndarray) -> np.ndarray:
+    """The face fills the picture."""
+    return _enlarged(portrait[30:210, 135:315], 768)
+
+
+def group(portrait: np.ndarray) -> np.ndarray:
+    """Three faces of different size, side by side."""
+    heads = [portrait[lower - 320 : lower, 60:380] for lower in (320, 345, 330)]
+    parts = [_enlarged(head, side) for head, side in zip(heads, (400, 560, 480), strict=True)]
+    parts[1] = mirrored(parts[1])
+    return np.hstack([cv2.copyMakeBorder(part, 560 - len(part), 0, 0, 0, cv2.BORDER_REPLICATE) for part in parts])
+
+
+PICTURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "people/a.jpg": lambda portrait: portrait,
+    "people/b.jpg": mirrored,
+    "tilted.jpg": tilted,
+    "cut-off.jpg": cut_off,
+    "selfie.jpg": selfie,
+    "group.jpg": group,
+}
+"""File → how it is made of PORTRAIT."""
+
+
+def _enlarged(part: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def moving_clip(path: Path, photo: np.ndarray, save: SaveOptions = SaveOptions(), tell: Progress = silent) -> None:
+    """A clip of the photo, uint8 RGB [H, W, 3] with one face, held by a moving hand."""
     x, y, width, height = FaceDetector()(photo)[0].box
     tell("frames", 0, FRAMES)
     with clip_writer(path, rate=RATE, overwrite=save.overwrite, quality=save.quality) as writer:
@@ -74,7 +108,7 @@ def _moving_clip(path: Path, photo: np.ndarray, save: SaveOptions, tell: Progres
             scale = 190 / width * (1 + 0.06 * np.sin(2 * time))
             angle = np.radians(6) * np.sin(1.7 * time)
             linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-            middle = np.array([WIDTH / 2 + 60 * np.sin(1.4 * time), HEIGHT / 2 + 12 * np.sin(2.6 * time)])
+            middle = np.array([WIDTH / 2 + 60 * np.sin(1.4 * time), HEIGHT / 2 - 5 + 12 * np.sin(2.6 * time)])
             matrix = np.hstack([linear, (middle - linear @ [x + width / 2, y + height / 2])[:, None]])
             image = cv2.warpAffine(
                 photo, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
