@@ -85,6 +85,12 @@ def levels_as(levels: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -
     return found
 
 
+def units_told(names: Sequence[str], wanted: Sequence[str] = AU_NAMES) -> list[str]:
+    """Those of `wanted` that levels of `names` tell, by themselves or as the mean of their sides."""
+    sources = _sources(tuple(names), tuple(wanted))
+    return [name for name, places in zip(wanted, sources, strict=True) if places]
+
+
 @functools.lru_cache(maxsize=16)
 def _sources(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """For each unit wanted the places in `names` whose mean it is; () for one that is not known."""

@@ -24,6 +24,7 @@ from PIL import Image
 import dftnet.data.inputs
 import dftnet.data.plan
 import dftnet.data.prepare
+from dftnet.au_sources.source import SOURCES
 from dftnet.data import prepare as verb
 from dftnet.data.config import PrepareConfig
 from dftnet.data.dataset import FaceData
@@ -123,6 +124,27 @@ def test_a_set_from_a_folder(tmp_path: Path, face):
     expected = crop_from_image(LANDMARKS - BOX[:2], 64)
     assert np.abs(data.crop_from_image[2] - expected)[:, 2].max() < 12
     assert np.abs(images[2].astype(int) - images[3]).mean() < 40, "faces lie on each other"
+
+
+class ReadsSides:
+    """An AU source that reads both sides of AU12, and AU25."""
+
+    kind, names, size, note = "sides", ("AU12L", "AU12R", "AU25", "AU61"), 64, "for a test"
+
+    def __init__(self, model, threads=1):
+        pass
+
+    def __call__(self, crops):
+        return np.tile(np.array([0.2, 0.6, 0.5, 1.0], np.float32), (len(crops), 1))
+
+
+def test_units_read_on_each_side_are_labels_of_both(tmp_path: Path, face, monkeypatch):
+    monkeypatch.setitem(SOURCES, "sides", f"{__name__}:ReadsSides")
+    photos(tmp_path / "in", face, 2)
+    data = prepare(tmp_path / "in", tmp_path / "out", size=64, au_source="sides").data
+    assert data.au_names == ("AU12", "AU25")
+    assert np.allclose(data.aus, [0.4, 0.5])
+    assert "AU01" in data.info["au_source"]["absent"]
 
 
 def test_the_same_command_again_does_nothing(tmp_path: Path, face):

@@ -21,6 +21,7 @@ from dftnet.data.shards import ShardWriter
 from dftnet.editing.options import Report
 from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
+from dftnet.units import levels_as, units_told
 
 SPELLING = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
 """Other words for a split."""
@@ -37,7 +38,7 @@ def assemble(plan: Plan) -> Report:
             for row, suffix, data in block:
                 kept.append(row | {"shard": len(shards), "extent": shard.add(row["key"], suffix, data)})
         shards.append({"name": shard.path.name, "faces": shard.count, "bytes": shard.bytes, "sha256": shard.sha256})
-    names = [name for name in AU_NAMES if name in plan.source.names]
+    names = units_told(plan.source.names)
     rows, extras = _arrays(plan, kept, names)
     rows["split"], told = _splits(plan, rows["subject"], rows["split"])
     warnings += [*told, text] if (text := without_pairs(rows["subject"][rows["split"] == "train"].tolist())) else told
@@ -91,7 +92,7 @@ def _arrays(plan: Plan, kept: list[dict], names: list[str]) -> tuple[dict[str, n
         "key": np.array([row["key"] for row in kept], dtype=np.str_),
         "shard": np.array([row["shard"] for row in kept], np.int32),
         "extent": np.array([row["extent"] for row in kept], np.int64).reshape(n, 2),
-        "aus": aus[:, [plan.source.names.index(name) for name in names]] if n else np.zeros((0, len(names))),
+        "aus": levels_as(aus, plan.source.names, names) if n else np.zeros((0, len(names))),
         "subject": _subjects(kept, text.get("subject", blank)),
         "split": text.get("split", blank),
         "source": text.get("source", blank),
