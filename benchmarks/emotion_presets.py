@@ -1,4 +1,4 @@
-"""Means of the labels over acted clips: the numbers of `dftnet.editing.request.EMOTIONS` that are measured.
+"""Means of the labels over acted clips: the numbers of `dftnet.editing.emotions.EMOTIONS` that are measured.
 
     python benchmarks/emotion_presets.py DATA
 

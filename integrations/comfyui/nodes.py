@@ -40,7 +40,6 @@ UNITS = {
     "AU26": "jaw drop",
     "AU45": "blink",
 }
-EMOTIONS = ("none", "neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust", "contempt")
 FACES_KEPT = 64
 """Pictures whose faces stay read."""
 
@@ -118,7 +117,9 @@ def strength_input() -> Any:
 
 
 def emotion_input() -> Any:
-    return io.Combo.Input("emotion", options=list(EMOTIONS), default="none", tooltip="A preset under the units.")
+    """Those that the model can show: contempt needs units with sides."""
+    options = ["none", *editor().emotions]
+    return io.Combo.Input("emotion", options=options, default="none", tooltip="A preset under the units.")
 
 
 def masks_out() -> list[Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dftnet.editing.compositing import Patch as Patch
     from dftnet.editing.edit import edit as edit
     from dftnet.editing.editor import Editor as Editor
+    from dftnet.editing.emotions import EMOTIONS as EMOTIONS
     from dftnet.editing.face import EditableFace as EditableFace
     from dftnet.editing.opened import MARK as MARK
     from dftnet.editing.opened import OpenPhoto as OpenPhoto
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from dftnet.editing.options import Report as Report
     from dftnet.editing.options import SaveOptions as SaveOptions
     from dftnet.editing.plan import EditPlan as EditPlan
-    from dftnet.editing.request import EMOTIONS as EMOTIONS
     from dftnet.editing.request import Request as Request
     from dftnet.editing.timeline import Drive as Drive
     from dftnet.editing.timeline import Timeline as Timeline
@@ -68,7 +68,7 @@ _HOME = {
     "REGIONS": "aus",
     "UnitWords": "aus",
     "describe_unit": "aus",
-    "EMOTIONS": "editing.request",
+    "EMOTIONS": "editing.emotions",
     "encode_image": "media.image",
     "read_image": "media.image",
     "write_image": "media.image",

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
-from dftnet.editing.request import EMOTIONS
+from dftnet.editing.emotions import EMOTIONS
 from dftnet.inference.directory import DEFAULTS
 from dftnet.media.photo import Photo, read_photo, write_photo
 from dftnet.media.video import read_video

@@ -27,8 +27,9 @@ from dftnet.cli import app as cli
 from dftnet.cli.edit import spread
 from dftnet.editing.compositing import composite
 from dftnet.editing.editor import Editor
+from dftnet.editing.emotions import EMOTIONS
 from dftnet.editing.plan import as_plan
-from dftnet.editing.request import EMOTIONS, Request, target
+from dftnet.editing.request import Request, target
 from dftnet.editing.timeline import Drive, parse_values_over_time
 from dftnet.editing.video import edit_video
 from dftnet.inference.sessions import GeneratorSession

@@ -8,6 +8,7 @@ from dftnet.editing.plan import EditPlan, Sweep, as_plan
 from dftnet.editing.request import Request
 from dftnet.editing.timeline import Timeline
 from dftnet.errors import RequestError
+from dftnet.units import AU_NAMES, UNITS
 
 
 def test_requests_for_single_faces() -> None:
@@ -90,3 +91,19 @@ def test_what_does_not_go_together() -> None:
         EditPlan(drive="a.mp4", sweep=Sweep.parse("AU12=0:1:3"))
     with pytest.raises(RequestError, match="shows one face"):
         EditPlan(face="all", sweep=Sweep.parse("AU12=0:1:3"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"emotion": ["contempt"]}, "one side of a face"),
+        ({"emotion": ["1:contempt"]}, "one side of a face"),
+        ({"au": ["wink left"]}, "does not know AU06L"),
+        ({"au": ["look left=0@0s,1@1s"]}, "does not know AU61"),
+        ({"add": ["1:AU12R=0.3"]}, "does not know AU12R"),
+    ],
+)
+def test_what_a_model_cannot_be_asked_for(asked: dict[str, list[str]], told: str) -> None:
+    EditPlan.parse(**asked).check_units(UNITS)
+    with pytest.raises(RequestError, match=told):
+        EditPlan.parse(**asked).check_units(AU_NAMES)

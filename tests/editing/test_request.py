@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dftnet.aus import AU_DESCRIPTIONS, AU_NAMES, WORDS, as_dict, as_vector
-from dftnet.editing.request import EMOTION_WORDS, EMOTIONS, ONE_SIDED, Request, target
+from dftnet.editing.emotions import EMOTION_WORDS, EMOTIONS, preset, presets
+from dftnet.editing.request import Request, target
 from dftnet.units import ALL_UNITS, UNITS
 
 OWN = np.linspace(0.1, 0.5, len(AU_NAMES)).astype(np.float32)
@@ -14,8 +15,7 @@ OWN = np.linspace(0.1, 0.5, len(AU_NAMES)).astype(np.float32)
 
 def test_every_table_uses_known_units() -> None:
     assert set(AU_NAMES) <= set(AU_DESCRIPTIONS) <= set(ALL_UNITS)
-    assert set(ONE_SIDED) <= set(EMOTIONS)
-    for table in (*WORDS.values(), *EMOTIONS.values(), *ONE_SIDED.values()):
+    for table in (*WORDS.values(), *EMOTIONS.values()):
         assert set(table) <= set(ALL_UNITS)
         assert all(0 <= value <= 1 for value in table.values())
     emotions = {"neutral", "happiness", "sadness", "surprise", "fear", "anger", "disgust", "contempt"}
@@ -100,6 +100,14 @@ def test_a_model_with_sides_goes_towards_faces_without() -> None:
 
 def test_contempt_is_shown_on_one_side_where_there_are_sides() -> None:
     goal = as_dict(target(np.zeros(len(UNITS)), Request(emotion="contempt"), UNITS), UNITS)
-    assert goal["AU14R"] > 0.5
-    assert goal["AU14L"] == 0
-    assert as_dict(target(np.zeros(len(AU_NAMES)), Request(emotion="contempt")))["AU14"] == np.float32(0.3)
+    assert {name for name, value in goal.items() if value} == {"AU12R", "AU14R"}
+    assert goal["AU14R"] == np.float32(0.8)
+    assert preset("contempt", UNITS) == EMOTIONS["contempt"]
+    assert set(presets(UNITS)) == set(EMOTIONS)
+
+
+def test_contempt_is_refused_where_units_have_no_sides() -> None:
+    with pytest.raises(ValueError, match=r"one side of a face .*--au AU12=0\.45 AU14=0\.8 is the nearest") as told:
+        target(np.zeros(len(AU_NAMES)), Request(emotion="contempt"))
+    assert told.value.field == "emotion"
+    assert set(presets(AU_NAMES)) == set(EMOTIONS) - {"contempt"}

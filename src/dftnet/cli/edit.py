@@ -62,7 +62,7 @@ def spread(arguments: list[str]) -> list[str]:
     file. `--au NAME VALUE` becomes `--au NAME=VALUE`, `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
     from dftnet.aus import WORDS
-    from dftnet.editing.request import EMOTION_WORDS, EMOTIONS
+    from dftnet.editing.emotions import EMOTION_WORDS, EMOTIONS
 
     known: dict[str, Mapping[str, Any]] = {"--au": WORDS, "--add": WORDS, "--emotion": {**EMOTIONS, **EMOTION_WORDS}}
     result: list[str] = []
@@ -130,7 +130,8 @@ def edit(
     emotion: Annotated[
         list[str] | None,
         typer.Option(
-            help="happiness, sadness, surprise, fear, anger, disgust or neutral; for face 1: 1:anger.",
+            help="happiness, sadness, surprise, fear, anger, disgust or neutral, and contempt with a model that knows sides; "
+            "for face 1: 1:anger.",
             metavar="NAME",
             show_default=False,
         ),

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dftnet.aus import LEVELS, check_values, parse_number
+from dftnet.aus import AU_NAMES, LEVELS, check_values, parse_number
+from dftnet.editing.emotions import emotion_name, is_emotion, preset
 from dftnet.editing.face import EditableFace
-from dftnet.editing.request import EMOTIONS, Request, emotion_name, is_emotion, refuse_one_sided
+from dftnet.editing.request import Request
 from dftnet.errors import RequestError
 from dftnet.faces.align import warp_to_crop
 from dftnet.faces.template import FACE
 from dftnet.media.formats import photo_format
 from dftnet.media.pixels import eight_bits
+from dftnet.units import in_units
 
 GROUND = 128
 """Grey around an oval."""
@@ -38,25 +40,26 @@ class Conditions:
     neutral: bool = False
     """Relax the rest of the face first, instead of leaving it as it is."""
 
-    def requests(self) -> dict[tuple[str, float], Request]:
-        """(unit, level) → what is asked; RequestError where there is none."""
+    def requests(self, names: Sequence[str] = AU_NAMES) -> dict[tuple[str, float], Request]:
+        """(unit, level) → what is asked; RequestError where there is none, or a model with the units `names` cannot show it."""
         pairs = [(unit, level) for unit in dict.fromkeys(self.units) for level in dict.fromkeys(self.levels)]
         if not pairs:
             raise RequestError(
                 "name at least one Action Unit and one level: --au AU04,AU12 --levels 0,0.5,1", field="au"
             )
-        return {(unit, level): self._request(unit, level) for unit, level in pairs}
+        return {(unit, level): self._request(unit, level, names) for unit, level in pairs}
 
-    def _request(self, unit: str, level: float) -> Request:
+    def _request(self, unit: str, level: float, names: Sequence[str]) -> Request:
         if is_emotion(unit):
             emotion = emotion_name(unit)
-            refuse_one_sided(emotion)
+            units = preset(emotion, names)
             if self.neutral:  # from a relaxed face towards the emotion, not from the face as it is
-                return Request(set={name: level * value for name, value in EMOTIONS[emotion].items()}, neutral=True)
+                return Request(set={name: level * value for name, value in units.items()}, neutral=True)
             return Request(emotion=emotion, strength=parse_number(level, emotion))
         values: dict[str, float] = {}
         for part in unit.split("+"):
             values.update(check_values({part.strip(): level}))
+        in_units(values, names)
         return Request(set=values, neutral=self.neutral)
 
     @property

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from dftnet.editing.editor import Editor
+from dftnet.editing.fights import fights_over_time
 from dftnet.editing.folder import check_folder_output, edit_folder, edit_photos
 from dftnet.editing.following import read_drive
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import check_moving_output, check_output
 from dftnet.editing.photo import edit_photo, like_photo
 from dftnet.editing.plan import Asked, EditPlan, as_plan
-from dftnet.editing.request import fights
 from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
@@ -64,6 +64,7 @@ def edit(
     path = _checked_output(kind, sources[0], plan, output, save)
     if not isinstance(editor, Editor):
         editor = Editor.from_pretrained(editor, threads=threads if kind in ("photo", "sweep") else 1)
+    plan.check_units(editor.au_names)
     plan, warnings = _with_sources(editor, plan, tell)
     if kind == "photo":
         done = edit_photo(editor, sources[0], plan, path, save=save, maps=maps)
@@ -75,8 +76,7 @@ def edit(
         make = {"folder": edit_folder, "clip": edit_video, "moving photo": animate_photo}[kind]
         assert path is not None
         done = make(editor, sources[0], plan, path, save=save, workers=threads, tell=tell)
-    fighting = [text for one in (plan.common, *plan.each.values()) for text in fights(one.request)]
-    done.warnings = list(dict.fromkeys([*fighting, *warnings, *done.warnings]))
+    done.warnings = list(dict.fromkeys([*fights_over_time(plan.timelines), *warnings, *done.warnings]))
     return done
 
 

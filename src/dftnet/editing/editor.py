@@ -23,9 +23,10 @@ from PIL import Image, ImageOps
 from dftnet.au_sources.source import AUSource
 from dftnet.aus import as_dict, as_vector
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box, photo_masks
+from dftnet.editing.emotions import presets
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.parallel import in_order
-from dftnet.editing.request import EMOTIONS, NEEDS_SIDES, ONE_SIDED, Request, same, target
+from dftnet.editing.request import Request, same, target
 from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
@@ -81,9 +82,8 @@ class Editor:
     @property
     def emotions(self) -> dict[str, dict[str, float]]:
         """The emotions that its units can show: name → unit → value at strength 1."""
-        able = [name for name in EMOTIONS if name not in NEEDS_SIDES or set(ONE_SIDED[name]) <= set(self.au_names)]
-        nothing = np.zeros(len(self.au_names), np.float32)
-        return {name: as_dict(target(nothing, Request(emotion=name), self.au_names), self.au_names) for name in able}
+        names, nothing = self.au_names, np.zeros(len(self.au_names), np.float32)
+        return {name: as_dict(target(nothing, Request(emotion=name), names), names) for name in presets(names)}
 
     @property
     def reads_aus(self) -> bool:

@@ -20,6 +20,7 @@ from PIL import Image
 from dftnet.editing.compositing import Patch, patch_box
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
+from dftnet.editing.fights import fights_over_time
 from dftnet.editing.maps import pictures
 from dftnet.editing.photo import chosen_faces
 from dftnet.editing.plan import EditPlan
@@ -66,8 +67,10 @@ class OpenPhoto:
 
     def requests(self, plan: EditPlan) -> tuple[dict[int, Request], list[str]]:
         """Number of a face → what a plan asks of it, for those that it is about and that can be edited; and warnings."""
+        plan.check_units(self.editor.au_names)
         chosen = chosen_faces(self.faces, plan, self.photo.pixels.shape)
-        warnings = [f"{face.trouble}; left alone" for face in chosen if face.trouble]
+        warnings = fights_over_time(plan.timelines)
+        warnings += [f"{face.trouble}; left alone" for face in chosen if face.trouble]
         if plan.face == "largest" and len(self.faces) > 1 and not plan.each:
             warnings.append(
                 f"{len(self.faces)} faces found, editing the largest; ask for all, or for one by its number"

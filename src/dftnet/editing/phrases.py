@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from dftnet.aus import OPPOSITES, WORDS, nearest, plain_words
-from dftnet.editing.request import EMOTION_WORDS, EMOTIONS
+from dftnet.editing.emotions import EMOTION_WORDS, EMOTIONS
 from dftnet.errors import RequestError
 
 DEGREES: dict[str, float] = {

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from dftnet.aus import check_values
+from dftnet.editing.emotions import preset
 from dftnet.editing.face import check_choice
-from dftnet.editing.request import Request, refuse_one_sided
+from dftnet.editing.request import Request
 from dftnet.editing.timeline import Drive, Keys, Timeline, as_timeline, parse_values_over_time
 from dftnet.errors import RequestError
+from dftnet.units import in_units
 
 FACE = re.compile(r"^\s*(\d{1,3}):(.*)$", re.DOTALL)
 JSON_KEYS = ("au", "add", "neutral", "emotion", "strength", "like", "drive", "sweep", "face", "faces")
@@ -80,8 +82,6 @@ class EditPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "face", check_choice(self.face))
         named = ", ".join(map(str, self.each))
-        for one in (self.common, *self.each.values()):
-            refuse_one_sided(one.request.emotion)
         if self.each and self.face not in ("largest", "all") and [*self.each] != [self.face]:
             raise RequestError(
                 f"face {self.face} is chosen, and what is asked is for face {named}: leave out --face, or say --face all",
@@ -152,15 +152,29 @@ class EditPlan:
         )  # fmt: skip
 
     @property
+    def timelines(self) -> tuple[Timeline, ...]:
+        """All that is asked, of whichever face."""
+        return (self.common, *self.each.values())
+
+    def check_units(self, names: Sequence[str]) -> None:
+        """RequestError, before any work, where a model with the units `names` cannot be asked for this."""
+        for one in self.timelines:
+            words = {*one.keys, *one.add_keys, *([self.sweep.name] if self.sweep is not None else [])}
+            in_units({**one.request.set, **one.request.add, **check_values(dict.fromkeys(words, 0.0))}, names)
+            if one.request.emotion is not None:
+                preset(one.request.emotion, names)
+
+    @property
     def timed(self) -> bool:
         """Something changes over time."""
-        return self.drive is not None or not all(one.constant for one in (self.common, *self.each.values()))
+        return self.drive is not None or not all(one.constant for one in self.timelines)
 
     @property
     def empty(self) -> bool:
         """Nothing is asked for."""
-        asked = (self.common, *self.each.values())
-        return all(one.empty for one in asked) and self.like is None and self.drive is None and self.sweep is None
+        return (
+            all(one.empty for one in self.timelines) and self.like is None and self.drive is None and self.sweep is None
+        )
 
     def of(self, index: int) -> Timeline:
         """What is asked of the face with this number."""

@@ -21,6 +21,7 @@ from dftnet.au_sources.source import AUSource
 from dftnet.aus import as_dict
 from dftnet.editing.conditions import Conditions, Presentation, in_oval
 from dftnet.editing.editor import Editor
+from dftnet.editing.fights import fights
 from dftnet.editing.options import THERE, FaceEdit, Progress, Report, SaveOptions, silent
 from dftnet.editing.photo import closed_eyes_kept
 from dftnet.editing.request import target
@@ -57,7 +58,7 @@ def make_stimuli(
     Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
-    requests = conditions.requests()
+    requests = conditions.requests(editor.au_names)
     photos = _photos(faces)
     identities = {p: name for p, name in _identities(list(photos)).items() if save.share.has(name)}
     blind = shown.blind is not None
@@ -66,6 +67,7 @@ def make_stimuli(
     table = _table_of(done.path, save.share)
     known = functools.partial(_known_rows, header=header, model=model, rest=conditions.rest)
     rows = {} if save.overwrite else known(done.path) | known(table)
+    done.warn(*[f"{unit}: {words}" for (unit, _), request in requests.items() for words in fights(request)])
     second = Editor(editor.generator, judge, editor.detector) if judge is not None else None
     total, finished = len(identities) * len(requests), 0
     tell("pictures", 0, total)

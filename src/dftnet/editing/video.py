@@ -111,6 +111,7 @@ def edit_frames(
     if not (np.isfinite(rate) and rate > 0):
         raise RequestError(f"{rate:g} frames a second; give a number above 0", field="rate")
     plan, clip = as_plan(asked), Frames([as_pixels(image) for image in images], rate)
+    plan.check_units(editor.au_names)
     seen = moments(follow(editor, clip, chooser(plan), tell))
 
     def render(frame: ClipFrame) -> np.ndarray | None:

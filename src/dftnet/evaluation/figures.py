@@ -20,7 +20,7 @@ from dftnet.drawing import grey, sheet
 from dftnet.editing.compositing import composite
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace
-from dftnet.editing.request import EMOTIONS, Request
+from dftnet.editing.request import Request
 from dftnet.errors import RequestError
 from dftnet.faces.align import crop_from_image, warp_to_crop
 from dftnet.faces.template import EYE_LINE
@@ -107,7 +107,7 @@ def details(
     rows, labels = [], []
     for photo in photos:
         face = editor.read(photo)
-        for emotion in emotions or [name for name in EMOTIONS if name != "neutral"]:
+        for emotion in emotions or [name for name in editor.emotions if name != "neutral"]:
             request = Request(emotion=emotion)
             maps = editor.maps(face, request)
             texture = _enlarged(to_uint8(maps.texture[None])[0], side)

@@ -8,7 +8,8 @@ import numpy as np
 
 from dftnet import metrics
 from dftnet.aus import AU_NAMES
-from dftnet.editing.request import EMOTIONS, Request, target
+from dftnet.editing.emotions import presets
+from dftnet.editing.request import Request, target
 from dftnet.evaluation.bench import Measured, Score, Section
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender
@@ -126,7 +127,7 @@ def emotions(m: Measured, rival: Contender) -> Section:
     """The presets at full strength, each on the faces of the dose-response: what a beginner asks for first."""
     bench, rows = m.bench, m.bench.dose
     crops, people = bench.images[rows], bench.people[rows]
-    names = [name for name in EMOTIONS if name != "neutral"]
+    names = [name for name in presets() if name != "neutral"]
     torn, cosine, error = (np.full((len(rows), len(names)), np.nan) for _ in range(3))
     for i, name in enumerate(names):
         wanted = np.stack([target(own, Request(emotion=name)) for own in m.own[rows]])
