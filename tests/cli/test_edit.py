@@ -17,7 +17,7 @@ from dftnet.cli.edit import spread
 from dftnet.editing.emotions import EMOTIONS
 from dftnet.inference.directory import DEFAULTS
 from dftnet.media.photo import Photo, read_photo, write_photo
-from dftnet.media.video import read_video
+from dftnet.media.video import open_clip
 from tests.synthetic_model import write_estimator, write_generator
 
 PICTURE = np.ascontiguousarray(skimage.data.astronaut()[:240, 100:340])
@@ -296,7 +296,7 @@ def test_sweep(shell: Shell, name: str) -> None:
             assert mark in image.info["comment"].decode()
             assert "AU12=1 AU45 at 0, 0.5, 1" in image.info["comment"].decode()
     elif name == "move.mp4":
-        frames = list(read_video(name))
+        frames = list(open_clip(name).frames())
         assert [frame.time for frame in frames] == pytest.approx([0, 0.12, 0.24, 0.36], abs=1e-3)
         with av.open(name) as container:
             assert mark in container.metadata["comment"]

@@ -153,7 +153,7 @@ def test_a_folder_says_what_it_leaves_alone(editor: Editor, tmp_path: Path) -> N
         "e.mp4": "a clip: edit it by itself",
         "link": "a linked folder: name it by itself",
     }
-    assert doubts(done) == ["g.webp: only the first of its 3 pictures was edited, the others are left out"]
+    assert doubts(done) == ["g.webp: only the first of its 3 pictures is taken, the others are left out"]
 
 
 def test_a_folder_goes_on_with_the_same_request_only(editor: Editor, tmp_path: Path) -> None:

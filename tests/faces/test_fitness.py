@@ -11,7 +11,7 @@ import skimage.data
 
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
-from dftnet.faces.fitness import covered, dark, doubts, fitness, hidden_mouth
+from dftnet.faces.fitness import covered, doubts, fitness, hidden_mouth, too_dark
 from dftnet.faces.template import PARTS
 
 FRONTAL = np.array([[30, 37], [70, 37], [50, 57], [37, 76], [63, 76]], np.float64)
@@ -101,7 +101,7 @@ def test_a_hand_a_microphone_and_a_mask_before_the_mouth(portrait):
 @pytest.mark.parametrize(("light", "told"), [(1.0, False), (0.25, False), (0.04, True), (0.01, True)])
 def test_very_little_light(portrait, light, told):
     crop = np.rint(255 * ((portrait / 255) ** 2.2 * light) ** (1 / 2.2)).astype(np.uint8)
-    assert dark(crop) is told
+    assert bool(too_dark(crop, 0)) is told
     assert ("face 0 is very dark" in fitness(face(FRONTAL), crop, 0).note) is told
 
 

@@ -15,11 +15,12 @@ from dftnet.aus import as_dict
 from dftnet.errors import MediaError
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.fitness import too_dark
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from dftnet.media.image import read_image
+from dftnet.media.image import first_alone, read_image
 from dftnet.media.share import WHOLE, Share
-from dftnet.media.video import is_video, read_video
+from dftnet.media.video import is_animation, is_video, open_clip, sampling
 
 
 class Reading(NamedTuple):
@@ -40,11 +41,21 @@ class Reading(NamedTuple):
     """AU → intensity in [0, 1]; NaN where there is no face."""
 
 
+class ReadFace(NamedTuple):
+    """A face of a picture."""
+
+    face: Face
+    aus: dict[str, float]
+    """AU → intensity in [0, 1]."""
+    doubt: str
+    """Why the values may be off, in words; empty where nothing says so."""
+
+
 class AUReader:
     """Detector, alignment and an AUSource in a row.
 
     reader = AUReader()
-    reader(image)       # [(Face, {"AU01": 0.02, …}), …] of uint8 [h, w, 3], the largest face first
+    reader(image)       # [ReadFace(face, {"AU01": 0.02, …}, ""), …] of uint8 [h, w, 3], the largest face first
 
     `source` is an AUSource, or the model directory of an estimator (None: the shipped one).
     """
@@ -54,7 +65,7 @@ class AUReader:
         self.source: AUSource = EstimatorSession(source, threads=threads) if given else source  # type: ignore[arg-type, assignment]
         self.detector = FaceDetector()
 
-    def __call__(self, image: np.ndarray, largest_only: bool = False) -> list[tuple[Face, dict[str, float]]]:
+    def __call__(self, image: np.ndarray, largest_only: bool = False) -> list[ReadFace]:
         """Faces of uint8 [h, w, 3] with their AUs; an empty list where there is none."""
         faces, crops = [], []
         for face in self.detector(image)[: 1 if largest_only else None]:
@@ -62,7 +73,10 @@ class AUReader:
                 crops.append(align(image, face.landmarks, self.source.size)[0])
                 faces.append(face)
         found = read_crops(self.source, crops)
-        return [(face, as_dict(row, self.source.names)) for face, row in zip(faces, found, strict=True)]
+        return [
+            ReadFace(face, as_dict(row, self.source.names), too_dark(crop, number))
+            for number, (face, crop, row) in enumerate(zip(faces, crops, found, strict=True))
+        ]
 
 
 def list_media(paths: Iterable[str | Path], share: Share = WHOLE) -> list[Path]:
@@ -93,39 +107,51 @@ def read_aus(
     threads: int | None = None,
     skipped: list[str] | None = None,
     share: Share = WHOLE,
+    warnings: list[str] | None = None,
 ) -> Iterator[Reading]:
-    """Readings of photos (every face), and of videos (the largest face of each `every_frames`-th frame).
+    """Readings of photos (every face), and of clips (the largest face of each `every_frames`-th frame).
 
     A picture without a face gives one Reading with face -1. Files of a folder that cannot be read are left out and
     named in `skipped` (a list to append to); a file named itself raises its error. `share` reads one share of the files.
+    `warnings` is a list to append to, too: what was lost in reading a file, and doubts about its faces, each once a file.
     """
     given = [Path(path) for path in paths]
     reader = AUReader(source, threads)
     named = {path for path in given if not path.is_dir()}
     for path in list_media(given, share):
+        notes: dict[str, None] = {}
         try:
-            yield from _read_file(path, reader, every_frames, largest_only)
+            yield from _read_file(path, reader, every_frames, largest_only, notes)
         except (ValueError, OSError) as error:
             if path in named or skipped is None:
                 raise
             skipped.append(f"{path}: {' '.join(str(error).split()).removeprefix(f'{path}: ').removeprefix(f'{path} ')}")
+        if warnings is not None:
+            warnings += [f"{path}: {note}" for note in notes if note]
 
 
-def _read_file(path: Path, reader: AUReader, every_frames: int, largest_only: bool) -> Iterator[Reading]:
-    if is_video(path):
-        for frame in read_video(path, every_frames):
-            yield from _readings(path, frame.number, frame.time, reader(frame.image, True), reader)
+def _read_file(
+    path: Path, reader: AUReader, every_frames: int, largest_only: bool, notes: dict[str, None]
+) -> Iterator[Reading]:
+    """The readings of one file; what is worth knowing of it goes to `notes`."""
+    if is_video(path) or is_animation(path):
+        clip = open_clip(path)
+        for frame in clip.frames(wanted=sampling(every_frames)):
+            yield from _readings(path, frame.number, frame.time, reader(frame.image, True), reader, notes)
+        notes |= dict.fromkeys(clip.notes)
     else:
         image = read_image(path)
-        yield from _readings(path, 0, 0.0, reader(image, largest_only), reader)
+        notes[first_alone(path)] = None
+        yield from _readings(path, 0, 0.0, reader(image, largest_only), reader, notes)
 
 
 def _readings(
-    path: Path, frame: int, time: float, faces: Sequence[tuple[Face, dict[str, float]]], reader: AUReader
+    path: Path, frame: int, time: float, faces: Sequence[ReadFace], reader: AUReader, notes: dict[str, None]
 ) -> Iterator[Reading]:
     if not faces:
         nothing = dict.fromkeys(reader.source.names, math.nan)
         yield Reading(str(path), frame, time, -1, 0.0, (0.0, 0.0, 0.0, 0.0), nothing)
-    for index, (face, values) in enumerate(faces):
-        x, y, width, height = (round(float(v), 1) for v in face.box)
-        yield Reading(str(path), frame, time, index, float(face.score), (x, y, width, height), values)
+    for index, found in enumerate(faces):
+        x, y, width, height = (round(float(v), 1) for v in found.face.box)
+        notes[found.doubt] = None
+        yield Reading(str(path), frame, time, index, float(found.face.score), (x, y, width, height), found.aus)

@@ -14,7 +14,7 @@ from dftnet.cli.train import check_installed
 
 
 def aus(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, videos, or folders that hold some.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Photos, clips, or folders that hold some.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, face, box, aus in 0 to 1.")] = False,
     csv: Annotated[
         Path | None,
@@ -38,7 +38,7 @@ def aus(
 ) -> None:
     """Read the Action Units of faces, 0 (absent) to 1 (strongest).
 
-    Every face of a photo, the largest face of each frame of a video. Faces are numbered from 0, the largest.
+    Every face of a photo, the largest face of each frame of a video or an animated picture. Faces are numbered from 0, the largest.
     """
     from rich.console import Console
     from rich.progress import track
@@ -52,7 +52,8 @@ def aus(
         raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
     csv_table([], form, scale)  # refuses options before the work
     failed: list[str] = []
-    readings = read_aus(paths, model, every, largest, threads, failed, Share.parse(shard))
+    warnings: list[str] = []
+    readings = read_aus(paths, model, every, largest, threads, failed, Share.parse(shard), warnings)
     told = track(readings, "reading", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     if as_json or csv is not None:
         rows = list(told)
@@ -65,6 +66,8 @@ def aus(
             print(f"{csv}: {len(rows)} rows", file=sys.stderr)
     else:
         print_readings(told)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for reason in failed:
         print(f"failed: {reason}", file=sys.stderr)
     if failed:

@@ -70,14 +70,11 @@ def _lines(done: Report, what: str) -> list[str]:
 
 def _left_alone(done: Report) -> list[str]:
     """One line: "left alone: a.mp4 and 2 more (a clip: edit it by itself); …"."""
-    from dftnet.editing.options import THERE
+    from dftnet.editing.options import THERE, first_of
 
     names: dict[str, list[str]] = {}
     for name, reason in done.skipped.items():
         if reason != THERE:
             names.setdefault(reason, []).append(name)
-    told = [
-        f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''} ({reason})"
-        for reason, found in names.items()
-    ]
+    told = [f"{first_of(found)} ({reason})" for reason, found in names.items()]
     return [f"left alone: {'; '.join(told)}"] if told else []

@@ -18,7 +18,7 @@ from dftnet.data.dataset import SPLITS, FaceData, write_dataset
 from dftnet.data.people import without_pairs
 from dftnet.data.plan import Plan
 from dftnet.data.shards import ShardWriter
-from dftnet.editing.options import Report
+from dftnet.editing.options import Report, first_of
 from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
 from dftnet.units import levels_as, units_told
@@ -32,7 +32,8 @@ def assemble(plan: Plan) -> Report:
     warnings, skipped = list(plan.warnings), list(plan.skipped)
     kept: list[dict] = []
     shards: list[dict] = []
-    faces = _labelled(plan, skipped)
+    notes: dict[str, list[str]] = {}
+    faces = _labelled(plan, skipped, notes)
     while block := list(islice(faces, plan.shard)):
         with ShardWriter(plan.output / f"shard-{len(shards):05d}.tar", overwrite=True) as shard:
             for row, suffix, data in block:
@@ -42,6 +43,7 @@ def assemble(plan: Plan) -> Report:
     rows, extras = _arrays(plan, kept, names)
     rows["split"], told = _splits(plan, rows["subject"], rows["split"])
     warnings += [*told, text] if (text := without_pairs(rows["subject"][rows["split"] == "train"].tolist())) else told
+    warnings += [f"{first_of(names)}: {note}" for note, names in notes.items()]
     reasons = dict(sorted(Counter(reason for _, reason, _ in skipped).items()))
     _write_report(plan, skipped)
     write_dataset(plan.output, _info(plan, names, shards, reasons), rows, extras)
@@ -61,12 +63,17 @@ def summary(data: FaceData) -> list[str]:
     return lines
 
 
-def _labelled(plan: Plan, skipped: list[tuple[str, str, str]]) -> Iterator[tuple[dict, str, bytes]]:
-    """(row, suffix, encoded face) of every face that has a label, in order; why others have none goes to `skipped`."""
+def _labelled(
+    plan: Plan, skipped: list[tuple[str, str, str]], notes: dict[str, list[str]]
+) -> Iterator[tuple[dict, str, bytes]]:
+    """(row, suffix, encoded face) of every face that has a label, in order; why others have none goes to `skipped`, what was
+    lost in reading the photos to `notes`, with their names."""
     for chunk in plan.chunks:
-        rows, left_out, faces = read_chunk(chunk.path)
-        skipped += [(name, reason, detail) for name, reason, detail in left_out]
-        for row, (suffix, data) in zip(rows, faces, strict=True):
+        cropped = read_chunk(chunk.path)
+        skipped += [(name, reason, detail) for name, reason, detail in cropped.skipped]
+        for name, note in cropped.notes:
+            notes.setdefault(note, []).append(name)
+        for row, (suffix, data) in zip(cropped.rows, cropped.faces, strict=True):
             if plan.labels is not None:
                 row["label"] = plan.labels.row_of(tuple(row["names"]), np.array(row["landmarks"]))
                 if row["label"] is None:

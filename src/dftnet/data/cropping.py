@@ -1,7 +1,7 @@
 """Photos → aligned faces: the work of one chunk.
 
 A chunk's result is one tar, written whole or not at all: the encoded faces, then `rows.json` with what is known of
-each face and every photo that gave none, with the reason.
+each face, every photo that gave none, with the reason, and what was lost in reading a file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +21,8 @@ from dftnet.data.shards import ShardWriter, read_tar
 from dftnet.errors import DatasetError
 from dftnet.faces.align import align, crop_from_image
 from dftnet.faces.detect import Face, FaceDetector
-from dftnet.media.image import TooLargeError, decode_image, encode_image, stored_size
-from dftnet.media.video import read_video
+from dftnet.media.image import TooLargeError, decode_image, encode_image, first_alone, stored_size
+from dftnet.media.video import open_clip, sampling
 
 
 class Cropper:
@@ -37,10 +38,11 @@ class Cropper:
         """Crop the faces of one chunk and write it; `tell` hears of every photo that is done (1) or goes on (0)."""
         rows: list[dict] = []
         skipped: list[list[str]] = []
+        notes: list[list[str]] = []
         crops: list[np.ndarray] = []
         for job in chunk.jobs:
             source = job.source
-            for key, frame, image, ratio in self._images(job, skipped):
+            for key, frame, image, ratio in self._images(job, skipped, notes):
                 label = source.path if frame is None else f"{source.path}#{frame + 1}"
                 for row, crop in self._faces(image, ratio, job.landmarks, label, skipped):
                     row.update(photo=source.path, names=source.names(frame), subject=job.subject, video=source.video)
@@ -53,30 +55,36 @@ class Cropper:
         if self.source is not None and crops:
             for row, aus in zip(rows, read_crops(self.source, crops), strict=True):
                 row["aus"] = [float(value) for value in aus]
-        self._write(chunk.path, rows, crops, skipped)
+        told = {"rows": rows, "skipped": skipped, "notes": notes, "settings": self.config.cropping()}
+        self._write(chunk.path, told, crops)
 
-    def _write(self, path: Path, rows: list[dict], crops: list[np.ndarray], skipped: list[list[str]]) -> None:
+    def _write(self, path: Path, told: dict, crops: list[np.ndarray]) -> None:
         config = self.config
         suffix = ENCODINGS[config.encoding]
         with ShardWriter(path, overwrite=True) as shard:
             for i, crop in enumerate(crops):
                 data = encode_image(crop, suffix, config.quality, config.encoding == "lossless")
                 shard.add(f"{i:06d}", suffix, data)
-            text = json.dumps({"rows": rows, "skipped": skipped, "settings": config.cropping()})
-            shard.add("rows", ".json", text.encode())
+            shard.add("rows", ".json", json.dumps(told).encode())
 
-    def _images(self, job: Job, skipped: list[list[str]]) -> Iterator[tuple[str, int | None, np.ndarray, float]]:
-        """(key, frame number or None, image, photo pixels per image pixel) of a photo or a video's sampled frames."""
+    def _images(
+        self, job: Job, skipped: list[list[str]], notes: list[list[str]]
+    ) -> Iterator[tuple[str, int | None, np.ndarray, float]]:
+        """(key, frame number or None, image, photo pixels per image pixel) of a photo or a video's sampled frames; why there are
+        none goes to `skipped`, what was lost in reading them to `notes`."""
         source = job.source
         try:
             if source.video:
                 with source.on_disk() as path:
-                    for frame in read_video(path, every_seconds=self.config.every_seconds):
+                    clip = open_clip(path)
+                    for frame in clip.frames(wanted=sampling(every_seconds=self.config.every_seconds)):
                         yield f"{job.key}_{frame.number:06d}", frame.number, frame.image, 1.0
+                    notes += [[source.path, note] for note in clip.notes]
             else:
                 # 8 crop sizes across leave a face that fills an eighth of the photo its full resolution
                 data = source.read()
                 image = decode_image(data, "it", at_least=max(1024, 8 * self.config.size))
+                notes += [[source.path, note] for note in [first_alone(data)] if note]
                 yield job.key, None, image, max(stored_size(data)) / max(image.shape[:2])
         except ConnectionError:  # the photo may be a good one: the same command goes on when the network is back
             raise
@@ -154,8 +162,20 @@ def _colour(crop: np.ndarray) -> float:
     return sum(cv2.mean(cv2.absdiff(one, other))[0] for one, other in pairs) / 2
 
 
-def read_chunk(path: Path) -> tuple[list[dict], list[list[str]], list[tuple[str, bytes]]]:
-    """(rows, skipped, faces as (suffix, bytes)) of a chunk's tar; DatasetError if it is not whole."""
+class Cropped(NamedTuple):
+    """What a chunk's tar holds."""
+
+    rows: list[dict]
+    skipped: list[list[str]]
+    """[photo, reason, detail] of what gave no face."""
+    notes: list[list[str]]
+    """[photo, what was lost in reading it]."""
+    faces: list[tuple[str, bytes]]
+    """(suffix, encoded face) of each row."""
+
+
+def read_chunk(path: Path) -> Cropped:
+    """The content of a chunk's tar; DatasetError if it is not whole."""
     faces = []
     text = b""
     for name, data in read_tar(path):
@@ -166,4 +186,4 @@ def read_chunk(path: Path) -> tuple[list[dict], list[list[str]], list[tuple[str,
     content = json.loads(text) if text else {}
     if len(content.get("rows", [None])) != len(faces):
         raise DatasetError(f"{path} is damaged: delete it and run the same command again")
-    return content["rows"], content["skipped"], faces
+    return Cropped(content["rows"], content["skipped"], content.get("notes", []), faces)

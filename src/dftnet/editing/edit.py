@@ -155,7 +155,8 @@ def _checked_output(
 def _with_sources(editor: Editor, plan: EditPlan, tell: Progress) -> tuple[EditPlan, list[str]]:
     """The plan with what its `like` or `drive` shows; and warnings."""
     if plan.like is not None:
-        return plan.towards(like_photo(editor, plan.like)), []
+        aus, warnings = like_photo(editor, plan.like)
+        return plan.towards(aus), warnings
     if plan.drive is None:
         return plan, []
     drive, warnings = (plan.drive, []) if isinstance(plan.drive, Drive) else read_drive(editor, plan.drive, tell)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dftnet.cluster import on_ray
 from dftnet.editing.editor import Editor
-from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
+from dftnet.editing.options import THERE, Progress, Report, SaveOptions, first_of, silent
 from dftnet.editing.outputs import check_output
 from dftnet.editing.parallel import in_order
 from dftnet.editing.photo import edit_photo
@@ -219,9 +219,8 @@ def _refuse_another_edit(output: Path, pairs: Mapping[str, Job], plan: EditPlan)
     marks = {name: read_mark(target) for name, (_, target) in pairs.items() if target.exists()}
     others = [name for name, mark in marks.items() if mark is not None and mark != right]
     if others:
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise RequestError(
-            f"{output / others[0]}{more} was made by another edit ({marks[others[0]]}): name another folder with -o, "
+            f"{output / first_of(others)} was made by another edit ({marks[others[0]]}): name another folder with -o, "
             "or allow --overwrite",
             field="output",
         )

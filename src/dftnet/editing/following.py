@@ -169,17 +169,21 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
         )
     if not editor.reads_aus:
         raise ModelError("no AU estimator is installed with this model: drive by a CSV with OpenFace's columns")
-    seen = follow(editor, open_clip(path), chooser(EditPlan()), tell, "reading the drive")
+    clip = open_clip(path)
+    seen = follow(editor, clip, chooser(EditPlan()), tell, "reading the drive")
     times = np.concatenate([track.times for track in seen.tracks])
     aus = np.concatenate([smooth(np.array(t.times), a, AU_WINDOW) for t, a in zip(seen.tracks, seen.aus, strict=True)])
     order = np.argsort(times, kind="stable")
     keep = np.concatenate([[True], np.diff(times[order]) > 0])
     found = len({number for track in seen.tracks for number in track.frames})
-    missing = [f"{path}: no face in {seen.count - found} of {seen.count} frames, bridged"] if found < seen.count else []
+    notes = [
+        *clip.notes,
+        *([f"no face in {seen.count - found} of {seen.count} frames, bridged"] * (found < seen.count)),
+    ]
     drive = Drive(
         times=times[order][keep], aus=np.clip(aus[order][keep], 0, 1).astype(np.float32), names=editor.au_names
     )
-    return drive, missing
+    return drive, [f"{path}: {note}" for note in notes]
 
 
 def _own_aus(editor: Editor, image: np.ndarray, face: Face, index: int) -> np.ndarray:

@@ -69,7 +69,7 @@ class OpenPhoto:
         """Number of a face → what a plan asks of it, for those that it is about and that can be edited; and warnings."""
         plan.check_units(self.editor.au_names)
         chosen = chosen_faces(self.faces, plan, self.photo.pixels.shape)
-        warnings = fights_over_time(plan.timelines)
+        warnings = [*self.photo.notes, *fights_over_time(plan.timelines)]
         warnings += [f"{face.trouble}; left alone" for face in chosen if face.trouble]
         if plan.face == "largest" and len(self.faces) > 1 and not plan.each:
             warnings.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ Progress = Callable[[str, int, int], None]
 
 THERE = "there already"
 """Why a file is skipped that an earlier run has written."""
+
+
+def first_of(names: Sequence[str]) -> str:
+    """One name for many: "a.mp4 and 2 more"."""
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def silent(what: str, done: int, total: int) -> None:

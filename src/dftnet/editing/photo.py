@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dftnet.aus import check_values
 from dftnet.editing.editor import Editor
@@ -22,8 +20,7 @@ from dftnet.editing.wording import describe, describe_plan, fell_short, photo_ma
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.files import atomic_file, beside
-from dftnet.media.formats import READ
-from dftnet.media.image import read_image
+from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 
@@ -68,8 +65,7 @@ def edit_photo(
     if maps is not None:
         check_maps(maps, prefixes.values(), save.overwrite)
     done = Report(path=path, dry=save.dry)
-    if (pages := count_pages(photo)) > 1:
-        done.warn(f"only the first of its {pages} pictures was edited, the others are left out")
+    done.warn(*picture.notes)
     if plan.face == "largest" and len(found) > 1 and not plan.each:
         done.warn(*[f"{face.trouble}; left alone" for face in found[: chosen[0].index]])
         done.warn(f"{len(found)} faces found, editing the largest; --face all or a number for others")
@@ -84,7 +80,7 @@ def edit_photo(
     if save.dry:
         return done
     edited = _marked(replace(picture, pixels=rendered.pixels), plan, save)
-    done.warn(*picture.notes, *left_out(edited, path.suffix))
+    done.warn(*left_out(edited, path.suffix))
     sets = [(prefixes[face.index], face, shown) for face, shown in rendered.maps]
     with original_kept(photo, path), maps_written(maps, sets, save.overwrite, picture.readers) as written:
         if save.compare:
@@ -102,13 +98,6 @@ def side_by_side(before: Photo, after: np.ndarray) -> Photo:
     """A photo with its edit, pixels of the same size and type, to its right."""
     gap = np.full_like(after, np.iinfo(after.dtype).max)[:, : max(2, after.shape[1] // 100)]
     return replace(before, pixels=np.hstack([before.pixels, gap, after]), alpha=None)
-
-
-def count_pages(photo: str | Path) -> int:
-    """Pictures in a file: frames of an animation, pages of a TIFF."""
-    with contextlib.suppress(Exception), Image.open(photo, formats=READ) as image:
-        return int(getattr(image, "n_frames", 1))
-    return 1
 
 
 def _render(
@@ -174,11 +163,18 @@ def chosen_faces(found: Sequence[EditableFace], plan: EditPlan, shape: Sequence[
     return named
 
 
-def like_photo(editor: Editor, photo: str | Path) -> dict[str, float]:
-    """The AUs of the largest face in a photo, for Request(like=…); ModelError where nothing can read them."""
+def like_photo(editor: Editor, photo: str | Path) -> tuple[dict[str, float], list[str]]:
+    """The AUs of the largest face in a photo, for Request(like=…), and warnings; ModelError where nothing can read them."""
     if not editor.reads_aus:
         raise ModelError(
             "no AU estimator is installed with this model, so the expression of another photo cannot be read; "
             "ask for it with --au or --emotion"
         )
-    return check_values(editor.read(read_image(photo)).aus)
+    image = read_image(photo)
+    found = editor.find(image)
+    chosen = pick(found, "largest", image.shape)
+    if chosen.trouble:
+        raise UnfitFaceError(chosen.trouble)
+    others = f"{len(found)} faces found, taking the expression of the largest" if len(found) > 1 else ""
+    told = [f"{photo}: {note}" for note in (first_alone(Path(photo)), others, chosen.note) if note]
+    return check_values(editor.with_aus([chosen])[0].aus), told

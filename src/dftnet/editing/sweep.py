@@ -21,7 +21,7 @@ from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
 from dftnet.errors import MediaError
 from dftnet.media.files import beside, readers_of
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
-from dftnet.media.image import read_image
+from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, read_photo, write_photo
 from dftnet.media.pixels import eight_bits
 from dftnet.media.provenance import mark_edited
@@ -72,7 +72,9 @@ def sweep_photo(
     """
     assert plan.sweep is not None
     output = check_sweep_output(photo, output, save.overwrite)
-    moving = Photo(pixels=read_image(photo), readers=readers_of(photo)) if is_animated(output) else None
+    moving = None
+    if is_animated(output):
+        moving = Photo(pixels=read_image(photo), readers=readers_of(photo), notes=(first_alone(Path(photo)),))
     picture = moving or read_photo(photo)
     face = editor.read(picture.pixels, plan.face)
     done = Report(path=output, lines=[f"face {face.index}, {plan.sweep}"], written=[str(output)])

@@ -25,8 +25,8 @@ from dftnet.editing.wording import clip_mark, describe_plan
 from dftnet.errors import RequestError, UnfitFaceError
 from dftnet.faces.fitness import doubts
 from dftnet.media.files import readers_of
-from dftnet.media.image import read_image
-from dftnet.media.video import ClipFrame, open_clip
+from dftnet.media.image import first_alone, read_image
+from dftnet.media.video import ClipFrame, Wanted, every_frame, open_clip
 from dftnet.media.video_writer import check_clip_output, clip_writer
 
 LONGEST_SIDE = 1920
@@ -88,10 +88,11 @@ class Frames:
         self.images, self.rate, self.count = images, rate, len(images)
         self.notes: list[str] = []
 
-    def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
+    def frames(self, other: Callable[[Any], None] | None = None, wanted: Wanted = every_frame) -> Iterator[ClipFrame]:
         """See Clip."""
         for number, image in enumerate(self.images):
-            yield ClipFrame(number, number / self.rate, image, 1 / self.rate)
+            if wanted(number, number / self.rate):
+                yield ClipFrame(number, number / self.rate, image, 1 / self.rate)
 
 
 def edit_frames(
@@ -145,7 +146,7 @@ def animate_photo(
     times = _times(plan)
     done = Report(path=output, written=[str(output)], frames=len(times), edited=len(times))
     done.lines.append(f"{len(times)} frames, {times[-1] + 1 / RATE:.1f} s")
-    done.warn(*[face.note for face in chosen])
+    done.warn(first_alone(Path(photo)), *[face.note for face in chosen])
     lasts = float(np.median(np.diff(times))) if len(times) > 1 else 1 / RATE
     comment = clip_mark(describe_plan(plan)) if save.mark else None
     frames = (ClipFrame(i, float(time), image, lasts) for i, time in enumerate(times))

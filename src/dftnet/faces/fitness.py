@@ -56,8 +56,7 @@ def fitness(face: Face, crop: np.ndarray, number: int) -> Fitness:
     elif hidden:
         told = f"something covers the {' and '.join(hidden)} of face {number}; the edit may look odd there"
         note = f"{note}; {told}" if note else told
-    if not trouble and dark(crop):
-        told = f"face {number} is very dark, so its Action Units read too low; use a brighter photo"
+    if not trouble and (told := too_dark(crop, number)):
         note = f"{note}; {told}" if note else told
     if trouble or note:
         logger.warning("%s", trouble or note)
@@ -98,10 +97,12 @@ def hidden_mouth(crop: np.ndarray) -> bool:
     return redder < PALE or line < PLAIN or other > FOREIGN
 
 
-def dark(crop: np.ndarray) -> bool:
-    """Whether even the bright parts of the face in a crop uint8 [S, S, 3] are dark."""
-    grey = crop.astype(np.float32).mean(2)
-    return float(np.percentile(_part(grey, FACE), 95)) < DARK
+def too_dark(crop: np.ndarray, number: int) -> str:
+    """A word where even the bright parts of the face in a crop uint8 [S, S, 3] are dark, else empty."""
+    bright = float(np.percentile(_part(crop.astype(np.float32).mean(2), FACE), 95))
+    return (
+        f"face {number} is very dark, so its Action Units read too low; use a brighter photo" if bright < DARK else ""
+    )
 
 
 def _part(picture: np.ndarray, place: Oval) -> np.ndarray:

@@ -11,7 +11,7 @@ from dftnet.errors import NoFaceError
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness, smallest_face
-from dftnet.media.image import read_image, write_image
+from dftnet.media.image import first_alone, read_image, write_image
 
 COLOUR = (255, 210, 0)
 
@@ -35,7 +35,8 @@ def number_faces(
         )
     lines = [_line(image, face, number) for number, face in enumerate(found)]
     write_image(path, numbered(image, found), overwrite=overwrite)
-    return path, lines
+    alone = first_alone(Path(photo))
+    return path, [*lines, alone] if alone else lines
 
 
 def numbered(image: np.ndarray, faces: list[Face]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def stored_size(data: bytes) -> tuple[int, int]:
             return image.size
     except (Image.DecompressionBombError, UnidentifiedImageError, *_DAMAGED) as error:
         raise MediaError(f"not a readable picture ({error})") from None
+
+
+def first_alone(file: str | Path | bytes) -> str:
+    """A word where a file, or its bytes, holds several pictures (frames of an animation, pages of a TIFF), of which the first is
+    what is read; else empty."""
+    with (
+        contextlib.suppress(Exception),
+        Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=READ) as image,
+    ):
+        count = int(getattr(image, "n_frames", 1))
+        return f"only the first of its {count} pictures is taken, the others are left out" if count > 1 else ""
+    return ""
 
 
 def is_lossless_webp(data: bytes) -> bool:

@@ -21,7 +21,7 @@ from dftnet.errors import MediaError
 from dftnet.media import deep, exif, xmp
 from dftnet.media.files import read_file, readers_of, write_file
 from dftnet.media.formats import FORMATS, READ, photo_format
-from dftnet.media.image import MAX_PIXELS, decode_image, encode_image, is_lossless_webp
+from dftnet.media.image import MAX_PIXELS, decode_image, encode_image, first_alone, is_lossless_webp
 from dftnet.media.pixels import eight_bits, from_pillow, on_white, sixteen_bits, to_grey, upright
 
 KEEPING = tuple(form.name for form in FORMATS if form.keeps)
@@ -60,7 +60,7 @@ class Photo:
     readers: int | None = None
     """The file's permissions: nobody may read a copy who may not read the photo."""
     notes: tuple[str, ...] = ()
-    """What was in the file and is no longer here."""
+    """What was in the file and is not here."""
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -226,7 +226,7 @@ def _extras(data: bytes) -> dict[str, Any]:
         found |= {"profile": tags.get(exif.ICC) or found.get("profile")} if tags else {}
         packet = tags.get(xmp.TAG) or packet
     found["xmp"], gone = xmp.still_true(packet if isinstance(packet, str | bytes) else None)
-    return {**found, "notes": xmp.told(gone)}
+    return {**found, "notes": (*([first] if (first := first_alone(data)) else []), *xmp.told(gone))}
 
 
 def _dpi(info: dict[Any, Any]) -> tuple[float, float] | None:

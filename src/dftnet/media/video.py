@@ -75,6 +75,33 @@ class ClipFrame:
     """Its even and odd lines show two moments."""
 
 
+Wanted = Callable[[int, float], bool]
+"""Whether the frame with this number and this time (seconds) is wanted."""
+
+
+def every_frame(number: int, time: float) -> bool:
+    """A Wanted that takes all."""
+    return True
+
+
+def sampling(every_frames: int = 1, every_seconds: float | None = None) -> Wanted:
+    """A Wanted, for one pass over a clip, that takes every n-th frame, or about one every `every_seconds` seconds."""
+    if every_frames < 1 or (every_seconds is not None and every_seconds <= 0):
+        raise RequestError("sample every 1 or more frames, or every positive number of seconds")
+    due = 0.0
+
+    def wanted(number: int, time: float) -> bool:
+        nonlocal due
+        if every_seconds is None:
+            return number % every_frames == 0
+        if time + 1e-6 < due:
+            return False
+        due = max(due + every_seconds, time + 0.5 * every_seconds)
+        return True
+
+    return wanted
+
+
 class Clip(Protocol):
     """What can be read frame by frame, again and again."""
 
@@ -84,8 +111,8 @@ class Clip(Protocol):
     notes: list[str]
     """What is lost in reading it, complete when all frames were read."""
 
-    def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
-        """All frames in order; `other` is given the packets of sound and subtitles as they come."""
+    def frames(self, other: Callable[[Any], None] | None = None, wanted: Wanted = every_frame) -> Iterator[ClipFrame]:
+        """The frames that are wanted, in order; `other` is given the packets of sound and subtitles as they come."""
 
 
 def is_animation(path: str | Path) -> bool:
@@ -123,30 +150,6 @@ def open_clip(path: str | Path) -> Clip:
     return Animation(path) if path.suffix.lower() in ANIMATION_SUFFIXES else Video(path)
 
 
-def read_video(path: str | Path, every_frames: int = 1, every_seconds: float | None = None) -> Iterator[ClipFrame]:
-    """Frames of a video in order, upright: every n-th frame, or about one every `every_seconds` seconds.
-
-    Frames that do not decode are skipped. Raises FileNotFoundError, and MediaError where there is no video.
-    """
-    if every_frames < 1 or (every_seconds is not None and every_seconds <= 0):
-        raise RequestError("sample every 1 or more frames, or every positive number of seconds")
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such video: {path}")
-    due = 0.0
-
-    def wanted(number: int, time: float) -> bool:
-        nonlocal due
-        if every_seconds is None:
-            return number % every_frames == 0
-        if time + 1e-6 < due:
-            return False
-        due = max(due + every_seconds, time + 0.5 * every_seconds)
-        return True
-
-    yield from Video(path).frames(wanted=wanted)
-
-
 class Animation:
     """A GIF, WebP or PNG with several pictures."""
 
@@ -166,7 +169,7 @@ class Animation:
             self.xmp, gone = xmp.still_true(image.info.get("xmp") or image.info.get(xmp.KEY))
             self._gone = xmp.told(gone)
 
-    def frames(self, other: Callable[[Any], None] | None = None) -> Iterator[ClipFrame]:
+    def frames(self, other: Callable[[Any], None] | None = None, wanted: Wanted = every_frame) -> Iterator[ClipFrame]:
         """See Clip."""
         time = 0.0
         self.notes = [*self._gone]
@@ -178,14 +181,15 @@ class Animation:
                 except Exception as error:
                     if number == 0:
                         raise MediaError(f"{self.path} is damaged ({error}): export it again") from None
-                    self.notes.append(f"{self.path} is damaged: its last {self.count - number} frames are left out")
+                    self.notes.append(f"it is damaged: its last {self.count - number} frames are left out")
                     return
-                alpha = np.array(picture.getchannel("A"))
                 duration = max(float(image.info.get("duration", 0)) / 1000, 0.0) or 0.1
                 duration = max(duration, SHORTEST)
-                colour = np.array(picture.convert("RGB"))
-                opaque = bool((alpha == 255).all())
-                yield ClipFrame(number - self.first, time, colour, duration, None if opaque else alpha)
+                if wanted(number - self.first, time):
+                    alpha = np.array(picture.getchannel("A"))
+                    colour = np.array(picture.convert("RGB"))
+                    opaque = bool((alpha == 255).all())
+                    yield ClipFrame(number - self.first, time, colour, duration, None if opaque else alpha)
                 time += duration
 
     @contextlib.contextmanager
@@ -220,15 +224,8 @@ class Video:
             if stream.width * stream.height > MAX_PIXELS:
                 raise MediaError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels a frame")
 
-    def frames(
-        self,
-        other: Callable[[Any], None] | None = None,
-        wanted: Callable[[int, float], bool] = lambda number, time: True,
-    ) -> Iterator[ClipFrame]:
-        """See Clip; only those of which `wanted` says so by number and time.
-
-        Frames that do not decode are passed over; MediaError if none decodes.
-        """
+    def frames(self, other: Callable[[Any], None] | None = None, wanted: Wanted = every_frame) -> Iterator[ClipFrame]:
+        """See Clip. Frames that do not decode are passed over; MediaError if none decodes."""
         with self._open() as container:
             stream = pictures(container)[0]
             stream.thread_type = "AUTO"
@@ -287,7 +284,7 @@ class Video:
             raise MediaError(f"{self.path}: no frame of it can be decoded: convert it to MP4 (H.264)")
         self.notes = [self._coarser] if self._coarser else []
         if damaged:
-            self.notes.append(f"{self.path} is damaged: {damaged} frame{'s' * (damaged > 1)} of it could not be read")
+            self.notes.append(f"it is damaged: {damaged} frame{'s' * (damaged > 1)} of it could not be read")
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
