@@ -1,6 +1,7 @@
 """Model directories whose maps are known functions of the condition: what the editing tests measure against.
 
 flow(p)      = flow_gain · condition[AU12] · window(p)   in x,   flow_gain · condition[AU26] · window(p) in y
+               (the mean of both sides in a vocabulary that knows sides)
 attention(p) = clip(1 - condition[AU45] · window(p))
 texture      = contrast · image + offset
 """
@@ -8,13 +9,14 @@ texture      = contrast · image + offset
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dftnet.aus import AU_NAMES
+from dftnet.units import AU_NAMES, levels_as
 
 
 def window(size: int, radius: float = 0.25) -> np.ndarray:
@@ -35,15 +37,14 @@ def write_generator(
     offset: float = 0.0,
     conditioning: str = "difference",
     has_flow: bool = True,
+    names: Sequence[str] = AU_NAMES,
 ) -> Path:
     """Writes config.json and generator.onnx; `constant` replaces the window by 1 everywhere."""
     directory.mkdir(parents=True, exist_ok=True)
-    k = len(AU_NAMES)
+    k = len(names)
     shape = np.ones((size, size), np.float32) if constant else window(size)
-    gains = np.zeros((k, 3), np.float32)
-    gains[AU_NAMES.index("AU12"), 0] = flow_gain if has_flow else 0
-    gains[AU_NAMES.index("AU26"), 1] = flow_gain if has_flow else 0
-    gains[AU_NAMES.index("AU45"), 2] = 1
+    of = levels_as(np.eye(k, dtype=np.float32), names, ("AU12", "AU26", "AU45"))
+    gains = of * np.array([flow_gain if has_flow else 0, flow_gain if has_flow else 0, 1], np.float32)
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     constants = {
         "gains": gains,
@@ -77,10 +78,10 @@ def write_generator(
         node("Mul", ["paint", "texture"], ["new"]),
         node("Add", ["kept", "new"], ["edited"]),
     ]
-    names = {"flow": 2, "attention": 1, "texture": 3, "aligned": 3}
+    channels_of = {"flow": 2, "attention": 1, "texture": 3, "aligned": 3}
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, size, size])
-        for name, channels in names.items()
+        for name, channels in channels_of.items()
         if has_flow or name not in ("flow", "aligned")
     ]
     image = helper.make_tensor_value_info("edited", TensorProto.FLOAT, ["n", 3, size, size])
@@ -95,14 +96,14 @@ def write_generator(
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     _save(graph, directory / "generator.onnx")
-    _config(directory, "generator", size, conditioning=conditioning)
+    _config(directory, "generator", size, names, conditioning=conditioning)
     return directory
 
 
-def write_estimator(directory: Path, *, size: int = 128, value: float = 0.25) -> Path:
+def write_estimator(directory: Path, *, size: int = 128, value: float = 0.25, names: Sequence[str] = AU_NAMES) -> Path:
     """Writes config.json and estimator.onnx: every AU is `value`, whatever the crop."""
     directory.mkdir(parents=True, exist_ok=True)
-    k = len(AU_NAMES)
+    k = len(names)
     constants = {"nothing": np.zeros((3, k), np.float32), "value": np.array(value, np.float32)}
     nodes = [
         helper.make_node("ReduceMean", ["image"], ["means"], axes=[2, 3], keepdims=0),
@@ -117,7 +118,7 @@ def write_estimator(directory: Path, *, size: int = 128, value: float = 0.25) ->
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     _save(graph, directory / "estimator.onnx")
-    _config(directory, "estimator", size)
+    _config(directory, "estimator", size, names)
     return directory
 
 
@@ -127,6 +128,6 @@ def _save(graph: onnx.GraphProto, path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def _config(directory: Path, kind: str, size: int, **more: object) -> None:
-    config = {"format": f"dftnet-{kind}-1", "size": size, "au_names": list(AU_NAMES), **more}
+def _config(directory: Path, kind: str, size: int, names: Sequence[str], **more: object) -> None:
+    config = {"format": f"dftnet-{kind}-1", "size": size, "au_names": list(names), **more}
     (directory / "config.json").write_text(json.dumps(config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,10 +26,11 @@ from dftnet.evaluation.report import as_json, score_table, text
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import to_float, to_uint8
 from dftnet.metrics import Interval
+from dftnet.units import UNITS
 from tests.synthetic_model import write_estimator, write_generator
 from tests.toy_faces import write_toy_faces
 
-COUNTS = Counts(faces=6, dose=2, pairs=6, real=8, photos=1, rounds=2)
+COUNTS = Counts(faces=6, neutral=2, closed=2, pairs=6, real=8, photos=1, rounds=2)
 K = len(AU_NAMES)
 
 
@@ -75,7 +77,9 @@ def measured(tmp_path: Path) -> Measured:
     people = np.array([f"p{i // 2}" for i in range(10)])
     rows = np.arange(6)
     pairs = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])
-    bench = Bench(images, people.copy(), people, rows, rows[::-1].copy(), rows[:2], pairs, np.arange(6, 10), pairs[:0])
+    bench = Bench(
+        images, people.copy(), people, rows, rows[::-1].copy(), rows[:2], rows[2:4], pairs, np.arange(6, 10), pairs[:0]
+    )
     estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
     judges = Judges(AuJudge(estimator), Bright(), Vectors())  # type: ignore[arg-type]
     m = replace(read_bench(bench, judges, COUNTS), own=rng.random((10, K)).astype(np.float32))
@@ -129,7 +133,7 @@ def test_torn_edits_are_counted(measured: Measured) -> None:
             return np.where(strong, crops // 2, crops), super().__call__(crops, source, target)[1]
 
     found = values(responses.emotions(measured, Smearer("s", None)))
-    assert found["torn: emotions: share of edits painted over"] == pytest.approx(2 / 7)  # sadness, disgust
+    assert found["torn: emotions: share of edits painted over"] == pytest.approx(2 / 6)  # sadness, disgust
     assert (
         values(responses.emotions(measured, Contender(COPY, None)))["torn: emotions: share of edits painted over"] == 0
     )
@@ -207,6 +211,62 @@ def test_bench_is_fixed_and_keeps_to_its_split(toy: Path) -> None:
         assert np.array_equal(one.images[i], images[row[key]])
 
 
+def test_neutral_faces_are_the_least_expressive_that_look_ahead(toy: Path) -> None:
+    data = FaceData.open(toy)
+    rows = data.rows("all")
+    least = testbench.neutral_faces(data, rows, 3)
+    by_person = {person: min(data.aus[data.subject == person].sum(1)) for person in set(data.subject)}
+    assert data.aus[least].sum(1).tolist() == sorted(by_person.values())[:3]
+    data.extras["yaw"] = np.where(np.arange(len(data)) == least[0], 20.0, np.nan)
+    assert least[0] not in testbench.neutral_faces(data, rows, len(data))
+    assert len(testbench.neutral_faces(data, rows, len(data))) == len(data) - 1
+
+
+def test_closed_eyes_are_shut_on_both_sides(toy: Path, tmp_path: Path) -> None:
+    data = FaceData.open(write_toy_faces(tmp_path / "own"))
+    fused = data.aus[:, AU_NAMES.index("AU45")]
+    rows = testbench.closed_eyes(data, data.rows("all"), 100)
+    assert sorted(rows) == np.flatnonzero(fused >= 0.8).tolist()
+    assert len(rows) > 1
+    levels = np.zeros((len(data), len(UNITS)), np.float32)
+    levels[:, UNITS.index("AU45L")] = 0.9
+    levels[:2, UNITS.index("AU45R")] = 0.85, 0.95
+    data.write_labels("sides", levels, names=UNITS)
+    assert testbench.closed_eyes(data, data.rows("all"), 100).tolist() == [1, 0]
+
+
+def test_levels_in_any_vocabulary(measured: Measured) -> None:
+    own = np.zeros((10, len(UNITS)), np.float32)
+    own[:, UNITS.index("AU12L")] = 0.8
+    sided = Judges(AuJudge(SimpleNamespace(names=UNITS)))  # type: ignore[arg-type]
+    m = replace(measured, judges=sided, own=own)
+    rows = np.arange(3)
+    assert np.array_equal(m.levels(rows, UNITS), own[:3])
+    assert np.allclose(m.levels(rows)[:, AU_NAMES.index("AU12")], 0.4)
+    both = measured.levels(rows, UNITS)[:, [UNITS.index("AU12L"), UNITS.index("AU12R")]]
+    assert np.array_equal(both[:, 0], measured.own[:3, AU_NAMES.index("AU12")])
+    assert np.array_equal(both[:, 0], both[:, 1])
+    wanted = testbench.asked(own, UNITS, AU45=np.linspace(0, 1, 10), AU02L=0.3)
+    assert np.allclose(wanted[:, [UNITS.index("AU45L"), UNITS.index("AU45R")]], np.linspace(0, 1, 10)[:, None])
+    assert np.allclose(wanted[0, [UNITS.index("AU02L"), UNITS.index("AU02R"), UNITS.index("AU12L")]], [0.3, 0, 0.8])
+
+
+def test_models_of_two_vocabularies_side_by_side(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = FaceData.open(toy).size
+    models = [write_generator(tmp_path / f"g{len(u)}", size=size, constant=True, names=u) for u in (AU_NAMES, UNITS)]
+    reader = write_estimator(tmp_path / "reader", size=JUDGED, names=UNITS)
+    alone = lambda threads, reader: Judges(AuJudge(EstimatorSession(reader, threads=threads)))  # noqa: E731
+    monkeypatch.setattr(Judges, "available", alone)
+    monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
+    config = EvaluationConfig(quick=True, split="all", counts=COUNTS, reader=reader)
+    result = evaluation.evaluate(models, toy, tmp_path / "out", config, threads=1)
+    assert [about.get("units") for about in result["contenders"]] == [None, len(AU_NAMES), len(UNITS)]
+    assert result["reader"]["units"] == len(UNITS)
+    not_asked_alike = ("speed", "emotions")  # contempt is one-sided where it can be
+    old, new = ([s for s in result["scores"][name] if s.section not in not_asked_alike] for name in ("g17", "g40"))
+    assert as_json(old) == as_json(new), "what both are asked for is the same, and so are their answers"
+
+
 def test_spread_takes_everyone_once_first() -> None:
     people = np.array(["a"] * 5 + ["b"] * 2 + ["c"])
     order = testbench.spread_over(np.arange(8), people, np.random.default_rng(0))
@@ -219,7 +279,9 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     model = write_generator(tmp_path / "synthetic", size=size)
     estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
     missing = {"MediaPipe (independent)": "not judged: pip install 'dftnet[eval]'"}
-    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(AuJudge(estimator), missing=missing))
+    monkeypatch.setattr(
+        Judges, "available", lambda threads=None, reader=None: Judges(AuJudge(estimator), missing=missing)
+    )
     monkeypatch.setattr(testbench, "openpeople_pictures", lambda name: [])
     monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
     config = EvaluationConfig(quick=True, split="all", parts=True, counts=COUNTS)
@@ -274,7 +336,7 @@ def test_models_of_several_sizes_are_compared_at_the_largest(
     size = FaceData.open(toy).size
     models = [write_generator(tmp_path / f"g{s}", size=s, constant=True) for s in (size, size // 2)]
     estimator = EstimatorSession(write_estimator(tmp_path / "estimator", size=JUDGED), threads=1)
-    monkeypatch.setattr(Judges, "available", lambda threads=None: Judges(AuJudge(estimator)))
+    monkeypatch.setattr(Judges, "available", lambda threads=None, reader=None: Judges(AuJudge(estimator)))
     monkeypatch.setattr("dftnet.evaluation.photos.openpeople_pictures", lambda name: [])
     config = EvaluationConfig(quick=True, split="all", counts=COUNTS)
     result = evaluation.evaluate(models, toy, tmp_path / "out", config, threads=1)

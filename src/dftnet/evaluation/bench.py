@@ -7,14 +7,13 @@ gives the manifest's seed and counts, or compares the keys that the result lists
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError
 from dftnet.evaluation.config import Counts
@@ -23,9 +22,14 @@ from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.media.image import read_image
 from dftnet.metrics import Interval, interval
+from dftnet.units import AU_NAMES, in_units, levels_as
 
 POSE = 6.0
 """Frames of a pair differ by no more degrees of yaw, pitch and roll."""
+AHEAD = 15.0
+"""Degrees of yaw up to which a face looks ahead."""
+SHUT = 0.8
+"""AU45 from which an eye is shut."""
 EXPRESSIONS = (
     *("Neutral", "Happy", "Sad", "Angry", "Surprised", "Disgusted", "Scared", "Confused"),
     *("Smug", "Flirty", "Thoughtful", "Pensive", "Exhausted", "Shocked", "Playful", "Determined"),
@@ -49,8 +53,10 @@ class Bench:
     """int [m]: edited for landing, identity, the null edit, the cycle, realism, flow and eyelids."""
     donors: np.ndarray
     """int [m]: the face whose AUs are asked of faces[i]."""
-    dose: np.ndarray
-    """int: edited unit by unit, level by level."""
+    neutral: np.ndarray
+    """int: the least expressive faces of the split, edited unit by unit, level by level."""
+    closed: np.ndarray
+    """int: faces with both eyes shut, asked to open them."""
     pairs: np.ndarray
     """int [p, 2]: two frames of one person, near in pose and far apart in expression."""
     real: np.ndarray
@@ -62,13 +68,19 @@ class Bench:
         """Everything chosen, by key."""
         name = lambda rows: self.keys[rows].tolist()  # noqa: E731
         return {
-            "faces": name(self.faces), "donors": name(self.donors), "dose": name(self.dose), "pairs": name(self.pairs),
-            "real": name(self.real), "sheets": name(self.sheets),
+            "faces": name(self.faces), "donors": name(self.donors), "neutral": name(self.neutral),
+            "closed": name(self.closed), "pairs": name(self.pairs), "real": name(self.real), "sheets": name(self.sheets),
         }  # fmt: skip
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many were found of what a split may have too few of."""
+        return {name: len(getattr(self, name)) for name in ("neutral", "closed", "pairs", "sheets")}
 
 
 def build(data: FaceData, split: str, counts: Counts, seed: int, with_sheets: bool = True) -> Bench:
-    """Choose faces, donors and pairs of a split; half of the faces are photos, half video frames, spread over people."""
+    """Choose faces, donors and pairs of a split; half of the faces are photos, half video frames, spread over people. Which
+    faces are neutral or have closed eyes is in the labels, whatever the seed."""
     rows = data.rows(split)
     if len(rows) < 4:
         raise DatasetError(f"{data.path} has {len(rows)} faces in its {split} split: evaluation needs 4 or more")
@@ -80,19 +92,44 @@ def build(data: FaceData, split: str, counts: Counts, seed: int, with_sheets: bo
     donors = rng.permutation(rows)[np.arange(len(faces)) % len(rows)]
     same = donors == faces
     donors[same] = rows[(np.searchsorted(rows, donors[same]) + 1) % len(rows)]
-    dose = spread_over(faces, people, rng)[: counts.dose]
     pairs = choose_pairs(data, together, counts.pairs, rng)
     real = rng.permutation(np.setdiff1d(rows, faces))[: counts.real]
-    chosen = [faces, donors, dose, pairs.ravel(), real]
+    neutral, closed = neutral_faces(data, rows, counts.neutral), closed_eyes(data, rows, counts.closed)
+    chosen = [faces, donors, neutral, closed, pairs.ravel(), real]
     kept, place = np.unique(np.concatenate(chosen), return_inverse=True)
-    faces, donors, dose, flat, real = np.split(place, np.cumsum([len(part) for part in chosen])[:-1])
+    faces, donors, neutral, closed, flat, real = np.split(place, np.cumsum([len(part) for part in chosen])[:-1])
     images, keys, whose_keys = data.images()[kept], data.keys[kept], people[kept]
     sheets = np.zeros((0, 2), np.int64)
     if with_sheets and (cells := list(expression_cells(data.size))):
         crops, names, persons, sheets = _as_pairs(cells, len(images))
         images, keys = np.concatenate([images, crops]), np.concatenate([keys, names])
         whose_keys = np.concatenate([whose_keys, persons])
-    return Bench(images, keys, whose_keys, faces, donors, dose, flat.reshape(-1, 2), real, sheets)
+    return Bench(images, keys, whose_keys, faces, donors, neutral, closed, flat.reshape(-1, 2), real, sheets)
+
+
+def neutral_faces(data: FaceData, rows: np.ndarray, count: int) -> np.ndarray:
+    """int [≤ count]: of the rows that look ahead each person's least expressive face by the labels, and of these the least
+    expressive."""
+    yaw = data.extras.get("yaw", np.zeros(len(data), np.float32))
+    ahead = rows[~(np.abs(yaw[rows]) > AHEAD)]
+    return _first_of_each(data, ahead[np.argsort(data.aus[ahead].sum(1), kind="stable")], count)
+
+
+def closed_eyes(data: FaceData, rows: np.ndarray, count: int) -> np.ndarray:
+    """int [≤ count]: rows whose AU45 is SHUT or more on either side by the labels "sides" where the set has them (else by its own,
+    which know no sides), the most closed of each person first."""
+    try:
+        names, levels = data.label_set("sides")
+    except FileNotFoundError:
+        names, levels = data.label_set()
+    lids = levels_as(levels[rows], names, ("AU45L", "AU45R")).min(1)
+    order = np.argsort(-lids, kind="stable")
+    return _first_of_each(data, rows[order[lids[order] >= SHUT]], count)
+
+
+def _first_of_each(data: FaceData, rows: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` of the rows in an order that takes everyone's first, then everyone's second, and so on."""
+    return rows[np.argsort(turns(person_of(data)[rows]), kind="stable")][:count]
 
 
 def _half_photos(singles: np.ndarray, spread: np.ndarray, count: int) -> np.ndarray:
@@ -110,11 +147,16 @@ def person_of(data: FaceData) -> np.ndarray:
 def spread_over(rows: np.ndarray, people: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The rows in an order that takes one face of each person, then a second of each, and so on."""
     mixed = rng.permutation(rows)
+    return mixed[np.argsort(turns(people[mixed]), kind="stable")]
+
+
+def turns(people: np.ndarray) -> np.ndarray:
+    """int [n]: how often each one's person has come before."""
     seen: dict[str, int] = {}
-    turn = np.zeros(len(mixed))
-    for i, person in enumerate(people[mixed]):
+    turn = np.zeros(len(people), np.int64)
+    for i, person in enumerate(people):
         turn[i] = seen[person] = seen.get(person, -1) + 1
-    return mixed[np.argsort(turn, kind="stable")]
+    return turn
 
 
 def choose_pairs(data: FaceData, rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -215,26 +257,31 @@ class Measured:
     bench: Bench
     judges: Judges
     own: np.ndarray
-    """float32 [n, K]: the estimator's reading of every face."""
+    """float32 [n, K]: the estimator's reading of every face, in its own units."""
     seen: LandmarkReading | None
     """The landmark judge's reading of every face (of `real` too)."""
     embedded: np.ndarray | None
     """float32 [n, d]."""
     counts: Counts
 
+    def levels(self, rows: np.ndarray, units: Sequence[str] = AU_NAMES) -> np.ndarray:
+        """float32 [len(rows), len(units)]: the estimator's reading of faces of the bench, in any units."""
+        return levels_as(self.own[rows], self.judges.estimator.names, units)
+
 
 def read_bench(bench: Bench, judges: Judges, counts: Counts) -> Measured:
     """The judges look at every face of the bench once."""
     seen = judges.landmarks(bench.images) if judges.landmarks else None
     embedded = judges.embedding(bench.images) if judges.embedding else None
-    return Measured(bench, judges, judges.estimator(bench.images), seen, embedded, counts)
+    return Measured(bench, judges, judges.estimator(bench.images, judges.estimator.names), seen, embedded, counts)
 
 
-def asked(own: np.ndarray, **values: float) -> np.ndarray:
-    """AUs [n, K] with some units set."""
+def asked(own: np.ndarray, units: Sequence[str], **values: float | np.ndarray) -> np.ndarray:
+    """Levels [n, K] of `units` with some set, to a number or to one for each face; a two-sided unit sets both of its sides where
+    `units` has them."""
     wanted = own.copy()
-    for name, value in values.items():
-        wanted[:, AU_NAMES.index(name)] = value
+    for name, value in in_units(values, units).items():  # type: ignore[arg-type]
+        wanted[:, units.index(name)] = value
     return wanted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dftnet.errors import RequestError
 
@@ -13,8 +14,10 @@ class Counts:
 
     faces: int
     """Edited towards the AUs of another face."""
-    dose: int
-    """Of those, edited unit by unit, level by level."""
+    neutral: int
+    """The least expressive faces, edited unit by unit, level by level."""
+    closed: int
+    """Faces whose eyes are shut, asked to open them."""
     pairs: int
     """Two frames of one person."""
     real: int
@@ -25,8 +28,8 @@ class Counts:
     """Of timing."""
 
 
-STANDARD = Counts(faces=160, dose=16, pairs=160, real=300, photos=10, rounds=20)
-QUICK = Counts(faces=24, dose=3, pairs=24, real=60, photos=2, rounds=5)
+STANDARD = Counts(faces=160, neutral=30, closed=30, pairs=160, real=300, photos=10, rounds=20)
+QUICK = Counts(faces=24, neutral=4, closed=4, pairs=24, real=60, photos=2, rounds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,8 @@ class EvaluationConfig:
     """Also each model's warp alone and texture alone."""
     seed: int = 0
     """Which faces, pairs and requests."""
+    reader: Path | None = None
+    """An estimator's model directory, which reads the faces' own units and judges. Default: the shipped one."""
     counts: Counts | None = None
     """How much is measured, where it is neither the standard nor the quick count."""
 

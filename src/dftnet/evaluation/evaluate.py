@@ -2,8 +2,8 @@
 
     evaluate(["dftnet-128"], "set128", "results")  →  results/results.json, results.md, manifest.json, *.png
 
-AUs asked of a model and taken as a face's own are the shipped estimator's readings, as in editing. `Score.judge` says
-who measured; `docs/evaluation.md` defines every metric.
+Units asked of a model and taken as a face's own are the reader's readings, as in editing, in the model's own vocabulary.
+`Score.judge` says who measured; `docs/evaluation.md` defines every metric.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from dftnet.evaluation.methods import Contender, contenders, describe
 from dftnet.evaluation.photos import background, speed
 from dftnet.evaluation.report import refuse_earlier, write_report
 from dftnet.evaluation.responses import dose_response, emotions
-from dftnet.units import side_free
 
 SECTIONS: dict[str, Callable[[Measured, Contender], Section]] = {
     "landing": landing,
@@ -61,12 +60,7 @@ def evaluate(
     refuse_earlier(output, overwrite)
     rivals = contenders(models, config.parts, threads)
     for rival in rivals:
-        known = (
-            {name for unit in rival.session.au_names for name in (unit, side_free(unit))}
-            if rival.session
-            else set(AU_NAMES)
-        )
-        if absent := [name for name in AU_NAMES if name not in known]:
+        if absent := [name for name in AU_NAMES if not rival.knows(name)]:
             raise ModelError(
                 f"{rival.name} does not know {', '.join(absent)}; evaluation needs the {len(AU_NAMES)} of dftnet"
             )
@@ -74,7 +68,7 @@ def evaluate(
     started = time.perf_counter()
     bench = build(faces, config.split, counts, config.seed, with_sheets=not config.quick)
     tell(f"reading {len(bench.images)} faces", 0, 1)
-    measured = read_bench(bench, Judges.available(threads), counts)
+    measured = read_bench(bench, Judges.available(threads, config.reader), counts)
     tell(f"reading {len(bench.images)} faces", 1, 1)
     found = {rival.name: score(measured, rival, tell) for rival in rivals}
     judges = measured.judges
@@ -84,7 +78,8 @@ def evaluate(
         "seed": config.seed,
         "split": config.split,
         "data": {"path": str(data), "size": faces.size, "faces": len(faces), "source": faces.info.get("au_source", "")},
-        "counts": {**asdict(counts), "pairs": len(bench.pairs), "sheets": len(bench.sheets)},
+        "counts": {**asdict(counts), **bench.sizes},
+        "reader": {"name": judges.estimator.session.note, "units": len(judges.estimator.names)},
         "judges": [ESTIMATOR, *(judge.name for judge in (judges.landmarks, judges.embedding) if judge)],
         "not_judged": judges.missing,
         "contenders": [describe(rival) for rival in rivals],

@@ -1,6 +1,7 @@
 """Who judges an edit: each judge has a name, and says whether it took part in training.
 
-    estimator   the shipped AU estimator; it guided the generator's training, so it is never the only judge
+    estimator   the shipped AU estimator, or another that is named; such a one guided the generator's training, so it is never
+                the only judge
     landmarks   MediaPipe's landmarks and blendshapes, and ratios of distances between the landmarks; independent
     embedding   SFace, a face recognition network, for identity and realism; independent
 
@@ -11,6 +12,7 @@ Crops are uint8 [n, S, S, 3] in the project's alignment; those smaller than JUDG
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -44,12 +46,18 @@ def enlarged(crops: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AuJudge:
-    """An AU estimator: crops uint8 [n, S, S, 3] → the 17 AUs, float32 [n, 17] in [0, 1]."""
+    """An AU estimator, of 17 units or of 40 that know sides."""
 
     session: AUSource
 
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        return levels_as(self.session(enlarged(crops)), self.session.names, AU_NAMES)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The units that it reads."""
+        return tuple(self.session.names)
+
+    def __call__(self, crops: np.ndarray, units: Sequence[str] = AU_NAMES) -> np.ndarray:
+        """uint8 [n, S, S, 3] → levels of `units`, float32 [n, len(units)] in [0, 1], as `levels_as` makes them of its own."""
+        return levels_as(self.session(enlarged(crops)), self.names, units)
 
 
 class LandmarkReading(NamedTuple):
@@ -142,9 +150,9 @@ class Judges:
     missing: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def available(cls, threads: int | None = None) -> Judges:
-        """The shipped estimator, and of the optional judges those that are installed."""
-        judges = cls(AuJudge(EstimatorSession(threads=threads)))
+    def available(cls, threads: int | None = None, reader: str | Path | None = None) -> Judges:
+        """The estimator `reader` (None: the shipped one), and of the optional judges those that are installed."""
+        judges = cls(AuJudge(EstimatorSession(reader, threads=threads)))
         try:
             judges.landmarks = LandmarkJudge()
         except ValueError as error:

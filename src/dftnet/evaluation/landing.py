@@ -23,12 +23,13 @@ def landing(m: Measured, rival: Contender) -> Section:
     """Edits towards the AUs of another face; on the same edits identity, realism, the flow, and the way back."""
     bench, faces, donors = m.bench, m.bench.faces, m.bench.donors
     crops, people = bench.images[faces], bench.people[faces]
-    edits, maps = rival(crops, m.own[faces], m.own[donors])
+    own, theirs = m.levels(faces, rival.units), m.levels(donors, rival.units)
+    edits, maps = rival(crops, own, theirs)
     found, by_unit = _landed(m, edits)
-    null, _ = rival(crops, m.own[faces], m.own[faces])
+    null, _ = rival(crops, own, own)
     found += _identity(m, edits, null)
     found.append(Score("null edit", "PSNR, dB", "", "higher", decibels(metrics.psnr(null, crops), people)))
-    back, _ = rival(edits, m.own[donors], m.own[faces])
+    back, _ = rival(edits, theirs, own)
     error = np.abs(back.astype(np.float64) - crops).mean((1, 2, 3)) / 255
     found += [
         Score("cycle", "L1 (of 1)", "", "lower", interval(error, people)),
@@ -43,9 +44,9 @@ def landing(m: Measured, rival: Contender) -> Section:
 def _landed(m: Measured, edits: np.ndarray) -> tuple[list[Score], dict[str, dict[str, float]]]:
     """What is read on edits of `bench.faces` against what is read on their donors: the scores, and a row a unit."""
     judges, donors, people = m.judges, m.bench.donors, m.bench.people[m.bench.faces]
-    got = judges.estimator(edits)
-    found = _agreement("landing", ESTIMATOR, m.own[donors], got, people)
-    by_unit = {name: _by_unit(m.own[donors][:, k], got[:, k]) for k, name in enumerate(AU_NAMES)}
+    wanted, got = m.levels(donors), judges.estimator(edits)
+    found = _agreement("landing", ESTIMATOR, wanted, got, people)
+    by_unit = {name: _by_unit(wanted[:, k], got[:, k]) for k, name in enumerate(AU_NAMES)}
     if judges.landmarks and m.seen:
         aus = judges.landmarks(edits).aus
         found += _agreement("landing", LANDMARKS, m.seen.aus[donors], aus, people)
@@ -96,22 +97,23 @@ def _by_unit(wanted: np.ndarray, got: np.ndarray) -> dict[str, float]:
 def eyelids(m: Measured, rival: Contender) -> Section:
     """AU45 = 1 on open eyes; and whether a smile moves the gaze."""
     bench, judges = m.bench, m.judges
-    open_eyes = m.own[bench.faces, AU_NAMES.index("AU45")] < 0.3
+    open_eyes = m.levels(bench.faces, ("AU45",))[:, 0] < 0.3
     if m.seen is not None:
         open_eyes &= m.seen.geometry["eye_aspect_ratio"][bench.faces] > OPEN_EYES
     rows = bench.faces[open_eyes]
     if not len(rows):
         return Section([], {})
     crops, people = bench.images[rows], bench.people[rows]
-    edits, _ = rival(crops, m.own[rows], asked(m.own[rows], AU45=1.0))
-    read = judges.estimator(edits)[:, AU_NAMES.index("AU45")]
+    own = m.levels(rows, rival.units)
+    edits, _ = rival(crops, own, asked(own, rival.units, AU45=1.0))
+    read = judges.estimator(edits, ("AU45",))[:, 0]
     found = [Score("eyelids", "AU45 read after asking 1", ESTIMATOR, "higher", interval(read, people))]
     if judges.landmarks is None or m.seen is None:
         return Section(found, {})
     before, after = m.seen.geometry["eye_aspect_ratio"][rows], judges.landmarks(edits).geometry["eye_aspect_ratio"]
     closed = after <= CLOSED
     left = _iris_left(crops, edits, m.seen.points[rows])
-    smiles, _ = rival(crops, m.own[rows], asked(m.own[rows], AU12=1.0))
+    smiles, _ = rival(crops, own, asked(own, rival.units, AU12=1.0))
     looks = gaze(judges.landmarks(smiles).points)
     moved = np.linalg.norm(looks - gaze(m.seen.points[rows]), axis=2).mean(1)
     clean = np.where(np.isfinite(left[:, 1]), closed & (left[:, 1] <= GHOST), np.nan)
@@ -149,7 +151,7 @@ def gaps(m: Measured, rival: Contender) -> Section:
 def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[Score]:
     a, b = pairs.T
     bench, judges = m.bench, m.judges
-    edits, _ = rival(bench.images[a], m.own[a], m.own[b])
+    edits, _ = rival(bench.images[a], m.levels(a, rival.units), m.levels(b, rival.units))
     people, true = bench.people[a], bench.images[b]
     face = face_mask(bench.images.shape[1])[None, ..., None] > 0.5
 
@@ -168,7 +170,7 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
             shape_distance(read.points, points[b]),
             shape_distance(points[a], points[b]),
         )
-    distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.own[b]), norm(m.own[a] - m.own[b])
+    distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.levels(b)), norm(m.levels(a) - m.levels(b))
     distances["in pixels (L1 on the face)", ""] = pixels(edits), pixels(bench.images[a])
     found = [
         Score(title, name, judge, "higher", interval(np.stack(d, 1), people, metrics.gap_of_sums))

@@ -15,7 +15,6 @@ from dftnet.aus import AU_NAMES
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
 from dftnet.media.pixels import to_float, to_uint8
-from dftnet.units import levels_as
 
 COPY = "copy-input"
 PARTS = {"aligned": "warp only", "texture": "texture only"}
@@ -31,17 +30,24 @@ class Contender:
     part: str = "image"
     """Which map counts as the result: "image" (Eq. 5), "aligned" (A = 1) or "texture" (A = 0)."""
 
-    def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
-        """crops uint8 [n, S, S, 3], AUs [n, 17] twice → the edits, uint8 as they would be saved, and the maps.
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The vocabulary that it is asked in: its model's own."""
+        return self.session.au_names if self.session else AU_NAMES
 
-        A model that knows sides is asked for both. One of fewer pixels than S sees the crops reduced to its size; its maps are
-        enlarged to theirs.
+    def knows(self, unit: str) -> bool:
+        """Whether it can be asked for a unit, on its own or by its sides."""
+        return unit in self.units or {f"{unit}L", f"{unit}R"} <= set(self.units)
+
+    def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+        """crops uint8 [n, S, S, 3], levels of `units` [n, K] twice → the edits, uint8 as they would be saved, and the maps.
+
+        A model of fewer pixels than S sees the crops reduced to its size; its maps are enlarged to theirs.
         """
         if self.session is None:
             maps = _still(crops)
             return crops, maps
-        own, wanted = (levels_as(np.asarray(aus), AU_NAMES, self.session.au_names) for aus in (source, target))
-        maps = self.session(resized(crops, self.session.size), own, wanted)
+        maps = self.session(resized(crops, self.session.size), source, target)
         if self.session.size != crops.shape[1]:
             maps = enlarged_maps(maps, crops)
         return to_uint8(getattr(maps, self.part)), maps
@@ -111,6 +117,7 @@ def describe(contender: Contender) -> dict:
         "name": contender.name,
         "directory": str(directory),
         "sha256": file_sha256(graph),
+        "units": len(contender.units),
         "graph_bytes": graph.stat().st_size,
         "images_seen": contender.session.config.get("provenance", {}).get("images_seen"),
     }

@@ -60,7 +60,9 @@ def as_markdown(result: dict) -> str:
         if "sha256" in about:
             size = f"{about['graph_bytes'] / 1e6:.1f} MB"
             count = f", {about['parameters'] / 1e6:.2f} M parameters" if "parameters" in about else ""
-            lines.append(f"- {about['name']}: generator.onnx {size}{count}, sha256 `{about['sha256'][:16]}`")
+            lines.append(
+                f"- {about['name']}: {about['units']} units, generator.onnx {size}{count}, sha256 `{about['sha256'][:16]}`"
+            )
     lines += [f"- {judge}: {reason}" for judge, reason in result["not_judged"].items()]
     lines += ["", *score_table(result["scores"]), ""]
     for name in names:

@@ -10,11 +10,12 @@ from dftnet import metrics
 from dftnet.aus import AU_NAMES
 from dftnet.editing.emotions import presets
 from dftnet.editing.request import Request, target
-from dftnet.evaluation.bench import Measured, Score, Section
+from dftnet.evaluation.bench import Measured, Score, Section, asked
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender
 from dftnet.media.pixels import to_uint8
 from dftnet.metrics import interval
+from dftnet.units import levels_as
 
 LEVELS = np.array([0, 0.25, 0.5, 0.75, 1.0])
 MOVES = {
@@ -45,7 +46,7 @@ class _Doses(NamedTuple):
 
 def dose_response(m: Measured, rival: Contender) -> Section:
     """Each unit alone at LEVELS, the others as in the source: what it does to itself and to the others."""
-    people, judge = m.bench.people[m.bench.dose], m.judges.landmarks
+    people, judge = m.bench.people[m.bench.neutral], m.judges.landmarks
     doses = _doses(m, rival)
     found, table = _responses(ESTIMATOR, AU_NAMES, doses.read, people)
     torn = (doses.painted > TORN).astype(float)
@@ -65,12 +66,12 @@ def dose_response(m: Measured, rival: Contender) -> Section:
 
 
 def _doses(m: Measured, rival: Contender) -> _Doses:
-    bench, judges, rows = m.bench, m.judges, m.bench.dose
+    bench, judges, rows = m.bench, m.judges, m.bench.neutral
     n, shape = len(rows), (len(rows), len(LEVELS), -1)
-    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.own[rows], len(LEVELS), 0)
+    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.levels(rows, rival.units), len(LEVELS), 0)
     read, shapes, painted, moves = [], [], [], {}
-    for k, name in enumerate(AU_NAMES):
-        edits, maps = rival(crops, own, _asked_levels(own, k, np.tile(LEVELS, n)))
+    for name in AU_NAMES:
+        edits, maps = rival(crops, own, asked(own, rival.units, **{name: np.tile(LEVELS, n)}))
         painted.append(metrics.paint(edits, to_uint8(maps.aligned)).reshape(n, -1)[:, -1])
         read.append(judges.estimator(edits).reshape(shape).astype(np.float64))
         if judges.landmarks is None or m.seen is None:
@@ -84,12 +85,6 @@ def _doses(m: Measured, rival: Contender) -> _Doses:
             value = seen.geometry[what].reshape(n, -1)
             moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
     return _Doses(np.stack(read), np.stack(shapes), np.stack(painted, 1), moves)
-
-
-def _asked_levels(own: np.ndarray, unit: int, levels: np.ndarray) -> np.ndarray:
-    wanted = own.copy()
-    wanted[:, unit] = levels
-    return wanted
 
 
 def _responses(
@@ -125,15 +120,15 @@ def _responses(
 
 def emotions(m: Measured, rival: Contender) -> Section:
     """The presets at full strength, each on the faces of the dose-response: what a beginner asks for first."""
-    bench, rows = m.bench, m.bench.dose
-    crops, people = bench.images[rows], bench.people[rows]
-    names = [name for name in presets() if name != "neutral"]
+    bench, rows = m.bench, m.bench.neutral
+    crops, people, levels = bench.images[rows], bench.people[rows], m.levels(rows, rival.units)
+    names = [name for name in presets(rival.units) if name != "neutral"]
     torn, cosine, error = (np.full((len(rows), len(names)), np.nan) for _ in range(3))
     for i, name in enumerate(names):
-        wanted = np.stack([target(own, Request(emotion=name)) for own in m.own[rows]])
-        edits, maps = rival(crops, m.own[rows], wanted)
+        wanted = np.stack([target(own, Request(emotion=name), rival.units) for own in levels])
+        edits, maps = rival(crops, levels, wanted)
         torn[:, i] = metrics.paint(edits, to_uint8(maps.aligned)) > TORN
-        error[:, i] = np.abs(m.judges.estimator(edits) - wanted).mean(1)
+        error[:, i] = np.abs(m.judges.estimator(edits) - levels_as(wanted, rival.units, AU_NAMES)).mean(1)
         if m.judges.embedding and m.embedded is not None:
             cosine[:, i] = metrics.cosine(m.judges.embedding(edits), m.embedded[rows])
     table = {
