@@ -173,6 +173,32 @@ def test_a_folder_goes_on_with_the_same_request_only(editor: Editor, tmp_path: P
     assert (out / "a.jpg").read_bytes() != before
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_folder_of_photos_with_descriptions_compares_all_the_same(
+    editor: Editor, tmp_path: Path, suffix: str
+) -> None:
+    """Their own ImageDescription stays, and another request kept the old pictures without a word."""
+    exif = Image.Exif()
+    exif[0x010E] = "Grandma, 1962"
+    (tmp_path / "in").mkdir()
+    Image.fromarray(FACE).save(tmp_path / "in" / f"a{suffix}", exif=exif)
+    other = tmp_path / "Zoë.png"
+    Image.fromarray(FACE).save(other)
+
+    def run(plan: EditPlan) -> Report:
+        return edit(tmp_path / "in", plan, tmp_path / "out", editor=editor)
+
+    first = EditPlan(like=other, face="all")
+    assert run(first).written == [f"a{suffix}"]
+    with Image.open(tmp_path / "out" / f"a{suffix}") as image:
+        assert image.getexif()[0x010E] == "Grandma, 1962"
+    assert run(first).skipped == {f"a{suffix}": "there already"}
+    with pytest.raises(
+        ValueError, match=r"made by another edit \(expression edited: all faces: like Zoë\.png \(AU01 0\.25"
+    ):
+        run(EditPlan(like=other))
+
+
 def test_several_photos(editor: Editor, tmp_path: Path) -> None:
     for name in ("a.jpg", "b.png", "deep/a.jpg"):
         save(tmp_path / name)
@@ -230,7 +256,8 @@ def test_before_and_after_side_by_side(editor: Editor, photo: Path, tmp_path: Pa
 def test_a_dry_run_writes_nothing(editor: Editor, photo: Path, tmp_path: Path) -> None:
     before = files(tmp_path)
     done = edit(tmp_path, {"AU12": 1}, tmp_path / "out", editor=editor, save=SaveOptions(dry=True))
-    assert (done.dry, done.written, len(done.lines)) == (True, [], 1)
+    assert (done.dry, done.written, len(done.lines)) == (True, [], 2)
+    assert done.lines[0] == "asked: AU12=1"
     done = edit(photo, {"AU12": 1}, editor=editor, save=SaveOptions(dry=True))
     assert files(tmp_path) == before
     assert done.as_json()["faces"][0]["aus"] == {"AU12": [0.25, 1.0]}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dftnet.editing.face import EditableFace
 from dftnet.editing.options import FaceEdit
-from dftnet.editing.wording import fell_short
+from dftnet.editing.plan import EditPlan, Sweep
+from dftnet.editing.timeline import Drive
+from dftnet.editing.wording import describe_plan, fell_short
 
 NAMES = ("AU12", "AU14", "AU45")
 
@@ -34,3 +37,26 @@ def test_small_wishes_and_landed_units_are_not():
 def test_what_went_the_other_way_did_not_land():
     said = fell_short(edited([0.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.7]), NAMES)
     assert "AU45 0.50 → 0.00 asked, 0.70 read" in said
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (EditPlan.parse(au=["AU12=0.8"]), "AU12=0.8"),
+        (EditPlan.parse(au=["AU12=0.8"], face="all"), "all faces: AU12=0.8"),
+        (EditPlan.parse(au=["AU12=0.8"], face=2), "face 2: AU12=0.8"),
+        (EditPlan.parse(neutral=True, strength=0.5, face="left"), "left face: neutral at 0.5"),
+        (EditPlan.parse(au=["AU12=1"], face="320,200"), "face at 320,200: AU12=1"),
+        (EditPlan.parse(au=["AU12=1"], face="3,2,10,20"), "face in 3,2,10,20: AU12=1"),
+        (EditPlan.parse(au=["AU12=1", "1:AU04=1"], face="all"), "all faces: AU12=1; face 1: AU04=1 AU12=1"),
+        (EditPlan(sweep=Sweep.parse("AU45=0:1:2"), face=1), "face 1: AU45 at 0, 1"),
+        (
+            EditPlan(like="deep/other.jpg", face="all").towards({"AU04": 0.02, "AU12": 0.8}),
+            "all faces: like other.jpg (AU12 0.80)",
+        ),
+        (EditPlan.parse(strength=0.5).towards({"AU12": 0.01}), "like another face (neutral) at 0.5"),
+        (EditPlan().following(Drive(times=np.zeros(1), aus=np.zeros((1, 17)), name="a.mp4")), "driven by a.mp4"),
+    ],
+)
+def test_the_face_and_the_other_photo_are_named(plan: EditPlan, words: str) -> None:
+    assert describe_plan(plan) == words

@@ -17,6 +17,7 @@ from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
+from dftnet.editing.wording import describe_plan
 from dftnet.errors import RequestError
 from dftnet.media.files import is_address, refuse_address
 from dftnet.media.formats import CLIP_SUFFIXES
@@ -76,6 +77,8 @@ def edit(
         make = {"folder": edit_folder, "clip": edit_video, "moving photo": animate_photo}[kind]
         assert path is not None
         done = make(editor, sources[0], plan, path, save=save, workers=threads, tell=tell)
+    if save.dry:
+        done.lines.insert(0, f"asked: {describe_plan(plan)}")
     done.warnings = list(dict.fromkeys([*fights_over_time(plan.timelines), *warnings, *done.warnings]))
     return done
 

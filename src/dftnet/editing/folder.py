@@ -22,6 +22,7 @@ from dftnet.media.address import FarFile, Place
 from dftnet.media.files import is_address, make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
+from dftnet.media.xmp import plain
 
 File = Path | FarFile
 Job = tuple[File, Path]
@@ -215,7 +216,7 @@ def _elsewhere(
 
 def _refuse_another_edit(output: Path, pairs: Mapping[str, Job], plan: EditPlan) -> None:
     """RequestError where photos of an earlier run say that something else was asked."""
-    _, right = photo_mark(describe_plan(plan))
+    right = plain(photo_mark(describe_plan(plan))[1])
     marks = {name: read_mark(target) for name, (_, target) in pairs.items() if target.exists()}
     others = [name for name, mark in marks.items() if mark is not None and mark != right]
     if others:

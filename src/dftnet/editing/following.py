@@ -162,7 +162,7 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
         raise FileNotFoundError(f"no such file to be driven by: {path}")
     if path.name.lower().endswith((".csv", ".csv.gz", ".tsv", ".txt")):
         table = read_over_time(path)
-        return Drive(times=table.times, aus=table.aus, names=table.names), table.warnings
+        return Drive(times=table.times, aus=table.aus, names=table.names, name=path.name), table.warnings
     if not is_video(path) and not is_animation(path):
         raise RequestError(
             f"{path} is neither a video nor a CSV of Action Units; for a photo say --like", field="drive"
@@ -181,7 +181,10 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
         *([f"no face in {seen.count - found} of {seen.count} frames, bridged"] * (found < seen.count)),
     ]
     drive = Drive(
-        times=times[order][keep], aus=np.clip(aus[order][keep], 0, 1).astype(np.float32), names=editor.au_names
+        times=times[order][keep],
+        aus=np.clip(aus[order][keep], 0, 1).astype(np.float32),
+        names=editor.au_names,
+        name=path.name,
     )
     return drive, [f"{path}: {note}" for note in notes]
 

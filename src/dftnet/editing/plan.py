@@ -182,7 +182,10 @@ class EditPlan:
 
     def towards(self, aus: Mapping[str, float]) -> EditPlan:
         """The same, towards the expression `aus` of another face, read from `like`."""
-        return self._changed(lambda one: replace(one, request=replace(one.request, like=aus)), like=None)
+        name = Path(self.like).name if self.like is not None else ""
+        return self._changed(
+            lambda one: replace(one, request=replace(one.request, like=aus, like_name=name)), like=None
+        )
 
     def following(self, drive: Drive) -> EditPlan:
         """The same, following what was read from `drive`."""

@@ -36,6 +36,8 @@ class Request:
     """A key of EMOTIONS: move every unit towards its preset, by `strength`."""
     like: Mapping[str, float] | None = None
     """The AUs of another face, by name: move every unit towards them, by `strength`."""
+    like_name: str = ""
+    """Whose they are, for the words that tell of the edit: the name of a photo."""
     strength: float = 1.0
     """0 (as it is) to 1 (all the way), for neutral, emotion and like."""
 

@@ -37,6 +37,8 @@ class Drive:
     """float32 [n, K] in [0, 1]."""
     names: tuple[str, ...] = AU_NAMES
     """The K units; those not named stay as they are."""
+    name: str = ""
+    """Whose they are, for the words that tell of the edit: the name of a file."""
 
     def at(self, time: float) -> dict[str, float]:
         """The AUs at a time, between frames in proportion, after the end as at the end."""

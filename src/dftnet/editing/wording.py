@@ -17,6 +17,8 @@ LISTED = 8
 """Units named in a line."""
 ASKED = 0.25
 """A change of a unit by less is not looked for in the result."""
+SHOWN = 0.05
+"""Units of another face that are weaker are not named."""
 LANDED = 0.35
 """Share of the wanted change below which a unit counts as not landed."""
 
@@ -52,7 +54,7 @@ def describe_request(request: Request) -> str:
     """A request in the words of the command line."""
     parts = ["neutral"] if request.neutral else []
     parts += [request.emotion] if request.emotion else []
-    parts += ["like another photo"] if request.like is not None else []
+    parts += [_like(request)] if request.like is not None else []
     if parts and request.strength != 1:
         parts[-1] += f" at {request.strength:g}"
     parts += [f"{name}={value:g}" for name, value in request.set.items()]
@@ -67,17 +69,34 @@ def describe_timeline(timeline: Timeline) -> str:
         for name, points in keys.items():
             values = ",".join(f"{form.format(value)}@{time:g}s" for time, value in points)
             parts.append(f"{name}={values}")
-    parts += ["driven by another face"] if timeline.drive is not None else []
+    parts += [f"driven by {timeline.drive.name or 'another face'}"] if timeline.drive is not None else []
     return " ".join(part for part in parts if part)
 
 
 def describe_plan(plan: EditPlan) -> str:
-    """What is asked of which face."""
+    """What is asked of which face: "smile=0.8" of the largest, "face 2: smile=0.8", "all faces: smile=0.8; face 1: AU04=1"."""
     each = "; ".join(f"face {number}: {describe_timeline(one)}" for number, one in plan.each.items())
-    common = describe_timeline(plan.common)
+    common = " ".join(filter(None, [describe_timeline(plan.common), str(plan.sweep or "")]))
+    if common and plan.face != "largest":
+        common = f"{_which(plan.face)}: {common}"
     if each and plan.face == "all" and common:
         return f"{common}; {each}"
     return each or common
+
+
+def _like(request: Request) -> str:
+    """ "like other.jpg (AU06 0.41, AU12 0.92)"."""
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in (request.like or {}).items() if value >= SHOWN)
+    return f"like {request.like_name or 'another face'} ({shown or 'neutral'})"
+
+
+def _which(face: int | str) -> str:
+    """The face or faces of a plan, in words."""
+    if isinstance(face, int):
+        return f"face {face}"
+    if "," in face:
+        return f"face {'at' if face.count(',') == 1 else 'in'} {face}"
+    return "all faces" if face == "all" else f"{face} face"
 
 
 def photo_mark(words: str) -> tuple[str, str]:

@@ -255,7 +255,7 @@ class _AnimationWriter:
         else:
             kept = self.source if isinstance(self.source, Animation) else None
             packet = kept.xmp if kept else None
-            packet = xmp.marked(packet) if self.comment else packet
+            packet = xmp.marked(packet, self.comment) if self.comment else packet
             found = {"xmp": packet, "exif": kept and kept.exif, "icc_profile": kept and kept.profile}
             more |= {name: value for name, value in found.items() if value}
             more |= {"lossless": True, "exact": True, "quality": 20} if self.lossless else {"quality": self.quality}
