@@ -38,8 +38,12 @@ def write_generator(
     conditioning: str = "difference",
     has_flow: bool = True,
     names: Sequence[str] = AU_NAMES,
+    opens_eyes: bool | None = None,
 ) -> Path:
-    """Writes config.json and generator.onnx; `constant` replaces the window by 1 everywhere."""
+    """Writes config.json and generator.onnx; `constant` replaces the window by 1 everywhere.
+
+    names: its units; of those with sides the mean counts. opens_eyes: said in config.json, unless it is None.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     k = len(names)
     shape = np.ones((size, size), np.float32) if constant else window(size)
@@ -96,7 +100,8 @@ def write_generator(
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     _save(graph, directory / "generator.onnx")
-    _config(directory, "generator", size, names, conditioning=conditioning)
+    said = {} if opens_eyes is None else {"opens_eyes": opens_eyes}
+    _config(directory, "generator", size, names, conditioning=conditioning, **said)
     return directory
 
 

@@ -26,6 +26,7 @@ from dftnet.app.gate import BusyError, Gate
 from dftnet.app.guard import HEADERS
 from dftnet.app.settings import Settings
 from tests.app.conftest import decoded, encoded
+from tests.synthetic_model import write_estimator
 
 SMILE = {"au": {"AU12": 0.9}}
 
@@ -524,3 +525,29 @@ def test_the_documented_calls_work(client: Any, portrait: np.ndarray) -> None:
             assert client.post("/v1/edit", **sent(encoded(portrait), request)).status_code == 200
     paths = client.get("/openapi.json").json()["paths"]
     assert set(re.findall(r"`(?:GET|POST) (/[\w/]+)`", text)) | {"/v1/patch", "/ready"} >= set(paths)
+
+
+def test_units_that_fight_and_closed_eyes_are_told(
+    client: Any, model: Path, portrait: np.ndarray, tmp_path: Path
+) -> None:
+    from starlette.testclient import TestClient
+
+    words = "AU05 (upper lid raiser) and AU45 (blink) work against each other"
+    fighting = {"au": {"AU05": 1, "AU45": 1}}
+    answer = client.post("/v1/edit", **sent(encoded(portrait), fighting))
+    assert json.loads(answer.headers["dftnet-warnings"]) == [words]
+    id_ = answer.headers["dftnet-photo"]
+    patch = client.post("/v1/patch", json={"photo": id_, "face": 0, "faces": {"0": fighting}})
+    assert json.loads(patch.headers["dftnet-warnings"]) == [words]
+    plain = client.post("/v1/patch", json={"photo": id_, "face": 0, "faces": {"0": SMILE}})
+    assert "dftnet-warnings" not in plain.headers
+    assert client.post("/v1/aus", json={"photo": id_}).json()["faces"][0]["held"] == []
+
+    closed = Editor.from_pretrained(model, estimator=write_estimator(tmp_path / "e", value=0.8), threads=1)
+    with TestClient(create_app(Settings(), closed), base_url="http://localhost:8000") as other:
+        kept = other.post("/v1/edit", **sent(encoded(portrait), {"neutral": True}))
+        (told,) = json.loads(kept.headers["dftnet-warnings"])
+        assert "stay so: this model cannot open them" in told
+        body = problem(other.post("/v1/edit", **sent(encoded(portrait), {"au": {"open eyes": 1}})))
+        assert (body["status"], body["code"], body["field"]) == (422, "UnfitFaceError", "au")
+        assert other.post("/v1/aus", **sent(encoded(portrait))).json()["faces"][0]["held"] == ["AU45"]

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.errors import RequestError  # noqa: E402
-from dftnet.inference.directory import find_model  # noqa: E402
+from dftnet.inference.directory import find_model, open_model  # noqa: E402
 from dftnet.training import loop  # noqa: E402
 from dftnet.training.batches import BatchSource  # noqa: E402
 from dftnet.training.config import load, stretch, to_dict  # noqa: E402
@@ -224,6 +224,8 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     with torch.no_grad():
         logits = [torch.logit(g(x, y).parts["attention"]) for g in (load_generator(model), decided)]
     assert torch.allclose(logits[1], 2 * logits[0] - 1, atol=0.02)
+    told = [export_run(run, tmp_path / f"opens-{yes}", faces, Finish(opens_eyes=yes)) for yes in (False, True)]
+    assert [open_model(path, "generator").opens_eyes for path in told] == [False, True]
     louder = load_generator(export_run(run, tmp_path / "louder", faces, Finish(condition={"AU45": 1.5})))
     more = torch.cat([y[:, :-1], 1.5 * y[:, -1:]], 1)
     with torch.no_grad():

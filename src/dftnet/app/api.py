@@ -229,6 +229,8 @@ def _add_photos(app: FastAPI, worker: Worker) -> None:
         asked = parse_json(schema.PatchRequest, await request.body())
         made = await worker.at_the_gate(request, lambda: work.PatchMade(photos.find(asked.photo), asked))
         headers = {"Dftnet-Box": _box_text(made.place), "Dftnet-Part": _box_text(made.exact)}
+        if made.warnings:
+            headers["Dftnet-Warnings"] = json.dumps(made.warnings)
         if made.measured is not None:
             headers["Dftnet-Measured"] = json.dumps({name: round(value, 4) for name, value in made.measured.items()})
         return _bytes(made.data, work.TYPES[made.suffix], headers)

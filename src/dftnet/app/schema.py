@@ -135,6 +135,9 @@ class FaceAnswer(BaseModel):
     units_from: str = Field(description="What read them; nowhere: then they are all 0.")
     trouble: str = Field(description="Why the face cannot be edited; empty if it can.")
     note: str = Field(description="A doubt worth telling; empty if there is none.")
+    held: list[str] = Field(
+        description="Units that stay as they are: lids that read closed, where the model cannot open them."
+    )
 
 
 class AusAnswer(BaseModel):

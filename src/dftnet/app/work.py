@@ -49,7 +49,10 @@ def describe_faces(photo: ReadPhoto) -> schema.AusAnswer:
     _require_a_face(photo)
     width, height = photo.opened.size
     return schema.AusAnswer(
-        photo=photo.id, width=width, height=height, faces=[_face(face) for face in photo.opened.faces]
+        photo=photo.id,
+        width=width,
+        height=height,
+        faces=[_face(photo.opened.editor, face) for face in photo.opened.faces],
     )
 
 
@@ -68,7 +71,7 @@ def _require_a_face(photo: ReadPhoto) -> None:
         photo.opened.face()
 
 
-def _face(face: dftnet.EditableFace) -> schema.FaceAnswer:
+def _face(editor: Editor, face: dftnet.EditableFace) -> schema.FaceAnswer:
     return schema.FaceAnswer(
         index=face.index,
         box=_numbers(face.box),
@@ -78,6 +81,7 @@ def _face(face: dftnet.EditableFace) -> schema.FaceAnswer:
         units_from=face.aus_from,
         trouble=face.trouble,
         note=face.note,
+        held=editor.held(face),
     )
 
 
@@ -143,6 +147,7 @@ class PatchMade:
         requests = {int(number): one.asked() for number, one in asked.faces.items()}
         draft = asked.draft and not asked.measure
         index, preview = asked.face, photo.draft if draft else photo.preview
+        self.warnings = preview.doubts({index: requests[index]} if index in requests else {})
         mine = requests.pop(index, Request())
         box = preview.patch_box(index)
         later = {i: one for i, one in requests.items() if i > index}

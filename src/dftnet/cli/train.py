@@ -120,6 +120,10 @@ def export(
             show_default=False,
         ),
     ] = None,
+    opens_eyes: Annotated[
+        bool,
+        typer.Option("--opens-eyes", help="Say that this model opens closed eyes; without it they are left closed."),
+    ] = False,
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
     check_installed()
@@ -133,5 +137,6 @@ def export(
         mixed=parse_numbers(mix or [], "--mix"),
         attention=(scale, offset),
         condition=parse_numbers(gain or [], "--gain"),
+        opens_eyes=opens_eyes,
     )
     print(export_run(run, output, data, finish))

@@ -24,6 +24,7 @@ from dftnet.au_sources.source import AUSource
 from dftnet.aus import as_dict, as_vector
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box, photo_masks
 from dftnet.editing.emotions import presets
+from dftnet.editing.eyes import closed_eyes_kept, closed_lids
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.parallel import in_order
 from dftnet.editing.request import Request, same, target
@@ -86,6 +87,11 @@ class Editor:
         return {name: as_dict(target(nothing, Request(emotion=name), names), names) for name in presets(names)}
 
     @property
+    def opens_eyes(self) -> bool:
+        """Whether the generator paints what closed lids hide; otherwise eyes that read closed stay closed."""
+        return self.generator.model.opens_eyes
+
+    @property
     def reads_aus(self) -> bool:
         """Whether a face's own AUs can be read from its pixels."""
         return self.estimator is not None
@@ -112,12 +118,27 @@ class Editor:
         return self.with_aus([face], aus)[0]
 
     def target(self, face: EditableFace, request: Request | Mapping[str, float]) -> dict[str, float]:
-        """The AUs that a request asks of this face, by name."""
-        return as_dict(target(face.vector(self.au_names), request, self.au_names), self.au_names)
+        """The AUs that a request asks of this face, by name; see `goal`."""
+        return as_dict(self.goal(face, request)[0], self.au_names)
+
+    def goal(self, face: EditableFace, request: Request | Mapping[str, float]) -> tuple[np.ndarray, str]:
+        """The AUs to aim at, float32 [K] in the order of `au_names`, and a doubt worth telling, empty if there is none.
+
+        Eyes that read closed stay closed where the model cannot open them; UnfitFaceError where the request opens them.
+        """
+        asked = request if isinstance(request, Request) else Request(set=request)
+        goal = target(face.vector(self.au_names), asked, self.au_names)
+        return (goal, "") if self.opens_eyes else closed_eyes_kept(face, asked, goal, self.au_names)
+
+    def held(self, face: EditableFace) -> list[str]:
+        """The units of a face that stay where they are on the way to any expression: lids that read closed, where the model
+        cannot open them."""
+        unknown = face.trouble or face.aus_from == "nowhere"
+        return [] if unknown or self.opens_eyes else closed_lids(face.vector(self.au_names), self.au_names)
 
     def maps(self, face: EditableFace, request: Request | Mapping[str, float]) -> Maps:
         """What the generator says of the face: flow [2, S, S], attention [1, S, S], texture, aligned, image [3, S, S]."""
-        return self.maps_of(face, target(face.vector(self.au_names), request, self.au_names))
+        return self.maps_of(face, self.goal(face, request)[0])
 
     def maps_of(self, face: EditableFace, goal: np.ndarray) -> Maps:
         """`maps` with the AUs to aim at, float32 [K] in the order of `au_names`."""
@@ -130,9 +151,10 @@ class Editor:
         """The photo with this face edited, a new array of the same size and type.
 
         `onto` is the picture to edit instead of the face's own photo: the same photo with other faces edited.
-        A request that changes no AU returns the picture unchanged. Raises UnfitFaceError for a face with `trouble`.
+        A request that changes no AU returns the picture unchanged. Raises UnfitFaceError for a face with `trouble`, and for
+        closed eyes that are asked to open where the model cannot do it.
         """
-        return self.render_aus(face, target(face.vector(self.au_names), request, self.au_names), onto)
+        return self.render_aus(face, self.goal(face, request)[0], onto)
 
     def render_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
         """`render` with the AUs to aim at, float32 [K] in the order of `au_names`."""
@@ -147,7 +169,7 @@ class Editor:
 
         The part does not depend on the request. What a page calls while a slider moves.
         """
-        return self.patch_aus(face, target(face.vector(self.au_names), request, self.au_names), onto)
+        return self.patch_aus(face, self.goal(face, request)[0], onto)
 
     def patch_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> Patch:
         """`render_patch` with the AUs to aim at, float32 [K] in the order of `au_names`."""

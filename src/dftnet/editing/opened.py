@@ -20,7 +20,7 @@ from PIL import Image
 from dftnet.editing.compositing import Patch, patch_box
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
-from dftnet.editing.fights import fights_over_time
+from dftnet.editing.fights import fights
 from dftnet.editing.maps import pictures
 from dftnet.editing.photo import chosen_faces
 from dftnet.editing.plan import EditPlan
@@ -69,16 +69,21 @@ class OpenPhoto:
         """Number of a face → what a plan asks of it, for those that it is about and that can be edited; and warnings."""
         plan.check_units(self.editor.au_names)
         chosen = chosen_faces(self.faces, plan, self.photo.pixels.shape)
-        warnings = [*self.photo.notes, *fights_over_time(plan.timelines)]
-        warnings += [f"{face.trouble}; left alone" for face in chosen if face.trouble]
+        warnings = [*self.photo.notes, *[f"{face.trouble}; left alone" for face in chosen if face.trouble]]
         if plan.face == "largest" and len(self.faces) > 1 and not plan.each:
             warnings.append(
                 f"{len(self.faces)} faces found, editing the largest; ask for all, or for one by its number"
             )
         fit = [face for face in chosen if not face.trouble]
-        return {face.index: plan.of(face.index).request for face in fit}, warnings + [
-            face.note for face in fit if face.note
-        ]
+        requests = {face.index: plan.of(face.index).request for face in fit}
+        return requests, [*self.doubts(requests), *warnings, *[face.note for face in fit if face.note]]
+
+    def doubts(self, requests: Mapping[int, Request]) -> list[str]:
+        """What is worth knowing of these requests of faces, by their numbers: units that fight, closed eyes that stay closed.
+        UnfitFaceError where closed eyes are asked to open and the model cannot do it."""
+        words = [text for request in requests.values() for text in fights(request)]
+        words += [self.editor.goal(self.face(index), request)[1] for index, request in requests.items()]
+        return list(dict.fromkeys(text for text in words if text))
 
     def edited(self, requests: Mapping[int, Request]) -> np.ndarray:
         """The pixels with each of these faces edited, in the order of their numbers; the same size and type."""

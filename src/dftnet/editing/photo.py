@@ -15,7 +15,7 @@ from dftnet.editing.maps import check_maps, maps_written
 from dftnet.editing.options import FaceEdit, Report, SaveOptions
 from dftnet.editing.outputs import check_output, original_kept, refuse_to_replace
 from dftnet.editing.plan import Asked, EditPlan, as_plan
-from dftnet.editing.request import Request, same, target
+from dftnet.editing.request import same
 from dftnet.editing.wording import describe, describe_plan, fell_short, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
@@ -23,9 +23,6 @@ from dftnet.media.files import atomic_file, beside
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
-
-CLOSED = 0.7
-"""AU45 from which eyes count as closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +111,7 @@ def _render(
         if face.aus_from == "nowhere" and not request.empty:
             done.warn("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
         own = face.vector(editor.au_names)
-        goal, doubt = closed_eyes_kept(face, request, target(own, request, editor.au_names), editor.au_names)
+        goal, doubt = editor.goal(face, request)
         done.warn(doubt)
         done.faces.append(FaceEdit(face=face, goal=goal))
         if not with_maps:
@@ -124,26 +121,6 @@ def _render(
         rendered.append((face, shown))
         pixels = pixels if same(goal, own) else editor.render_maps(face, shown, onto=pixels)
     return Rendered(pixels=pixels, maps=rendered)
-
-
-def closed_eyes_kept(
-    face: EditableFace, request: Request, goal: np.ndarray, names: Sequence[str]
-) -> tuple[np.ndarray, str]:
-    """The goal [K], eyes that read closed left as they are, and a word about it; UnfitFaceError where they are asked to open:
-    what they hide cannot be painted yet."""
-    place = names.index("AU45") if "AU45" in names else -1
-    own = face.aus.get("AU45", 0.0)
-    if place < 0 or face.aus_from == "nowhere" or own < CLOSED or goal[place] >= own - 0.05:
-        return goal, ""
-    if "AU45" in request.set or "AU45" in request.add:
-        raise UnfitFaceError(
-            f"the eyes of face {face.index} read closed (AU45 {own:.2f}), and this model cannot open them: leave AU45 out, "
-            "or take a photo with open eyes",
-            field="au",
-        )
-    kept = goal.copy()
-    kept[place] = own
-    return kept, f"the eyes of face {face.index} read closed (AU45 {own:.2f}) and stay so: this model cannot open them"
 
 
 def _marked(picture: Photo, plan: EditPlan, save: SaveOptions) -> Photo:

@@ -23,8 +23,6 @@ from dftnet.editing.conditions import Conditions, Presentation, in_oval
 from dftnet.editing.editor import Editor
 from dftnet.editing.fights import fights
 from dftnet.editing.options import THERE, FaceEdit, Progress, Report, SaveOptions, silent
-from dftnet.editing.photo import closed_eyes_kept
-from dftnet.editing.request import target
 from dftnet.editing.wording import describe_request, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
 from dftnet.faces.track import overlap
@@ -82,8 +80,8 @@ def make_stimuli(
                 face = editor.read(picture.pixels)
                 done.warn(*[f"{photo}: {note}" for note in (*picture.notes, *left_out(picture, shown.suffix))])
             for key, name in todo.items():
-                goal = target(face.vector(editor.au_names), requests[key], editor.au_names)
-                goal, _ = closed_eyes_kept(face, requests[key], goal, editor.au_names)
+                goal, doubt = editor.goal(face, requests[key])
+                done.warn(f"{photo}: {doubt}" if doubt else "")
                 made = FaceEdit(face=face, goal=goal, file=str(output / name))
                 _write(editor, picture, made, shown, save, describe_request(requests[key]))
                 rows[name] = {

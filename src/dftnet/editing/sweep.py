@@ -81,6 +81,7 @@ def sweep_photo(
     done.warn(face.note, *picture.notes)
     base, name = plan.common.request, plan.sweep.name
     requests = [replace(base, set={**base.set, **check_values({name: level})}) for level in plan.sweep.levels]
+    done.warn(*[editor.goal(face, asked)[1] for asked in requests])
     words = describe_plan(plan)
     if is_animated(output):
         _animate(editor, face, requests, output, save, clip_mark(words), picture.readers)

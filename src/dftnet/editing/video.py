@@ -6,6 +6,7 @@ frame in the smoothed place. Memory holds a few frames, whatever the length.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from typing import Any
 import cv2
 import numpy as np
 
+from dftnet.aus import as_dict
 from dftnet.editing.editor import Editor, as_pixels
+from dftnet.editing.eyes import asks_to_open, lids_kept
 from dftnet.editing.following import Followed, Moment, chooser, follow, moments
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import original_kept
 from dftnet.editing.parallel import in_order
 from dftnet.editing.photo import chosen_faces
 from dftnet.editing.plan import Asked, EditPlan, as_plan
-from dftnet.editing.request import target
+from dftnet.editing.request import Request, target
 from dftnet.editing.wording import clip_mark, describe_plan
 from dftnet.errors import RequestError, UnfitFaceError
 from dftnet.faces.fitness import doubts
@@ -61,6 +64,7 @@ def edit_video(
     done = Report(path=output, written=[str(output)], frames=followed.count)
     done.edited = sum(any(moment.share > 0 for moment in one) for one in seen.values())
     _describe(done, editor, followed, seen)
+    _tell_of_closed_eyes(done, editor, followed, seen, plan)
     words = describe_plan(plan)
     comment = clip_mark(words) if save.mark and words else None
     with (
@@ -144,9 +148,11 @@ def animate_photo(
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     chosen = [face for face in editor.with_aus(chosen_faces(editor.find(image), plan, image.shape)) if not face.trouble]
     times = _times(plan)
+    requests = {face.index: [plan.of(face.index).at(time, face.aus) for time in times] for face in chosen}
     done = Report(path=output, written=[str(output)], frames=len(times), edited=len(times))
     done.lines.append(f"{len(times)} frames, {times[-1] + 1 / RATE:.1f} s")
     done.warn(first_alone(Path(photo)), *[face.note for face in chosen])
+    done.warn(*[editor.goal(face, asked)[1] for face in chosen for asked in requests[face.index]])
     lasts = float(np.median(np.diff(times))) if len(times) > 1 else 1 / RATE
     comment = clip_mark(describe_plan(plan)) if save.mark else None
     frames = (ClipFrame(i, float(time), image, lasts) for i, time in enumerate(times))
@@ -154,7 +160,7 @@ def animate_photo(
     def render(frame: ClipFrame) -> np.ndarray:
         result = image.copy()
         for face in chosen:
-            editor.render_patch(face, plan.of(face.index).at(frame.time, face.aus), onto=result).put(result)
+            editor.render_patch(face, requests[face.index][frame.number], onto=result).put(result)
         return result
 
     rate = 1 / max(lasts, 1e-3)
@@ -175,13 +181,23 @@ def render_frame(editor: Editor, frame: ClipFrame, faces: Sequence[Moment], plan
         if moment.share <= 0:
             continue
         face = moment.on(frame.image, editor.generator.size, editor.au_names)
-        own = face.vector(editor.au_names)
-        goal = target(own, plan.of(face.index).at(frame.time, face.aus), editor.au_names)
+        goal, _ = _goal(editor, moment, _request(editor, moment, frame.time, plan))
         if moment.share < 1:
-            goal = (own + moment.share * (goal.astype(np.float64) - own)).astype(np.float32)
+            goal = (moment.aus + moment.share * (goal.astype(np.float64) - moment.aus)).astype(np.float32)
         result = frame.image.copy() if result is None else result
         editor.patch_aus(face, goal, onto=result).put(result)
     return result
+
+
+def _request(editor: Editor, moment: Moment, time: float, plan: EditPlan) -> Request:
+    """What is asked of a face at a time in seconds."""
+    return plan.of(moment.index).at(time, as_dict(moment.aus, editor.au_names))
+
+
+def _goal(editor: Editor, moment: Moment, asked: Request) -> tuple[np.ndarray, list[str]]:
+    """The AUs to aim at in a frame, float32 [K], and the closed lids that it leaves as they are."""
+    goal = target(moment.aus, asked, editor.au_names)
+    return (goal, []) if editor.opens_eyes else lids_kept(moment.aus, goal, editor.au_names)
 
 
 def _times(plan: EditPlan) -> np.ndarray:
@@ -192,6 +208,29 @@ def _times(plan: EditPlan) -> np.ndarray:
         return drive.times
     seconds = max(one.seconds for one in timelines)
     return np.arange(int(np.ceil((seconds + HOLD) * RATE)) + 1) / RATE
+
+
+def _tell_of_closed_eyes(
+    done: Report, editor: Editor, followed: Followed, seen: dict[int, list[Moment]], plan: EditPlan
+) -> None:
+    """A warning where eyes stay closed in some frames; UnfitFaceError where they are asked to open and are closed in all."""
+    times = {n: t for track in followed.tracks for n, t in zip(track.frames, track.times, strict=True)}
+    kept = refused = 0
+    for number, faces in seen.items():
+        shown = [moment for moment in faces if moment.share > 0]
+        asked = [_request(editor, moment, times.get(number, 0.0), plan) for moment in shown]
+        lids = [_goal(editor, moment, request)[1] for moment, request in zip(shown, asked, strict=True)]
+        kept += any(lids)
+        refused += bool(shown) and all(map(functools.partial(asks_to_open, names=editor.au_names), lids, asked))
+    if kept and refused == done.edited:
+        raise UnfitFaceError(
+            "the eyes read closed in all frames, and this model cannot open them: leave AU45 out, or take a clip with open eyes",
+            field="au",
+        )
+    if kept:
+        done.warn(
+            f"the eyes read closed in {kept} of {done.edited} frames and stay so there: this model cannot open them"
+        )
 
 
 def _describe(done: Report, editor: Editor, followed: Followed, seen: dict[int, list[Moment]]) -> None:

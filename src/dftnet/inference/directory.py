@@ -40,6 +40,8 @@ class ModelDirectory:
     """The K units, in the order of its vectors."""
     conditioning: str = "target"
     """What a generator takes as condition: the AUs to aim at, or their "difference" from the face's own."""
+    opens_eyes: bool = False
+    """Whether a generator paints what closed lids hide."""
     config: Mapping[str, Any] = field(repr=False)
     """All that its config.json says."""
 
@@ -94,9 +96,13 @@ def open_model(path: str | Path | None, kind: str) -> ModelDirectory:
     conditioning = config.get("conditioning", "target")
     if conditioning not in CONDITIONINGS:
         raise ModelError(f"{directory}: conditioning {conditioning!r}; known: {', '.join(CONDITIONINGS)}")
+    opens_eyes = config.get("opens_eyes", False)
+    if not isinstance(opens_eyes, bool):
+        raise ModelError(f"{file}: opens_eyes is {opens_eyes!r}; write true or false")
     return ModelDirectory(
-        path=directory, kind=kind, size=size, au_names=au_names, conditioning=conditioning, config=config
-    )
+        path=directory, kind=kind, size=size, au_names=au_names, conditioning=conditioning, opens_eyes=opens_eyes,
+        config=config,
+    )  # fmt: skip
 
 
 def read_config(directory: str | Path, kind: str) -> dict[str, Any]:

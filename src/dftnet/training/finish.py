@@ -34,6 +34,8 @@ class Finish:
     is mixed with the eye below it becomes a lid."""
     condition: dict[str, float] = field(default_factory=dict)
     """AU → factor of what the network is told of it: above 1 for an AU that lands short."""
+    opens_eyes: bool = False
+    """Its paint was seen to show what closed lids hide: eyes that read closed may be asked to open."""
 
     def __post_init__(self) -> None:
         if any(not 0 < share < 1 for share in self.mixed.values()) or sum(self.mixed.values()) >= 1:
@@ -122,6 +124,7 @@ def write_model(
     document = {
         "size": config.size,
         "au_names": names,
+        "opens_eyes": finish.opens_eyes,
         "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
         "provenance": {
             "images_seen": trained.images_seen,

@@ -20,6 +20,11 @@ const follower = new Follower(engine, edits, {
     stage.draw(patch);
     document.dispatchEvent(new CustomEvent("drawn", { detail: { face } }));
   },
+  warned(face, sentences) {
+    if (face !== edits.chosen) return;
+    warning = sentences.join(". ");
+    hint("");
+  },
   measured(face, units) {
     measured = { face, units, stale: false };
     refresh();
@@ -32,6 +37,7 @@ let sliders = null;
 let photo = null;
 let measured = null;
 let shownBase = "";
+let warning = "";
 
 // What is said to the user
 
@@ -49,9 +55,11 @@ function tell(text) {
   tell.timer = setTimeout(() => hint(""), 2500);
 }
 
+/** A passing word, or nothing: then what is worth knowing of the chosen face's edit, as long as it is so. */
 function hint(text) {
-  byId("hint").textContent = text;
-  byId("hint").hidden = !text;
+  const shown = text || (warning && warning.charAt(0).toUpperCase() + warning.slice(1) + ".");
+  byId("hint").textContent = shown;
+  byId("hint").hidden = !shown;
 }
 
 byId("message").querySelector("button").addEventListener("click", () => (byId("message").hidden = true));
@@ -66,6 +74,7 @@ async function open(blob, name) {
     const read = await engine.read(blob, name || "photo");
     photo = read;
     measured = null;
+    warning = "";
     const first = read.faces.find((face) => !face.trouble) ?? read.faces[0];
     byId("main").dataset.state = "photo";
     for (const id of ["tools", "out", "controls", "inside"]) byId(id).hidden = false;
@@ -137,6 +146,7 @@ function choose(index) {
   if (face.trouble) return fail(new Error(face.trouble));
   byId("message").hidden = true;
   measured = null;
+  warning = "";
   edits.choose(index);
 }
 
@@ -201,7 +211,8 @@ byId("strength").addEventListener("change", () => edits.finish());
 // Everything as it is now
 
 function goalOf(index) {
-  return target(photo.faces[index].units, edits.of(index), model.emotions);
+  const { units, held } = photo.faces[index];
+  return target(units, edits.of(index), model.emotions, held);
 }
 
 function showBase(face, request) {

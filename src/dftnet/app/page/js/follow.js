@@ -16,7 +16,7 @@ export class Follower {
   #rough = new Set();
   #exactTime = 0;
 
-  /** draw(patch), measured(face, units), failed(error) and idle(busy) are told. */
+  /** draw(patch), warned(face, sentences), measured(face, units), failed(error) and busy(on) are told. */
   constructor(engine, edits, told) {
     this.engine = engine;
     this.edits = edits;
@@ -84,6 +84,7 @@ export class Follower {
       else this.#rough.delete(face);
       if (how === "exact") this.#exactTime = performance.now() - began;
       this.told.draw(patch, face);
+      this.told.warned(face, patch.warnings);
       if (how === "measure") {
         this.#measured = this.#key();
         this.told.measured(face, patch.measured);

@@ -47,8 +47,9 @@ export class Server {
     });
     const [[x, y, width, height], part] = ["Box", "Part"].map((name) => answer.headers.get(`Dftnet-${name}`).split(",").map(Number));
     const measured = answer.headers.get("Dftnet-Measured");
+    const warnings = JSON.parse(answer.headers.get("Dftnet-Warnings") ?? "[]");
     const bitmap = await createImageBitmap(await answer.blob());
-    return { x, y, width, height, part, bitmap, measured: measured && JSON.parse(measured) };
+    return { x, y, width, height, part, bitmap, measured: measured && JSON.parse(measured), warnings };
   }
 
   async maps(photo, face, request) {

@@ -7,8 +7,8 @@ export const hasBase = (request) => request.neutral || request.emotion !== null 
 
 export const isEmpty = (request) => !hasBase(request) && Object.keys(request.au).length === 0;
 
-/** The units that a request aims at, for a face whose own are `own`; the same sum as dftnet's `target`. */
-export function target(own, request, emotions) {
+/** The units that a request aims at, for a face whose own are `own`; the same sum as dftnet's `target`. No expression lowers `held`. */
+export function target(own, request, emotions, held = []) {
   const goal = { ...own };
   const towards = [];
   if (request.neutral) towards.push({});
@@ -16,6 +16,7 @@ export function target(own, request, emotions) {
   if (request.like !== null) towards.push(request.like.units);
   for (const wanted of towards)
     for (const name of Object.keys(goal)) goal[name] += request.strength * ((wanted[name] ?? 0) - goal[name]);
+  for (const name of held) goal[name] = Math.max(goal[name], own[name]);
   Object.assign(goal, request.au);
   for (const name of Object.keys(goal)) goal[name] = Math.min(1, Math.max(0, goal[name]));
   return goal;
