@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dftnet.editing.editor import Editor as Editor
     from dftnet.editing.emotions import EMOTIONS as EMOTIONS
     from dftnet.editing.face import EditableFace as EditableFace
+    from dftnet.editing.landing import LANDED as LANDED
     from dftnet.editing.opened import MARK as MARK
     from dftnet.editing.opened import OpenPhoto as OpenPhoto
     from dftnet.editing.opened import open_photo as open_photo
@@ -64,6 +65,7 @@ _HOME = {
     "open_photo": "editing.opened",
     "Patch": "editing.compositing",
     "MARK": "editing.opened",
+    "LANDED": "editing.landing",
     "AU_NAMES": "aus",
     "REGIONS": "aus",
     "UnitWords": "aus",

@@ -91,6 +91,12 @@ def units_told(names: Sequence[str], wanted: Sequence[str] = AU_NAMES) -> list[s
     return [name for name, places in zip(wanted, sources, strict=True) if places]
 
 
+def known_to(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the units `wanted` of which levels of `names` tell something, as `levels_as` takes them."""
+    sources = _sources(tuple(names), tuple(wanted))
+    return tuple(name for name, places in zip(wanted, sources, strict=True) if places)
+
+
 @functools.lru_cache(maxsize=16)
 def _sources(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """For each unit wanted the places in `names` whose mean it is; () for one that is not known."""

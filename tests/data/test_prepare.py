@@ -343,11 +343,16 @@ def test_a_table_of_people(tmp_path: Path, face):
     )
     assert made.data.subject.tolist() == ["7", "7", "labelled 2", "eve"]
     assert any("1 photos have no person in" in warning and "'b/1.png'" in warning for warning in made.warnings)
+    (tmp_path / "people.csv").write_text("image,person\n1,eve\na/1.png,7\na/2.png,7\nb/3.png,eve\n")
+    made = prepare(
+        tmp_path / "in", tmp_path / "o1", table, size=32, people=str(tmp_path / "people.csv"), validation=0, test=0
+    )
+    assert made.data.subject.tolist() == ["7", "7", "eve", "eve"]
     (tmp_path / "people.csv").write_text("path,subject\nx,7\n")
     with pytest.raises(DatasetError, match=r"no row of .*people.csv names a photo: it has 'x', .* 'a/1.png'"):
         prepare(tmp_path / "in", tmp_path / "o2", table, people=str(tmp_path / "people.csv"))
     (tmp_path / "people.csv").write_text("path,who\nx,7\n")
-    with pytest.raises(DatasetError, match="needs the columns path and subject"):
+    with pytest.raises(DatasetError, match="needs the columns path and person"):
         prepare(tmp_path / "in", tmp_path / "o2", table, people=str(tmp_path / "people.csv"))
     with pytest.raises(RequestError, match="give folders, or a CSV"):
         prepare(tmp_path / "in", tmp_path / "o2", table, people="folder")

@@ -19,6 +19,7 @@ from dftnet.editing.stimuli import make_stimuli
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.photo import read_photo
 from dftnet.media.share import WHOLE, Share
+from dftnet.units import UNITS
 from tests.moving_face import picture
 from tests.synthetic_model import write_estimator, write_generator
 
@@ -103,6 +104,83 @@ def test_people_landing_a_second_judge_and_lists(editor: Editor, tmp_path: Path)
     assert json.loads((out / "preload.json").read_text())["images"] == sorted(rows)
     listed = list(csv.DictReader((out / "conditions.csv").open()))
     assert listed[0] == {"file": "ben_AU12_0.40.png", "person": "ben", "au": "AU12", "level": "0.4"}
+
+
+def test_whose_faces_they_are(editor: Editor, tmp_path: Path) -> None:
+    for name in ("anna/1", "anna/2", "ben/1", "loose"):
+        path = tmp_path / "faces" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(0.0)).save(path)
+    faces, conditions = tmp_path / "faces", Conditions(units=["AU12"], levels=[0.5])
+
+    def persons(out: str, faces: list[Path], people: str | None) -> dict[str, str]:
+        done = make_stimuli(editor, faces, conditions, tmp_path / out, people=people)
+        told.append(done.warnings)
+        return {
+            row["photo"].removeprefix(f"{tmp_path}/faces/"): row["person"] for row in csv.DictReader(done.path.open())
+        }
+
+    told: list[list[str]] = []
+    wanted = {"anna/1.png": "anna", "anna/2.png": "anna", "ben/1.png": "ben", "loose.png": "loose"}
+    assert persons("a", [faces], "folders") == persons("b", [faces], None) == wanted
+    assert told[0] == ["1 photos lie in no person's folder (such as 'loose.png'): each counts as its own person"]
+    del wanted["loose.png"]
+    assert persons("c", [faces / "anna", faces / "ben"], "folders") == wanted
+    assert persons("d", [faces / "anna" / "1.png"], "folders") == {"anna/1.png": "anna"}
+    table = tmp_path / "people.csv"
+    table.write_text("path,person\nanna/1.png,P1\nfaces/anna/2.png,P1\nloose,P2\n")
+    assert persons("a", [faces], str(table)) == {
+        "anna/1.png": "P1", "anna/2.png": "P1", "ben/1.png": "ben-1", "loose.png": "P2",
+    }  # fmt: skip
+    assert "1 photos have no person in" in told[-1][0]
+    with pytest.raises(ValueError, match="no photo lies in the folder of a person"):
+        persons("e", [faces / "anna"], "folders")
+    with pytest.raises(ValueError, match="give folders, or a CSV"):
+        persons("e", [faces], "folder")
+    assert not (tmp_path / "e").exists()
+
+
+class Paint:
+    """Reads how much of the face is painted white, as AU45; other units as nothing, and AU61 not at all."""
+
+    kind, size, names, note = "paint", 64, ("AU12", "AU45L", "AU45R"), "how white it is"
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        white = (crops[:, 24:40, 24:40] > 250).all(-1).mean((1, 2))
+        grey = crops[:, 24:40, 24:40].mean((1, 2, 3)) / 255
+        level = np.where(white > 0.99, 1.0, np.clip(0.6 * (grey - self.base) / (1 - self.base), 0, 1))
+        return np.stack([0 * level, level, level], 1).astype(np.float32)
+
+    base = 0.0
+
+
+def test_pictures_that_read_as_asked(tmp_path: Path) -> None:
+    directory = write_generator(tmp_path / "g", size=64, contrast=0.0, offset=1.0, names=UNITS)
+    reader = Paint()
+    editor = Editor(GeneratorSession(directory, threads=1), reader)
+    Image.fromarray(picture(0.0)).save(tmp_path / "anna.png")
+    reader.base = float(editor.read(picture(0.0)).crop[24:40, 24:40].mean()) / 255
+    rows = {}
+    for match in ("requested", "measured"):
+        conditions = Conditions(units=["AU45", "AU45L", "AU61"], levels=[0.2], match=match)
+        done = make_stimuli(editor, [tmp_path / "anna.png"], conditions, tmp_path / match)
+        rows[match] = {row["au"]: row for row in csv.DictReader(done.path.open())}
+    plain, found = (rows[match]["AU45"] for match in ("requested", "measured"))
+    assert plain["requested_AU45L"] == plain["asked_AU45L"] == found["asked_AU45R"] == "0.2000"
+    off, near = (abs(float(row["measured_AU45R"]) - 0.2) for row in (plain, found))
+    assert near <= 0.03 < off
+    assert (found["landed"], found["match"], plain["renders"]) == ("yes", "measured", "1")
+    assert 2 <= int(found["renders"]) <= 6
+    # one side alone is searched for where one is asked; a unit that nobody reads has no reading, and is asked as it is
+    assert rows["measured"]["AU45L"]["requested_AU45R"] == rows["measured"]["AU45L"]["photo_AU45R"]
+    gaze = rows["measured"]["AU61"]
+    assert (gaze["measured_AU61"], gaze["landed"], gaze["requested_AU61"]) == ("", "", "0.2000")
+    with pytest.raises(ValueError, match="another model or request"):
+        make_stimuli(editor, [tmp_path / "anna.png"], conditions, tmp_path / "requested")
+    with pytest.raises(ValueError, match="no AU estimator"):
+        make_stimuli(Editor(editor.generator), [tmp_path / "anna.png"], conditions, tmp_path / "none")
+    with pytest.raises(ValueError, match="say measured or requested"):
+        Conditions(units=["AU12"], levels=[1], match="read")
 
 
 def test_blind(editor: Editor, tmp_path: Path) -> None:

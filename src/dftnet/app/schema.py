@@ -222,6 +222,7 @@ class ModelAnswer(BaseModel):
     units: list[Unit]
     regions: list[str]
     emotions: dict[str, dict[str, float]] = Field(description="Name → unit → value at strength 1.")
+    landed: float = Field(description="A unit landed where it is read no further than this from what was asked.")
     reads_units: bool = Field(description="Whether a face's own units can be read; otherwise they are taken as 0.")
     max_bytes: int
     max_pixels: int

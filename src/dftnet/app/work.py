@@ -38,6 +38,7 @@ def describe_model(editor: Editor, max_bytes: int, max_pixels: int) -> schema.Mo
         units=[schema.Unit(**dftnet.describe_unit(name)._asdict()) for name in editor.au_names],
         regions=list(dftnet.REGIONS),
         emotions={name: _levels(preset) for name, preset in editor.emotions.items()},
+        landed=dftnet.LANDED,
         reads_units=editor.reads_aus,
         max_bytes=max_bytes,
         max_pixels=max_pixels,

@@ -253,6 +253,21 @@ def stimuli(
     levels: Annotated[
         str, typer.Option(help="Intensities from 0 to 1, or FACS' A to E, with commas.")
     ] = "0,.25,.5,.75,1",
+    people: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose faces these are: folders (one folder a person), or a CSV with the columns path,person.",
+            metavar="folders|TABLE.csv",
+            show_default=False,
+        ),
+    ] = None,
+    match: Annotated[
+        str,
+        typer.Option(
+            help="measured: search the request, up to 6 renders a picture, until what is measured is the level; "
+            "requested: a level is what the network is asked for."
+        ),
+    ] = "requested",
     neutral: Annotated[bool, typer.Option("--neutral", help="Relax the rest of the face first.")] = False,
     oval: Annotated[
         bool, typer.Option("--oval", help="Cut out the upright face in an oval on grey, instead of the whole photo.")
@@ -298,13 +313,15 @@ def stimuli(
         raise RequestError(f"--luminance {luminance}: say match or own", field="luminance")
     units = [unit.strip() for unit in au.split(",") if unit.strip()]
     strengths = [parse_level(level) for level in levels.split(",") if level.strip()]
-    conditions = Conditions(units=units, levels=strengths, neutral=neutral)
+    conditions = Conditions(units=units, levels=strengths, neutral=neutral, match=match)
     shown = Presentation(suffix=ending.lower(), oval=oval, size=size, matched=luminance == "match", blind=blind)
     save = SaveOptions(overwrite=overwrite, quality=quality, mark=mark, share=Share.parse(shard))
     editor = Editor.from_pretrained(model, threads=threads)
     second = make_source(judge, threads=threads) if judge is not None else None
     with progress_bars() as tell:
-        done = make_stimuli(editor, faces, conditions, output, shown=shown, judge=second, save=save, tell=tell)
+        done = make_stimuli(
+            editor, faces, conditions, output, people=people, shown=shown, judge=second, save=save, tell=tell
+        )
     print_report(done, "pictures made")
 
 

@@ -12,10 +12,10 @@ from itertools import islice
 
 import numpy as np
 
+from dftnet.au_sources.people import without_pairs
 from dftnet.aus import AU_NAMES
 from dftnet.data.cropping import read_chunk
 from dftnet.data.dataset import SPLITS, FaceData, write_dataset
-from dftnet.data.people import without_pairs
 from dftnet.data.plan import Plan
 from dftnet.data.shards import ShardWriter
 from dftnet.editing.options import Report, first_of

@@ -35,7 +35,7 @@ class PrepareConfig:
     au_source: str = "estimator"
     """Where AUs come from without --labels: estimator or mediapipe."""
     people: str | None = None
-    """Whose faces these are: folders (one folder a person), or a CSV with the columns path,subject. Default: the labels'
+    """Whose faces these are: folders (one folder a person), or a CSV with the columns path,person. Default: the labels'
     column subject, else every photo and every video is a person of its own."""
     size: int = 128
     """Edge of the square faces in pixels."""

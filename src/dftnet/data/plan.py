@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dftnet.au_sources.people import open_people
 from dftnet.au_sources.source import AUSource, make_source
 from dftnet.au_sources.table_formats import open_labels
 from dftnet.au_sources.tables import LabelTable
 from dftnet.data.config import PrepareConfig
 from dftnet.data.inputs import Collection, Source, chunks, collect, unique_keys
-from dftnet.data.people import open_people
 from dftnet.errors import DatasetError, RequestError
 from dftnet.media.files import file_sha256, is_address, refuse_address
 
@@ -85,8 +85,9 @@ def make_plan(input: str | Path, output: Path, config: PrepareConfig) -> Plan:
     subjects = [""] * len(found.photos)
     if config.people is not None:
         people = open_people(config.people)
-        subjects = [people(photo) for photo in found.photos]
-        warnings += people.told(found.photos, subjects)
+        paths = [photo.path for photo in found.photos]
+        subjects = [people(path) for path in paths]
+        warnings += people.told(paths, subjects)
     keys = unique_keys(found.photos)
     plan = Plan(output, config, found, table, source, _fingerprint(found, config, source), [], SHARD, warnings, skipped)
     jobs = [

@@ -19,6 +19,7 @@ from dftnet.media.formats import photo_format
 from dftnet.media.pixels import eight_bits
 from dftnet.units import in_units
 
+REQUESTED, MEASURED = "requested", "measured"
 GROUND = 128
 """Grey around an oval."""
 LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -39,6 +40,12 @@ class Conditions:
     """In [0, 1]."""
     neutral: bool = False
     """Relax the rest of the face first, instead of leaving it as it is."""
+    match: str = REQUESTED
+    """What a level means: what is REQUESTED of the network, or what is MEASURED in the picture, which is searched for."""
+
+    def __post_init__(self) -> None:
+        if self.match not in (REQUESTED, MEASURED):
+            raise RequestError(f"match is {self.match!r}: say {MEASURED} or {REQUESTED}", field="match")
 
     def requests(self, names: Sequence[str] = AU_NAMES) -> dict[tuple[str, float], Request]:
         """(unit, level) → what is asked; RequestError where there is none, or a model with the units `names` cannot show it."""

@@ -35,7 +35,7 @@ from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import eight_bits, from_pillow
-from dftnet.units import levels_as
+from dftnet.units import known_to, levels_as
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -95,6 +95,11 @@ class Editor:
     def reads_aus(self) -> bool:
         """Whether a face's own AUs can be read from its pixels."""
         return self.estimator is not None
+
+    @property
+    def read_units(self) -> tuple[str, ...]:
+        """Those of its units that are read from pixels; the level of others is not known, and taken as 0."""
+        return known_to(self.estimator.names, self.au_names) if self.estimator is not None else ()
 
     def faces(self, image: Picture, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
         """Every face of the photo, the largest first, also those with `trouble`; [] where there is none.

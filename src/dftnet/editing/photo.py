@@ -70,9 +70,9 @@ def edit_photo(
     rendered = _render(editor, chosen, plan, pixels, done, maps is not None)
     done.lines = [describe(one, editor.au_names, len(found)) for one in done.faces]
     if editor.reads_aus:
-        done.warn(
-            *[fell_short(one, editor.read_again(one.face, rendered.pixels), editor.au_names) for one in done.faces]
-        )
+        again = [editor.read_again(one.face, rendered.pixels) for one in done.faces]
+        names, known = editor.au_names, editor.read_units
+        done.warn(*[fell_short(one, read, names, known) for one, read in zip(done.faces, again, strict=True)])
     done.faces = [replace(one, face=one.face.without_pixels()) for one in done.faces]
     if save.dry:
         return done

@@ -2,39 +2,46 @@
 
     make_stimuli(editor, ["faces/"], Conditions(units=["AU04", "AU12"], levels=[0, 0.5, 1]), "stimuli")
 
-`manifest.csv` has one row a picture: file, identity, person, photo, unit, level, model, who measured, whether the units asked
-for landed, and for every Action Unit its value in the photo, the value requested and the value measured in the picture written.
+The table, `manifest.csv`, has one row a picture: `manifest.py`.
 """
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from dftnet.au_sources.people import FolderPeople, open_people
 from dftnet.au_sources.source import AUSource
-from dftnet.aus import as_dict
-from dftnet.editing.conditions import Conditions, Presentation, in_oval
+from dftnet.editing.conditions import MEASURED, Conditions, Presentation, in_oval
 from dftnet.editing.editor import Editor
+from dftnet.editing.face import EditableFace
 from dftnet.editing.fights import fights
-from dftnet.editing.options import THERE, FaceEdit, Progress, Report, SaveOptions, silent
+from dftnet.editing.landing import units_asked
+from dftnet.editing.manifest import (
+    MANIFEST,
+    Shown,
+    header_of,
+    known_rows,
+    levels_of,
+    model_name,
+    write_lists,
+    write_table,
+)
+from dftnet.editing.matching import Match, match
+from dftnet.editing.options import THERE, Progress, Report, SaveOptions, silent
+from dftnet.editing.request import Request
 from dftnet.editing.wording import describe_request, photo_mark
-from dftnet.errors import DftnetError, MediaError, RequestError
+from dftnet.errors import DftnetError, MediaError, ModelError
 from dftnet.faces.track import overlap
-from dftnet.media.files import write_file
 from dftnet.media.formats import IMAGE_SUFFIXES
 from dftnet.media.photo import Photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
 from dftnet.media.share import Share, one_at_a_time
-
-LANDED = 0.2
-"""A unit landed where it is measured no further than this from what was requested: one of FACS' levels."""
-MANIFEST = "manifest.csv"
 
 
 def make_stimuli(
@@ -43,6 +50,7 @@ def make_stimuli(
     conditions: Conditions,
     output: str | Path,
     *,
+    people: str | None = None,
     shown: Presentation = Presentation(),
     judge: AUSource | None = None,
     save: SaveOptions = SaveOptions(),
@@ -50,27 +58,34 @@ def make_stimuli(
 ) -> Report:
     """One picture for each face x unit x level below `output`, and manifest.csv; the same call again goes on.
 
-    faces     photos, or folders of them; the largest face of each, named by its file; a folder in a folder is a person
+    faces     photos, or folders of them; the largest face of each, named by its file
+    people    whose they are: "folders", or a CSV with the columns path,person; without it a folder in a folder is a person
     save      with a share, only the faces in it, by their names; the table holds the rows of all shares that are done
     judge     who measures the pictures too, besides the editor's own estimator
     Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
     output = Path(output)
     requests = conditions.requests(editor.au_names)
-    photos = _photos(faces)
-    identities = {p: name for p, name in _identities(list(photos)).items() if save.share.has(name)}
+    if conditions.match == MEASURED and not editor.reads_aus:
+        raise ModelError("no AU estimator is installed with this model, so nothing can be matched to what it measures")
+    persons, warnings = _persons(list(faces), people)
+    identities = {p: name for p, name in _identities(list(persons)).items() if save.share.has(name)}
     blind = shown.blind is not None
     done = Report(path=output.with_name(f"{output.name}-key.csv") if blind else output / MANIFEST, many=True)
-    header, model = _header(editor, judge), model_name(editor)
+    header, same = (
+        header_of(editor, judge),
+        {"model": model_name(editor), "rest": conditions.rest, "match": conditions.match},
+    )
     table = _table_of(done.path, save.share)
-    known = functools.partial(_known_rows, header=header, model=model, rest=conditions.rest)
+    known = functools.partial(known_rows, header=header, same=same)
     rows = {} if save.overwrite else known(done.path) | known(table)
-    done.warn(*[f"{unit}: {words}" for (unit, _), request in requests.items() for words in fights(request)])
+    done.warn(*warnings, *[f"{unit}: {words}" for (unit, _), request in requests.items() for words in fights(request)])
     second = Editor(editor.generator, judge, editor.detector) if judge is not None else None
     total, finished = len(identities) * len(requests), 0
     tell("pictures", 0, total)
     for photo, identity in identities.items():
         wanted = {key: _file_name(identity, *key, shown) for key in requests}
+        person = persons[photo] or identity
         todo = {key: name for key, name in wanted.items() if name not in rows or not (output / name).is_file()}
         done.skipped |= {name: THERE for key, name in wanted.items() if key not in todo}
         finished += len(wanted) - len(todo)
@@ -82,12 +97,16 @@ def make_stimuli(
             for key, name in todo.items():
                 goal, doubt = editor.goal(face, requests[key])
                 done.warn(f"{photo}: {doubt}" if doubt else "")
-                made = FaceEdit(face=face, goal=goal, file=str(output / name))
-                _write(editor, picture, made, shown, save, describe_request(requests[key]))
+                asked = units_asked(requests[key], editor.au_names)
+                found = _found(editor, picture, face, goal, shown, asked if conditions.match == MEASURED else ())
+                _write(
+                    output / name, _picture(editor, picture, face, found.requested, shown), shown, save, requests[key]
+                )
+                again = _seen_again(editor, read_photo(output / name).pixels, face, shown)
+                made = Shown(face=face, again=again, asked=goal, requested=found.requested, units=asked)
                 rows[name] = {
-                    "file": name, "identity": identity, "person": photos[photo] or identity, "photo": str(photo),
-                    "au": key[0], "level": f"{key[1]:g}", "rest": conditions.rest, "model": model,
-                    **_measured(editor, second, made, requests[key].units, shown),
+                    "file": name, "identity": identity, "photo": str(photo), "au": key[0], "level": f"{key[1]:g}",
+                    "renders": str(found.renders), **same, **levels_of(editor, second, made),
                 }  # fmt: skip
                 done.written.append(name)
                 finished += 1
@@ -95,15 +114,18 @@ def make_stimuli(
         except (DftnetError, OSError, MemoryError) as error:
             done.failed[str(photo)] = " ".join(str(error).split()) or type(error).__name__
         finally:  # also on Ctrl-C: what is written is told
+            for name in wanted.values() & rows.keys():
+                rows[name]["person"] = person
             if rows and todo:
-                _write_csv(table, header, [rows[name] for name in sorted(rows)])
+                write_table(table, header, rows)
     if rows:
         with one_at_a_time(output):
             if table != done.path:
                 rows = known(done.path, strict=not save.overwrite) | rows
-                _write_csv(done.path, header, [rows[name] for name in sorted(rows)])
+            write_table(done.path, header, rows)
+            if table != done.path:
                 table.unlink(missing_ok=True)
-            _write_lists(output, rows, blind)
+            write_lists(output, rows, blind)
     return done
 
 
@@ -112,113 +134,69 @@ def _table_of(path: Path, share: Share) -> Path:
     return path if share.whole else path.with_name(f"{path.stem}-{share.index}-of-{share.count}{path.suffix}")
 
 
-def model_name(editor: Editor) -> str:
-    """The generator's folder and the start of its SHA-256."""
-    path = editor.generator.directory / editor.generator.graph
-    return f"{path.parent.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+def _found(
+    editor: Editor, picture: Photo, face: EditableFace, goal: np.ndarray, shown: Presentation, units: tuple[str, ...]
+) -> Match:
+    """What to request so that the `units` that can be read are read as in `goal` [K]; the goal itself where there are none."""
+    places = [editor.au_names.index(name) for name in units if name in editor.read_units]
+    if not places:
+        return Match(requested=goal, read=None, renders=1)
+
+    def read(requested: np.ndarray) -> np.ndarray | None:
+        again = _seen_again(editor, _picture(editor, picture, face, requested, shown).pixels, face, shown)
+        return editor.read_own_aus([again])[0] if again is not None else None
+
+    return match(face.vector(editor.au_names), goal, places, read)
 
 
-def measurer(editor: Editor) -> str:
-    """Who measures, in a few words; "nobody" without an estimator."""
-    return editor.estimator.note if editor.estimator is not None else "nobody"
+def _picture(editor: Editor, picture: Photo, face: EditableFace, requested: np.ndarray, shown: Presentation) -> Photo:
+    """What is shown of the face with the AUs `requested` [K]."""
+    pixels = editor.render_aus(face, requested)
+    return Photo(pixels=in_oval(pixels, face, shown)) if shown.oval else replace(picture, pixels=pixels)
 
 
-def _write(editor: Editor, picture: Photo, made: FaceEdit, shown: Presentation, save: SaveOptions, words: str) -> None:
-    """One picture; `words` say in its mark what was asked, unless it is to be blind."""
-    face, path = made.face, Path(made.file)
-    pixels = editor.render_aus(face, made.goal)
-    photo = Photo(pixels=in_oval(pixels, face, shown)) if shown.oval else replace(picture, pixels=pixels)
+def _write(path: Path, photo: Photo, shown: Presentation, save: SaveOptions, request: Request) -> None:
+    """One picture; its mark says what was asked, unless it is to be blind."""
     if save.mark:
-        photo = mark_edited(photo, *photo_mark("" if shown.blind is not None else words))
+        photo = mark_edited(photo, *photo_mark("" if shown.blind is not None else describe_request(request)))
     write_photo(path, photo, True, save.quality)
 
 
-def _measured(
-    editor: Editor, second: Editor | None, made: FaceEdit, asked: Sequence[str], shown: Presentation
-) -> dict[str, str]:
-    """The columns of AUs: in the photo, requested, and measured in what is in the file, found anew; and whether the units
-    `asked` for landed."""
-    face = made.face
-    measured: dict[str, float] = {}
-    judged: dict[str, float] = {}
-    if editor.reads_aus or second is not None:
-        found = editor.find(read_photo(made.file).pixels)
-        again = (
-            found[0] if found and shown.oval else max(found, key=lambda one: overlap(one.box, face.box), default=None)
-        )
-        if again is not None and not again.trouble:
-            measured = editor.with_aus([again])[0].aus if editor.reads_aus else {}
-            judged = second.with_aus([again])[0].aus if second is not None else {}
-    columns = {"measured_by": measurer(editor), "landed": ""}
-    wanted = as_dict(made.goal, editor.au_names)
-    if measured:
-        columns["landed"] = "yes" if all(abs(measured[name] - wanted[name]) <= LANDED for name in asked) else "no"
-    for name in editor.au_names:
-        columns[f"photo_{name}"] = f"{face.aus[name]:.4f}" if editor.reads_aus else ""
-        columns[f"requested_{name}"] = f"{wanted[name]:.4f}"
-        columns[f"measured_{name}"] = f"{measured[name]:.4f}" if measured else ""
-    if second is not None and second.estimator is not None:
-        columns["judged_by"] = second.estimator.note
-        names = [name for name in editor.au_names if name in second.estimator.names]
-        columns |= {f"judged_{name}": f"{judged[name]:.4f}" if judged else "" for name in names}
-    return columns
+def _seen_again(editor: Editor, pixels: np.ndarray, face: EditableFace, shown: Presentation) -> EditableFace | None:
+    """The face found anew in a picture of it, its AUs not read yet; None where it is not found or cannot be read there."""
+    found = editor.find(pixels)
+    if shown.oval:
+        again = found[0] if found else None
+    else:
+        again = max(found, key=lambda one: overlap(one.box, face.box), default=None)
+    return None if again is None or again.trouble else again
 
 
-def _header(editor: Editor, judge: AUSource | None) -> list[str]:
-    kinds = ("photo", "requested", "measured")
-    values = [f"{kind}_{name}" for kind in kinds for name in editor.au_names]
-    if judge is not None:
-        values += ["judged_by", *[f"judged_{name}" for name in editor.au_names if name in judge.names]]
-    first = ["file", "identity", "person", "photo", "au", "level", "rest", "model", "measured_by", "landed"]
-    return [*first, *values]
+def _persons(faces: list[str | Path], people: str | None) -> tuple[dict[Path, str], list[str]]:
+    """photo → its person, "" for none; and warnings. DatasetError where `people` names nobody of them."""
+    roots = _photos(faces)
+    if people is None:
+        return {photo: FolderPeople()(photo.relative_to(root).as_posix()) for photo, root in roots.items()}, []
+    who = open_people(people)
+    named = {Path(one) for one in faces}
+    places = {photo: photo.relative_to(root).as_posix() for photo, root in roots.items()}
+    for photo, root in roots.items():  # anna/ ben/, or their photos: then the folder itself is the person
+        if "/" not in places[photo] and (len(named) > 1 or photo in named):
+            places[photo] = f"{root.resolve().name}/{places[photo]}"
+    persons = {photo: who(place) for photo, place in places.items()}
+    return persons, who.told(list(places.values()), list(persons.values()))
 
 
-def _known_rows(path: Path, header: list[str], model: str, rest: str, strict: bool = True) -> dict[str, dict[str, str]]:
-    """The rows of an earlier run by file; RequestError, or none where not `strict`, where they are of another kind."""
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        reader = csv.DictReader(file)
-        rows = {row["file"]: row for row in reader if row.get("file")}
-        same = list(reader.fieldnames or []) == header
-    if not same or any(row["model"] != model or row["rest"] != rest for row in rows.values()):
-        if not strict:
-            return {}
-        raise RequestError(
-            f"{path} tells of stimuli made with another model or request: name another -o, or --overwrite"
-        )
-    return rows
-
-
-def _write_csv(path: Path, header: list[str], rows: Sequence[Mapping[str, str]]) -> None:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, header, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_file(path, buffer.getvalue(), overwrite=True)
-
-
-def _write_lists(output: Path, rows: Mapping[str, Mapping[str, str]], blind: bool) -> None:
-    """conditions.csv for PsychoPy's loops, preload.json for jsPsych's preload plugin; the latter names files only."""
-    header = ["file"] if blind else ["file", "person", "au", "level"]
-    _write_csv(output / "conditions.csv", header, [rows[name] for name in sorted(rows)])
-    write_file(output / "preload.json", json.dumps({"images": sorted(rows)}, indent=1) + "\n", overwrite=True)
-
-
-def _photos(faces: Iterable[str | Path]) -> dict[Path, str]:
-    """photo → the folder in the folder named that it lies in, its person; "" for none."""
-    found: dict[Path, str] = {}
+def _photos(faces: Iterable[str | Path]) -> dict[Path, Path]:
+    """photo → the folder named that it lies in, or its own where it was named itself."""
+    found: dict[Path, Path] = {}
     for path in map(Path, faces):
         if not path.exists():
             raise FileNotFoundError(f"no such photo or folder: {path}")
-        inside = (
-            sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")) if path.is_dir() else []
-        )
-        found |= {
-            p: p.relative_to(path).parts[0] for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.parent != path
-        }
-        found |= {p: "" for p in inside if p.suffix.lower() in IMAGE_SUFFIXES and p.parent == path}
-        found |= {path: ""} if not path.is_dir() else {}
+        inside = sorted(path.rglob("*")) if path.is_dir() else []
+        inside = [p for p in inside if p.is_file() and not p.name.startswith(".")]
+        found |= {p: path for p in inside if p.suffix.lower() in IMAGE_SUFFIXES}
+        found |= {path: path.parent} if not path.is_dir() else {}
     if not found:
         raise MediaError("no photo found there: name photos, or folders that hold some")
     return found

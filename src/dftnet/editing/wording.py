@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from dftnet.aus import as_dict
+from dftnet.editing.landing import landed
 from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import UNCHANGED, Request
@@ -19,8 +20,6 @@ ASKED = 0.25
 """A change of a unit by less is not looked for in the result."""
 SHOWN = 0.05
 """Units of another face that are weaker are not named."""
-LANDED = 0.35
-"""Share of the wanted change below which a unit counts as not landed."""
 
 
 def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
@@ -38,14 +37,15 @@ def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
     return f"{where}: {', '.join(parts)}{more}"
 
 
-def fell_short(edit: FaceEdit, read: np.ndarray, names: Sequence[str]) -> str:
+def fell_short(edit: FaceEdit, read: np.ndarray, names: Sequence[str], known: Sequence[str]) -> str:
     """The units that did not land: "AU14 0.00 → 0.60 asked, 0.12 read", most wanted first; empty where all did.
 
-    read [K]: what the edited face is read to show, in the order of `names`.
+    read [K]: what the edited face is read to show, in the order of `names`; those not `known` are not read.
     """
     own = edit.face.vector(names)
-    wanted, got = edit.goal - own, read - own
-    short = [k for k in np.argsort(-np.abs(wanted)) if abs(wanted[k]) >= ASKED and got[k] / wanted[k] < LANDED]
+    wanted = edit.goal - own
+    looked_at = [k for k in np.argsort(-np.abs(wanted)) if abs(wanted[k]) >= ASKED and names[k] in known]
+    short = [k for k in looked_at if not landed(float(read[k]), float(edit.goal[k]))]
     said = [f"{names[k]} {own[k]:.2f} → {edit.goal[k]:.2f} asked, {read[k]:.2f} read" for k in short[:LISTED]]
     return f"face {edit.face.index}: did not land: {'; '.join(said)}" if said else ""
 

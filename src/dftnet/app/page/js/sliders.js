@@ -1,7 +1,6 @@
 // The sliders: made from the model's units, grouped by the part of the face, left and right beside each other.
 
 const byId = (id) => document.getElementById(id);
-const LANDED = 0.2;
 const SLOW_SWEEP = [0, 0.25, 0.5, 0.75, 1];
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -20,9 +19,9 @@ export function icon(name) {
   return svg;
 }
 
-/** How far a unit landed, in a word; empty where it did, or where nothing was asked. */
-export function landing(own, asked, read) {
-  if (Math.abs(asked - own) < 0.1 || Math.abs(read - asked) <= LANDED) return "";
+/** How far a unit landed, in a word; empty where it did (it is read `within` of what was asked), or where nothing was asked. */
+export function landing(own, asked, read, within) {
+  if (Math.abs(asked - own) < 0.1 || Math.abs(read - asked) <= within) return "";
   const done = (read - own) / (asked - own);
   if (done < 0.15) return "did not move";
   return done < 1 ? "fell short" : "went too far";
@@ -123,7 +122,7 @@ export class Sliders {
       part.read.hidden = read === null;
       part.number.textContent = read === null ? "" : (read[name] ?? 0).toFixed(2);
       if (read !== null) row.style.setProperty("--read", read[name] ?? 0);
-      if (!stale) part.word.textContent = read === null ? "" : landing(before, value, read[name] ?? 0);
+      if (!stale) part.word.textContent = read === null ? "" : landing(before, value, read[name] ?? 0, this.model.landed);
       row.dataset.landed = part.word.textContent ? "no" : "yes";
     }
   }
