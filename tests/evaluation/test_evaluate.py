@@ -18,6 +18,7 @@ from dftnet.evaluation import evaluate as evaluation
 from dftnet.evaluation import responses
 from dftnet.evaluation.bench import Bench, Measured, Score, Section, read_bench
 from dftnet.evaluation.config import QUICK, STANDARD, Counts, EvaluationConfig
+from dftnet.evaluation.doses import LEVELS, read_doses
 from dftnet.evaluation.judges import JUDGED, AuJudge, Judges, LandmarkReading, enlarged
 from dftnet.evaluation.landing import gaps, landing
 from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, iris_discs
@@ -120,7 +121,7 @@ def test_small_crops_are_enlarged_for_the_judges() -> None:
 
 
 def test_dose_response_of_a_copy_is_flat(measured: Measured) -> None:
-    found = values(responses.dose_response(measured, Contender(COPY, None)))
+    found = values(responses.dose_response(measured, read_doses(measured, Contender(COPY, None))))
     assert found["dose-response: slope"] == 0
     assert found["dose-response: share monotone"] == 0
     assert np.isnan(found["leakage: others over asked"])
@@ -137,7 +138,7 @@ def test_torn_edits_are_counted(measured: Measured) -> None:
     assert (
         values(responses.emotions(measured, Contender(COPY, None)))["torn: emotions: share of edits painted over"] == 0
     )
-    alone = values(responses.dose_response(measured, Smearer("s", None)))
+    alone = values(responses.dose_response(measured, read_doses(measured, Smearer("s", None))))
     assert alone["torn: one unit at 1: share of edits painted over"] >= 1 / K
 
 
@@ -145,8 +146,8 @@ def test_responses_of_a_known_curve(measured: Measured) -> None:
     units = AU_NAMES[:3]
     read = np.zeros((3, 2, 5, 3))
     for k in range(3):
-        read[k, :, :, k] = 0.8 * responses.LEVELS
-        read[k, :, :, (k + 1) % 3] = 0.2 * responses.LEVELS
+        read[k, :, :, k] = 0.8 * LEVELS
+        read[k, :, :, (k + 1) % 3] = 0.2 * LEVELS
     scores, table = responses._responses("j", units, read, np.array(["a", "b"]))
     found = values(Section(scores, {}))
     assert table["AU01"]["curve"] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
@@ -289,7 +290,7 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     tell = lambda *what: told.append(what)  # noqa: E731
     run = lambda **more: evaluation.evaluate([model], toy, tmp_path / "out", config, threads=1, **more)  # noqa: E731
     run(command="dftnet …", tell=tell)
-    assert told[-1] == ("synthetic, texture only: speed", 7, 7)
+    assert told[-1] == ("synthetic, texture only: speed", 10, 10)
     result = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(result["scores"]) == [COPY, "synthetic", "synthetic, warp only", "synthetic, texture only"]
     assert len(result["contenders"][1]["sha256"]) == 64
@@ -299,7 +300,7 @@ def test_whole_evaluation(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     speeds = [s for s in result["scores"]["synthetic"] if s["section"] == "speed"]
     assert all(s["interval"]["value"] > 0 for s in speeds)
     assert list(result["details"]["synthetic"]) == [
-        "landing by AU", "dose-response, estimator (guided training)", "emotions",
+        "landing by AU", "dose-response, estimator (guided training)", "single units", "emotions",
     ]  # fmt: skip
     before = (tmp_path / "out" / "results.json").read_bytes()
     with pytest.raises(FileExistsError, match=r"results.json exists: .*--overwrite"):

@@ -250,6 +250,13 @@ class Section(NamedTuple):
     """Title → table: AU → numbers, or name → number."""
 
 
+def joined(sections: Sequence[Section]) -> Section:
+    """The scores and tables of several, in order."""
+    return Section(
+        [s for one in sections for s in one.scores], {t: d for one in sections for t, d in one.details.items()}
+    )
+
+
 @dataclass(frozen=True)
 class Measured:
     """What all scores stand on: the bench, read once by all judges."""

@@ -17,8 +17,10 @@ from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import ModelError
-from dftnet.evaluation.bench import Measured, Section, build, read_bench
+from dftnet.evaluation import single_units
+from dftnet.evaluation.bench import Measured, Section, build, joined, read_bench
 from dftnet.evaluation.config import EvaluationConfig
+from dftnet.evaluation.doses import read_doses
 from dftnet.evaluation.judges import ESTIMATOR, Judges
 from dftnet.evaluation.landing import eyelids, gaps, landing
 from dftnet.evaluation.methods import Contender, contenders, describe
@@ -26,11 +28,21 @@ from dftnet.evaluation.photos import background, speed
 from dftnet.evaluation.report import refuse_earlier, write_report
 from dftnet.evaluation.responses import dose_response, emotions
 
+
+def each_unit(m: Measured, rival: Contender) -> Section:
+    """Each unit alone, its edits made and read once: the dose-response, and whether single units land."""
+    doses = read_doses(m, rival)
+    return joined([dose_response(m, doses), single_units.single_units(m, doses)])
+
+
 SECTIONS: dict[str, Callable[[Measured, Contender], Section]] = {
     "landing": landing,
     "eyelids": eyelids,
     "gaps": gaps,
-    "dose-response": dose_response,
+    "dose-response": each_unit,
+    "sides": single_units.sides,
+    "gaze": single_units.gaze,
+    "eyes": single_units.eyes,
     "emotions": emotions,
     "background": background,
     "speed": speed,
@@ -93,10 +105,9 @@ def evaluate(
 
 def score(m: Measured, rival: Contender, tell: Progress = silent) -> Section:
     """All scores and tables of one contender."""
-    found = Section([], {})
+    found = []
     for done, (name, section) in enumerate(SECTIONS.items()):
         tell(f"{rival.name}: {name}", done, len(SECTIONS))
-        one = section(m, rival)
-        found = Section(found.scores + one.scores, found.details | one.details)
+        found.append(section(m, rival))
     tell(f"{rival.name}: {name}", len(SECTIONS), len(SECTIONS))
-    return found
+    return joined(found)

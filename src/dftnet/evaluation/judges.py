@@ -11,6 +11,7 @@ Crops are uint8 [n, S, S, 3] in the project's alignment; those smaller than JUDG
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ LANDMARKS = "MediaPipe (independent)"
 EMBEDDING = "SFace (independent)"
 JUDGED = 128
 """Pixels, the estimator's own size."""
+REMEMBERED = 2000
+"""Crops whose landmarks are kept: more than a bench has."""
 
 
 def enlarged(crops: np.ndarray) -> np.ndarray:
@@ -54,6 +57,10 @@ class AuJudge:
     def names(self) -> tuple[str, ...]:
         """The units that it reads."""
         return tuple(self.session.names)
+
+    def reads(self, unit: str) -> bool:
+        """Whether it reads a unit, on its own or by its sides."""
+        return unit in self.names or {f"{unit}L", f"{unit}R"} <= set(self.names)
 
     def __call__(self, crops: np.ndarray, units: Sequence[str] = AU_NAMES) -> np.ndarray:
         """uint8 [n, S, S, 3] → levels of `units`, float32 [n, len(units)] in [0, 1], as `levels_as` makes them of its own."""
@@ -82,13 +89,24 @@ class LandmarkJudge:
     def __init__(self) -> None:
         self._blendshapes = Blendshapes()
         self.names = BLENDSHAPES
+        self._known: dict[bytes, np.ndarray] = {}
 
     def __call__(self, crops: np.ndarray) -> LandmarkReading:
         """uint8 [n, S, S, 3] → what is seen on them."""
-        points = np.array([self._blendshapes.landmarks(crop) for crop in enlarged(crops)]).reshape(-1, 478, 2)
+        points = np.array([self._points(crop) for crop in enlarged(crops)]).reshape(-1, 478, 2)
         shapes = np.array([self._blendshapes.from_landmarks(p) for p in points], np.float32).reshape(-1, 52)
         aus = aus_from_blendshapes(dict(zip(self.names, shapes.T, strict=True)))
         return LandmarkReading(points, shapes, aus, geometry(points))
+
+    def _points(self, crop: np.ndarray) -> np.ndarray:
+        """Landmarks [478, 2]. Of the first crops they are remembered, so that whoever changes nothing is judged at no cost."""
+        key = hashlib.sha256(crop.tobytes()).digest()
+        found = self._known.get(key)
+        if found is None:
+            found = self._blendshapes.landmarks(crop)
+            if len(self._known) < REMEMBERED:
+                self._known[key] = found
+        return found
 
     @property
     def expressive(self) -> np.ndarray:

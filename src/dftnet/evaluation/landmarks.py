@@ -73,6 +73,37 @@ def gaze(points: np.ndarray) -> np.ndarray:
     return np.stack(found, 1)
 
 
+def eye_turns(points: np.ndarray) -> np.ndarray:
+    """[n, 478, 2] → float64 [n, 2, 2]: for each eye the iris from the middle of its corners (along the eye to the right of the
+    image, across it down), in eye widths."""
+    p = np.asarray(points, np.float64)
+    found = []
+    for eye, offset in zip(EYES, np.moveaxis(gaze(p), 1, 0), strict=True):
+        axis = _unit(p[:, eye["corners"][1]] - p[:, eye["corners"][0]])
+        across = np.stack([-axis[:, 1], axis[:, 0]], 1)
+        found.append(np.stack([(offset * axis).sum(1), (offset * across).sum(1)], 1))
+    return np.stack(found, 1)
+
+
+def lid_shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Landmarks [n, 478, 2], twice → float64 [n]: mean way of the lids about the eyes' corners, in eye widths."""
+    found = []
+    for eye in EYES:
+        lids = [point for pair in eye["lids"] for point in pair]
+        places = []
+        for points in (before, after):
+            p = np.asarray(points, np.float64)
+            a, b = (p[:, None, i] for i in eye["corners"])
+            places.append((p[:, lids] - (a + b) / 2) / np.maximum(np.linalg.norm(b - a, axis=2, keepdims=True), 1e-6))
+        found.append(np.linalg.norm(places[1] - places[0], axis=2).mean(1))
+    return np.mean(found, 0)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """[n, 2] at length 1."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+
+
 def iris_discs(image: np.ndarray, points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For both eyes of one open-eyed crop [S, S, 3] with landmarks [478, 2]: (disc bool [S, S], iris [3], skin [3]).
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from dftnet import metrics
 from dftnet.aus import AU_NAMES
 from dftnet.editing.emotions import presets
 from dftnet.editing.request import Request, target
-from dftnet.evaluation.bench import Measured, Score, Section, asked
+from dftnet.evaluation.bench import Measured, Score, Section
+from dftnet.evaluation.doses import LEVELS, Doses
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS
 from dftnet.evaluation.methods import Contender
 from dftnet.media.pixels import to_uint8
 from dftnet.metrics import interval
 from dftnet.units import levels_as
 
-LEVELS = np.array([0, 0.25, 0.5, 0.75, 1.0])
-MOVES = {
-    "AU45": ("eye_aspect_ratio", -1), "AU05": ("eye_aspect_ratio", 1), "AU12": ("lip_corners", 1),
-    "AU15": ("lip_corners", -1), "AU02": ("brow_height", 1), "AU04": ("brow_height", -1),
-    "AU25": ("lip_gap", 1), "AU26": ("lip_gap", 1),
-}  # fmt: skip
-"""AU → what it does to the landmarks, and in which direction."""
 TORN = 0.04
 """Paint (`metrics.paint`) above which an edit counts as painted over: bands and checkers where a face was. Good edits have
 0.005 to 0.03."""
@@ -31,60 +23,24 @@ SAME_PERSON = 0.363
 """OpenCV's threshold for SFace: below this cosine two faces count as two people."""
 
 
-class _Doses(NamedTuple):
-    """What the judges read on the edits of each unit alone, for n faces at l levels."""
-
-    read: np.ndarray
-    """float64 [K, n, l, K]: the estimator; unit asked, face, level, unit measured."""
-    shapes: np.ndarray
-    """float64 [K, n, l, J]: the landmark judge's J units; J is 0 without it."""
-    painted: np.ndarray
-    """float64 [n, K]: `metrics.paint` at level 1."""
-    moves: dict[str, float]
-    """"AU: feature" → how far the landmarks moved, in standard deviations of real faces."""
-
-
-def dose_response(m: Measured, rival: Contender) -> Section:
-    """Each unit alone at LEVELS, the others as in the source: what it does to itself and to the others."""
-    people, judge = m.bench.people[m.bench.neutral], m.judges.landmarks
-    doses = _doses(m, rival)
-    found, table = _responses(ESTIMATOR, AU_NAMES, doses.read, people)
-    torn = (doses.painted > TORN).astype(float)
+def dose_response(m: Measured, doses: Doses) -> Section:
+    """Each of the 17 units alone at LEVELS: what it does to itself and to the others."""
+    people, judge, k = m.bench.people[m.bench.neutral], m.judges.landmarks, len(AU_NAMES)
+    found, table = _responses(ESTIMATOR, AU_NAMES, doses.read[:k, :, :, :k], people)
+    torn = (doses.painted[:, :k] > TORN).astype(float)
     found.append(
         Score("torn", "one unit at 1: share of edits painted over", "", "lower", interval(torn.mean(1), people))
     )
-    for k, name in enumerate(AU_NAMES):
-        table[name]["torn at 1"] = float(torn[:, k].mean())
+    for unit, name in enumerate(AU_NAMES):
+        table[name]["torn at 1"] = float(torn[:, unit].mean())
     details: dict[str, dict] = {f"dose-response, {ESTIMATOR}": table}
     if judge:
-        theirs = np.stack([doses.shapes[AU_NAMES.index(name)] for name in judge.aus])
+        theirs = doses.aus[[AU_NAMES.index(name) for name in judge.aus]]
         scores, table = _responses(LANDMARKS, judge.aus, theirs, people)
         found += scores
         details[f"dose-response, {LANDMARKS}"] = table
         details["landmarks moved, standard deviations of real faces"] = doses.moves
     return Section(found, details)
-
-
-def _doses(m: Measured, rival: Contender) -> _Doses:
-    bench, judges, rows = m.bench, m.judges, m.bench.neutral
-    n, shape = len(rows), (len(rows), len(LEVELS), -1)
-    crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.levels(rows, rival.units), len(LEVELS), 0)
-    read, shapes, painted, moves = [], [], [], {}
-    for name in AU_NAMES:
-        edits, maps = rival(crops, own, asked(own, rival.units, **{name: np.tile(LEVELS, n)}))
-        painted.append(metrics.paint(edits, to_uint8(maps.aligned)).reshape(n, -1)[:, -1])
-        read.append(judges.estimator(edits).reshape(shape).astype(np.float64))
-        if judges.landmarks is None or m.seen is None:
-            shapes.append(np.zeros((n, len(LEVELS), 0)))
-            continue
-        seen = judges.landmarks(edits)
-        shapes.append(seen.aus.reshape(shape).astype(np.float64))
-        if name in MOVES:
-            what, sign = MOVES[name]
-            spread = float(m.seen.geometry[what].std())
-            value = seen.geometry[what].reshape(n, -1)
-            moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
-    return _Doses(np.stack(read), np.stack(shapes), np.stack(painted, 1), moves)
 
 
 def _responses(
