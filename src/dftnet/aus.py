@@ -120,7 +120,7 @@ OTHER_UNITS: dict[int, tuple[str, tuple[str, ...]]] = {
     33: ("cheek blow", ()), 35: ("cheek suck", ()), 36: ("tongue bulge", ()),
     37: ("lip wipe", ()), 38: ("nostril dilator", ("AU09",)), 39: ("nostril compressor", ("AU09",)),
     41: ("lid droop", ("AU45",)), 42: ("slit", ("AU07", "AU45")), 43: ("eyes closed", ("AU45",)), 44: ("squint", ("AU07",)),
-    46: ("wink", ("AU45",)), **dict.fromkeys(range(51, 61), ("movement of the head", ())),
+    46: ("wink", ("AU45L", "AU45R")), **dict.fromkeys(range(51, 61), ("movement of the head", ())),
     **dict.fromkeys(range(65, 70), ("movement of the eyes", ())),
 }  # fmt: skip
 """FACS units that are not ours → (name, the nearest of ours in effect)."""
@@ -197,7 +197,7 @@ def parse_values(items: Iterable[str], low: float = 0.0, high: float = 1.0) -> d
 
 
 _VALUE = re.compile(r"(.*[A-Za-z_0-9])\s*(?:[=:]\s*|\s+)([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)\s*%?)", re.DOTALL)
-_LETTERED = re.compile(r"\s*((?:au\s*)?\d{1,2})\s*([a-e])\s*", re.IGNORECASE)
+_LETTERED = re.compile(r"\s*((?:au\s*)?\d{1,2}[lr]?)\s*([a-e])\s*", re.IGNORECASE)
 
 
 def split_value(item: str) -> tuple[str, str | None]:
@@ -250,11 +250,9 @@ def _expand(name: str) -> dict[str, float]:
         return {described[words]: 1.0}
     if number and int(number[1]) in OTHER_UNITS:
         what, near = OTHER_UNITS[int(number[1])]
-        said = " or ".join(f"{au} ({AU_DESCRIPTIONS[au]})" for au in near)
+        said = " or ".join(f"{au} ({describe_unit(au).description})" for au in near)
         hint = f"the nearest in effect: did you mean {said}?" if near else "none of them comes near it"
-        raise RequestError(
-            f"AU{int(number[1]):02d} ({what}) is not among the {len(AU_NAMES)} units of this tool; {hint}", field="au"
-        )
+        raise RequestError(f"AU{int(number[1]):02d} ({what}) is not among the units of this tool; {hint}", field="au")
     lower = {text.lower(): text for text in (*AU_NAMES, *WORDS, *OPPOSITES, *described)}
     raise RequestError(
         f"unknown Action Unit {name!r}; {nearest(f'au{int(number[1]):02d}' if number else words, lower)}"

@@ -60,7 +60,12 @@ def in_units(values: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
         elif sides:
             found.update({side: value for side in sides if side not in values})
         else:
-            raise RequestError(f"this model does not know {name}; it knows {', '.join(names)}")
+            both = side_free(name)
+            if both != name and both in names:
+                why = f": its units have no sides, {both} moves both; say {both}, or take a model that knows sides"
+            else:
+                why = f"; it knows {', '.join(names)}"
+            raise RequestError(f"this model does not know {name}{why}", field="au")
     return found
 
 

@@ -100,6 +100,9 @@ def test_spread() -> None:
     assert spread(["--au"]) == ["--au"]
     assert spread(["--au", "AU12", "0.8", "p.jpg"]) == ["--au", "AU12=0.8", "p.jpg"]
     assert spread(["--au", "AU12:80%", "AU04:0,2", "AU45C"])[3::2] == ["AU04:0,2", "AU45C"]
+    assert spread(["--au", "smile", "open eyes", "AU12L", "80%", "AU45RC"])[1::2] == [
+        "smile", "open eyes", "AU12L=80%", "AU45RC",
+    ]  # fmt: skip
     assert spread(["--add", "AU12", "-0.2", "AU04", "+5%"])[1::2] == ["AU12=-0.2", "AU04=+5%"]
     assert spread(["--au", "a=1", "--", "b=1"]) == ["--au", "a=1", "--", "b=1"]
 
@@ -224,7 +227,9 @@ def test_json_dry_runs_and_several_photos(shell: Shell) -> None:
     assert report["faces"][0]["aus"] == {"AU12": [0, pytest.approx(0.8)]}
     code, out, err = shell("edit", "photo.jpg", "a.png", "--au", "smile", "-o", "both")
     assert (code, out) == (0, "both: 2 photos edited\n"), err
-    assert "cannot be asked apart" in shell.fails("edit", "photo.jpg", "--au", "wink")
+    assert 'say on which, as in "wink left"' in shell.fails("edit", "photo.jpg", "--au", "wink")
+    told = shell.fails("edit", "photo.jpg", "--au", "smile", "AU45L=1")
+    assert "does not know AU45L: its units have no sides, AU45 moves both" in told
 
 
 def test_bad_pictures(shell: Shell) -> None:

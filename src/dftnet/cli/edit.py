@@ -44,7 +44,7 @@ Examples:
 
 
 NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)%?")
-UNIT = re.compile(r"(?:\d{1,3}:)?au\d{1,2}[a-e]?(?::.*)?", re.IGNORECASE)
+UNIT = re.compile(r"(?:\d{1,3}:)?au\d{1,2}[lr]?[a-e]?(?::.*)?", re.IGNORECASE)
 
 
 class SeveralValues(TyperCommand):
@@ -61,10 +61,11 @@ def spread(arguments: list[str]) -> list[str]:
     are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
     file. `--au NAME VALUE` becomes `--au NAME=VALUE`, `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
     """
-    from dftnet.aus import WORDS
+    from dftnet.aus import OPPOSITES, WORDS
     from dftnet.editing.emotions import EMOTION_WORDS, EMOTIONS
 
-    known: dict[str, Mapping[str, Any]] = {"--au": WORDS, "--add": WORDS, "--emotion": {**EMOTIONS, **EMOTION_WORDS}}
+    words: dict[str, Any] = {**WORDS, **OPPOSITES}
+    known: dict[str, Mapping[str, Any]] = {"--au": words, "--add": words, "--emotion": {**EMOTIONS, **EMOTION_WORDS}}
     result: list[str] = []
     option, fresh = "", False
     for place, word in enumerate(arguments):
