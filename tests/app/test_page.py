@@ -381,3 +381,14 @@ def test_nothing_is_asked_of_other_servers(new_page: Any, server: Running) -> No
     assert all(url.startswith((server.url, "blob:", "data:")) for url in asked)
     assert re.match(r"default-src 'none'", page.goto(server.url).headers["content-security-policy"])
     assert Image.open(io.BytesIO(page.screenshot())).size == (1280, 800)
+
+
+def test_units_that_fight_get_a_word_below_the_picture(new_page: Any) -> None:
+    page = opened(new_page(), ASTRONAUT)
+    page.fill("#unit-AU05", "1")
+    page.fill("#unit-AU45", "1")
+    page.wait_for_function("() => document.getElementById('hint').textContent.includes('work against each other')")
+    rested(page)
+    assert page.locator("#hint").text_content() == ("AU05 (upper lid raiser) and AU45 (blink) work against each other.")
+    page.click("#reset")
+    page.wait_for_selector("#hint", state="hidden")

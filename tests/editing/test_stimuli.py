@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from dftnet.aus import AU_NAMES
 from dftnet.editing import stimuli
 from dftnet.editing.conditions import LUMA, MEAN, SPREAD, Conditions, Presentation, in_oval, matched, parse_level
 from dftnet.editing.editor import Editor
+from dftnet.editing.manifest import model_name
 from dftnet.editing.options import Report, SaveOptions
 from dftnet.editing.stimuli import make_stimuli
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
@@ -60,6 +62,14 @@ def test_stimuli(editor: Editor, tmp_path: Path) -> None:
     assert len(list(csv.DictReader((out / "manifest.csv").open()))) == 12
     with pytest.raises(ValueError, match="another model or request"):
         make_stimuli(editor, [faces], Conditions(units=["AU12"], levels=[1], neutral=True), out)
+
+
+def test_the_model_is_named_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_generator(tmp_path / "mine", size=64)
+    monkeypatch.chdir(tmp_path)
+    names = [model_name(Editor(GeneratorSession(path, threads=1))) for path in ("mine", "./mine/", tmp_path / "mine")]
+    assert len(set(names)) == 1
+    assert re.fullmatch("mine@[0-9a-f]{12}", names[0])
 
 
 def test_bad_requests(editor: Editor, tmp_path: Path) -> None:
@@ -137,6 +147,8 @@ def test_whose_faces_they_are(editor: Editor, tmp_path: Path) -> None:
         persons("e", [faces / "anna"], "folders")
     with pytest.raises(ValueError, match="give folders, or a CSV"):
         persons("e", [faces], "folder")
+    with pytest.raises(FileNotFoundError, match=r"no such table of people: nobody\.csv"):
+        persons("e", [faces], "nobody.csv")
     assert not (tmp_path / "e").exists()
 
 
@@ -181,6 +193,13 @@ def test_pictures_that_read_as_asked(tmp_path: Path) -> None:
         make_stimuli(Editor(editor.generator), [tmp_path / "anna.png"], conditions, tmp_path / "none")
     with pytest.raises(ValueError, match="say measured or requested"):
         Conditions(units=["AU12"], levels=[1], match="read")
+
+
+def test_units_that_fight_are_told(editor: Editor, tmp_path: Path) -> None:
+    Image.fromarray(picture(0.0)).save(tmp_path / "anna.png")
+    conditions = Conditions(units=["AU05+AU45", "AU12"], levels=[0, 0.5, 1])
+    done = make_stimuli(editor, [tmp_path / "anna.png"], conditions, tmp_path / "out")
+    assert done.warnings == ["AU05+AU45: AU05 (upper lid raiser) and AU45 (blink) work against each other"]
 
 
 def test_blind(editor: Editor, tmp_path: Path) -> None:

@@ -107,6 +107,9 @@ PATCH_ANSWERS: dict[int | str, Any] = {
         "headers": {
             "Dftnet-Box": _text("x,y,width,height: where the picture belongs, pixels of the preview."),
             "Dftnet-Part": _text("x,y,width,height: the part of it that counts; what is beside it stays."),
+            "Dftnet-Warnings": _text(
+                "JSON: what is worth knowing of the face's request; only where there is something."
+            ),
             "Dftnet-Measured": _text(
                 "JSON: the face's units read again in the edited picture, where `measure` was asked."
             ),

@@ -115,6 +115,8 @@ def open_people(people: str) -> People:
         return FolderPeople()
     if not Path(people).suffix and not Path(people).exists():
         raise RequestError(f"people is {people!r}: give folders, or a CSV with the columns path,person", field="people")
+    if not Path(people).exists():
+        raise FileNotFoundError(f"no such table of people: {people}")
     return TablePeople(Path(people))
 
 

@@ -211,6 +211,9 @@ def edit(
     AU09 wrinkle nose, AU10 raise upper lip, AU12 pull up the lip corners, AU14 dimples,
     AU15 pull down lip corners, AU17 raise chin, AU20 stretch lips, AU23 press lips,
     AU25 part lips, AU26 drop jaw; also smile, grin, frown, raise brows, open mouth, blink.
+
+    With a model that knows sides also one side, the person's own: AU12L, AU45R,
+    wink left, smirk right, raise left brow; and look left, look up, kiss, puff cheeks, jaw right.
     """
     from dataclasses import replace
 

@@ -90,8 +90,8 @@ def _read(editor: Editor, again: EditableFace | None) -> dict[str, float]:
 
 def model_name(editor: Editor) -> str:
     """The generator's folder and the start of its SHA-256."""
-    path = editor.generator.directory / editor.generator.graph
-    return f"{path.parent.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    path = editor.generator.graph
+    return f"{path.resolve().parent.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def measurer(editor: Editor) -> str:
