@@ -25,6 +25,7 @@ LAYERS = (
     "aus",
     "units",
     "cluster",
+    "onnx_runtime",
     "errors",
 )
 """From top to bottom."""

@@ -58,4 +58,4 @@ def test_one_place_imports_onnx_runtime():
                 names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 if any(name.split(".")[0] == "onnxruntime" for name in names):
                     found.append(str(path.relative_to(ROOT)))
-    assert found == ["src/dftnet/inference/onnx_runtime.py"]
+    assert found == ["src/dftnet/onnx_runtime.py"]

@@ -8,8 +8,8 @@ import pytest
 
 from dftnet.editing.editor import Editor
 from dftnet.inference.directory import WEIGHTS
-from dftnet.inference.onnx_runtime import open_graph
 from dftnet.inference.sessions import GeneratorSession
+from dftnet.onnx_runtime import open_graph
 
 GENERATOR = WEIGHTS / "dftnet-128"
 ROOT = Path(__file__).parent.parent.parent

@@ -27,8 +27,8 @@ from dftnet.aus import AU_NAMES
 from dftnet.errors import ModelError
 from dftnet.evaluation.landmarks import geometry
 from dftnet.faces.align import similarity, template_points
-from dftnet.inference.onnx_runtime import open_graph
 from dftnet.inference.sessions import EstimatorSession
+from dftnet.onnx_runtime import open_graph
 from dftnet.units import levels_as
 
 ESTIMATOR = "estimator (guided training)"

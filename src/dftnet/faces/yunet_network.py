@@ -1,28 +1,23 @@
-"""YuNet (MIT, Shiqi Yu) run by OpenCV, for many threads at once: picture → boxes, landmarks and scores.
+"""YuNet (MIT, Shiqi Yu) run by ONNX Runtime, for many threads at once: picture → boxes, landmarks and scores.
 
-OpenCV's own wrapper (FaceDetectorYN) serves one thread only, and prints a warning of OpenCV 5 at every start. So its
-decoding stands here, after OpenCV's modules/objdetect/src/face_detect.cpp: the same numbers.
+OpenCV's own engine takes two to three times as long for the same numbers, and its wrapper (FaceDetectorYN) serves one thread
+only. So the wrapper's decoding stands here, after OpenCV's modules/objdetect/src/face_detect.cpp.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from dftnet.onnx_runtime import open_graph
+
 WEIGHTS = Path(__file__).parent / "yunet" / "face_detection_yunet_2023mar.onnx"
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of each of the network's three grids."""
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
-LEAST = 2 * STRIDES[-1]
-"""Pixels a side that the network is given at least: over a grid of a single row OpenCV 4 computes with memory that is not its
-own (up to 4.12 at least; a grey strip of 30 by 2000 pixels showed faces)."""
 MOST = 5000
 """Boxes that the suppression of overlaps looks at."""
 
@@ -33,25 +28,21 @@ class YuNet:
     `threshold`: the least score. `overlap`: of boxes that overlap more (as a share of their union) the best stays;
     1 keeps every anchor's opinion.
 
-    Serves many threads: each call borrows a network that no other call is using. As many are made as calls ran at
-    once, at most one a core; further calls wait.
+    Serves many threads; each call computes on its own thread alone.
     """
 
     def __init__(self, threshold: float, overlap: float) -> None:
         if not WEIGHTS.exists():
             raise FileNotFoundError(f"the face detector's weights are missing ({WEIGHTS}): install dftnet again")
         self.threshold, self.overlap = threshold, overlap
-        self._idle: list[cv2.dnn.Net] = []
-        self._turn = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """`image` is uint8 [h, w, 3] RGB."""
-        height, width = (max(LEAST, -(-side // STRIDES[-1]) * STRIDES[-1]) for side in image.shape[:2])
-        padded = cv2.copyMakeBorder(image, 0, height - image.shape[0], 0, width - image.shape[1], cv2.BORDER_CONSTANT)
-        planes = np.stack(cv2.split(padded)[::-1])[None].astype(np.float32)  # BGR; blobFromImage is slower
-        with self._network() as network:
-            network.setInput(planes)
-            found = dict(zip(OUTPUTS, network.forward(OUTPUTS), strict=True))
+        height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in image.shape[:2])
+        planes = np.zeros((1, 3, height, width), np.float32)
+        for plane, channel in zip(planes[0], reversed(cv2.split(image)), strict=True):  # BGR; blobFromImage is slower
+            plane[: image.shape[0], : image.shape[1]] = channel
+        found = dict(zip(OUTPUTS, _network().run(OUTPUTS, {"input": planes}), strict=True))
         rows = _decode(found, height, width, self.threshold)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
         return rows if self.overlap >= 1 or len(rows) < 2 else self._without_overlaps(rows)
@@ -61,15 +52,9 @@ class YuNet:
         kept = cv2.dnn.NMSBoxes(boxes, rows[:, 14].tolist(), self.threshold, self.overlap, 1.0, MOST)
         return rows[np.asarray(kept, np.int64).reshape(-1)]
 
-    @contextlib.contextmanager
-    def _network(self) -> Iterator[cv2.dnn.Net]:
-        with self._turn:
-            try:
-                network = self._idle.pop()
-            except IndexError:
-                network = cv2.dnn.readNetFromONNX(str(WEIGHTS))
-            yield network
-            self._idle.append(network)  # one that failed is not used again
+
+_network = functools.cache(functools.partial(open_graph, WEIGHTS, threads=1))
+"""The one network of a process."""
 
 
 @functools.lru_cache(maxsize=16)

@@ -17,8 +17,8 @@ from dftnet.aus import condition
 from dftnet.errors import ModelError
 from dftnet.inference.calibration import Calibration
 from dftnet.inference.directory import open_model
-from dftnet.inference.onnx_runtime import open_graph
 from dftnet.media.pixels import to_float
+from dftnet.onnx_runtime import open_graph
 
 MAX_BATCH = 16
 """Crops of one run of a graph; more are cut in several runs, so that memory stays bounded."""

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from dftnet.errors import ModelError
 from dftnet.inference.directory import FORMATS, read_config, weights_file
-from dftnet.inference.onnx_runtime import open_graph
 from dftnet.media.files import atomic_directory
 from dftnet.media.pixels import to_float
 from dftnet.networks import Generator, build_generator, generator_config
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig
+from dftnet.onnx_runtime import open_graph
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
 MAPS = ("edited", "flow", "aligned", "texture", "attention")
