@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from dftnet.au_sources.mediapipe import BLENDSHAPES
 from dftnet.aus import AU_NAMES
 from dftnet.evaluation import single_units
+from dftnet.evaluation.along_mesh import HARDLY_SEEN, mesh_directions
 from dftnet.evaluation.bench import Bench, Measured, Section, read_bench
 from dftnet.evaluation.config import Counts
 from dftnet.evaluation.doses import MORE_UNITS, read_doses
@@ -17,9 +19,10 @@ from dftnet.evaluation.evaluate import each_unit
 from dftnet.evaluation.judges import AuJudge, Judges, LandmarkReading
 from dftnet.evaluation.landmarks import EYES, eye_turns, geometry
 from dftnet.evaluation.methods import COPY, Contender, _still
-from dftnet.faces.mesh import GAZE
+from dftnet.faces.mesh import GAZE, FaceMesh
 from dftnet.inference.sessions import Maps
 from dftnet.units import UNITS
+from tests.toy_mesh import write_toy_mesh
 
 COUNTS = Counts(faces=2, neutral=4, closed=2, pairs=0, real=0, photos=1, rounds=1)
 NEUTRAL, CLOSED = np.arange(4), np.arange(4, 6)
@@ -63,7 +66,7 @@ class Landmarks:
             points[:, list(eye["iris"])] = (np.array([left + 10, 50.0]) + 20 * turn)[:, None]
             for pair in eye["lids"]:
                 points[:, pair[0]], points[:, pair[1]] = (left + 10, 47), (left + 10, 53)
-        return LandmarkReading(points, shapes, shapes[:, :3], geometry(points))
+        return LandmarkReading(points, shapes, shapes[:, :3], geometry(points), points[..., 0])
 
 
 class Reader:
@@ -128,6 +131,27 @@ def test_a_model_that_does_as_asked(measured: Measured) -> None:
     assert scores["single units: AU30R at 1: jawRight rises by"] == pytest.approx(1)
     assert all(row["leakage"] == pytest.approx(0, abs=1e-6) for row in table.values())
     assert "rise, MediaPipe" not in table["AU09"]
+
+
+def test_landmarks_along_the_mesh(measured: Measured, tmp_path: Path) -> None:
+    mesh = FaceMesh.load(write_toy_mesh(tmp_path / "mesh.npz"), UNITS)
+    rng = np.random.default_rng(0)
+    neutral = np.zeros((4, 478, 2))
+    neutral[:, :468] = 64 + mesh.vertices[:, :2] * [6, -6]
+    real = neutral[:1] + rng.normal(0, 2, (400, 478, 2))
+    known = mesh_directions(mesh, neutral, real)
+    assert known.spread["AU09"] == pytest.approx(2, rel=0.15)
+    still = np.zeros((4, len(UNITS)), np.float32)
+    target = still.copy()
+    target[:, [UNITS.index("AU09L"), UNITS.index("AU09R")]] = 1
+    moved = mesh.targets(neutral.astype(np.float32), still, target)
+    way = np.linalg.norm((moved - neutral)[0, :468]) / known.spread["AU09"]
+    assert known.along("AU09", moved) - known.along("AU09", neutral) == pytest.approx([way] * 4, rel=1e-3)
+
+    scores = values(each_unit(replace(measured, mesh=known), Obedient("good", None)))
+    rows = [name for name in scores if name.endswith("along the mesh, standard deviations")]
+    assert [name.split()[2] for name in rows] == list(HARDLY_SEEN)
+    assert not any("along the mesh" in name for name in values(each_unit(measured, Obedient("good", None))))
 
 
 def test_a_model_that_does_half_and_takes_another_along(measured: Measured) -> None:

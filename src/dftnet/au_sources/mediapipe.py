@@ -100,12 +100,16 @@ class Blendshapes:
 
     def landmarks(self, crop: np.ndarray) -> np.ndarray:
         """478 landmarks (x, y) in pixels of an aligned crop uint8 [S, S, 3], float64 [478, 2]."""
+        return self.solid_landmarks(crop)[:, :2]
+
+    def solid_landmarks(self, crop: np.ndarray) -> np.ndarray:
+        """The same with their depth: float64 [478, 3], all in the crop's pixels, larger away from the camera."""
         size = len(crop)
         centre, side = np.array(LANDMARK_VIEW) * size - 0.5, LANDMARK_SIDE * size
-        points = np.zeros((0, 2))
+        points = np.zeros((0, 3))
         for look in range(LOOKS):
             points = self._look(crop, centre, side)
-            low, high = points.min(0), points.max(0)
+            low, high = points[:, :2].min(0), points[:, :2].max(0)
             if look + 1 < LOOKS:
                 centre, side = (low + high) / 2, REACH * float((high - low).max())
                 if not 0.5 * size < side < 4 * size:  # lost: keep what there is
@@ -113,15 +117,15 @@ class Blendshapes:
         return points
 
     def _look(self, crop: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray:
-        """Landmarks in crop pixels, found in the upright square of `side` pixels about `centre`; outside is replicated."""
+        """Landmarks [478, 3] in crop pixels, found in the upright square of `side` pixels about `centre`; outside is replicated."""
         scale = SIDE / side
         matrix = np.hstack([np.eye(2) * scale, ((SIDE - 1) / 2 - scale * centre)[:, None]])
         square = cv2.warpAffine(crop, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         graph = self._landmarks
         graph.set_tensor(graph.get_input_details()[0]["index"], square[None].astype(np.float32) / 255)
         graph.invoke()
-        points = graph.get_tensor(graph.get_output_details()[0]["index"]).reshape(-1, 3)[:, :2]
-        return (points.astype(np.float64) - 0.5 - matrix[:, 2]) / scale
+        points = graph.get_tensor(graph.get_output_details()[0]["index"]).reshape(-1, 3).astype(np.float64)
+        return np.column_stack([points[:, :2] - 0.5 - matrix[:, 2], points[:, 2]]) / scale
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """uint8 [S, S, 3] aligned crop → float32 [52] in [0, 1], in the order of BLENDSHAPES."""

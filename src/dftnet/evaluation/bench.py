@@ -16,10 +16,12 @@ import numpy as np
 
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError
+from dftnet.evaluation.along_mesh import MeshDirections, mesh_directions
 from dftnet.evaluation.config import Counts
 from dftnet.evaluation.judges import Judges, LandmarkReading
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
+from dftnet.faces.mesh import FaceMesh
 from dftnet.media.image import read_image
 from dftnet.metrics import Interval, interval
 from dftnet.units import AU_NAMES, in_units, levels_as
@@ -270,17 +272,24 @@ class Measured:
     embedded: np.ndarray | None
     """float32 [n, d]."""
     counts: Counts
+    mesh: MeshDirections | None = None
+    """Directions of the units in the landmarks; None without a mesh or the landmark judge."""
 
     def levels(self, rows: np.ndarray, units: Sequence[str] = AU_NAMES) -> np.ndarray:
         """float32 [len(rows), len(units)]: the estimator's reading of faces of the bench, in any units."""
         return levels_as(self.own[rows], self.judges.estimator.names, units)
 
 
-def read_bench(bench: Bench, judges: Judges, counts: Counts) -> Measured:
-    """The judges look at every face of the bench once."""
+def read_bench(bench: Bench, judges: Judges, counts: Counts, mesh: FaceMesh | None = None) -> Measured:
+    """The judges look at every face of the bench once; the units' directions in the landmarks come from `mesh`, of the 40 units."""
     seen = judges.landmarks(bench.images) if judges.landmarks else None
     embedded = judges.embedding(bench.images) if judges.embedding else None
-    return Measured(bench, judges, judges.estimator(bench.images, judges.estimator.names), seen, embedded, counts)
+    own = judges.estimator(bench.images, judges.estimator.names)
+    directions = None
+    if mesh and seen:
+        real = np.union1d(bench.faces, bench.real)
+        directions = mesh_directions(mesh, seen.points[bench.neutral], seen.points[real])
+    return Measured(bench, judges, own, seen, embedded, counts, directions)
 
 
 def asked(own: np.ndarray, units: Sequence[str], **values: float | np.ndarray) -> np.ndarray:

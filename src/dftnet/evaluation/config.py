@@ -46,6 +46,8 @@ class EvaluationConfig:
     """Which faces, pairs and requests."""
     reader: Path | None = None
     """An estimator's model directory, which reads the faces' own units and judges. Default: the shipped one."""
+    mesh: Path | None = None
+    """A face mesh, facs-mesh.npz: units that no blendshape sees are measured along it."""
     counts: Counts | None = None
     """How much is measured, where it is neither the standard nor the quick count."""
 

@@ -34,6 +34,8 @@ class Doses(NamedTuple):
     """float64 [K, n, l, J]: the landmark judge's J units; J is 0 without it."""
     shapes: np.ndarray
     """float64 [K, n, l, 52]: its blendshapes; the last is 0 without it."""
+    along: np.ndarray
+    """float64 [K, n, l]: `MeshDirections.along` in the direction of the unit asked; NaN without a mesh."""
     painted: np.ndarray
     """float64 [n, K]: `metrics.paint` at level 1."""
     moves: dict[str, float]
@@ -46,7 +48,7 @@ def read_doses(m: Measured, rival: Contender) -> Doses:
     units = (*AU_NAMES, *(name for name in MORE_UNITS if rival.knows(name)))
     n, shape = len(rows), (len(rows), len(LEVELS), -1)
     crops, own = np.repeat(bench.images[rows], len(LEVELS), 0), np.repeat(m.levels(rows, rival.units), len(LEVELS), 0)
-    read, aus, shapes, painted, moves = [], [], [], [], {}
+    read, aus, shapes, along, painted, moves = [], [], [], [], [], {}
     for name in units:
         edits, maps = rival(crops, own, asked(own, rival.units, **{name: np.tile(LEVELS, n)}))
         painted.append(metrics.paint(edits, to_uint8(maps.aligned)).reshape(n, -1)[:, -1])
@@ -54,13 +56,24 @@ def read_doses(m: Measured, rival: Contender) -> Doses:
         if judges.landmarks is None or m.seen is None:
             aus.append(np.zeros((n, len(LEVELS), 0)))
             shapes.append(aus[-1])
+            along.append(np.full((n, len(LEVELS)), np.nan))
             continue
         seen = judges.landmarks(edits)
         aus.append(seen.aus.reshape(shape).astype(np.float64))
         shapes.append(seen.blendshapes.reshape(shape).astype(np.float64))
+        place = m.mesh.along(name, seen.points) if m.mesh else np.full(len(edits), np.nan)
+        along.append(place.reshape(n, -1))
         if name in MOVES:
             what, sign = MOVES[name]
             spread = float(m.seen.geometry[what].std())
             value = seen.geometry[what].reshape(n, -1)
             moves[f"{name}: {what}"] = float(sign * (value[:, -1] - value[:, 0]).mean() / max(spread, 1e-9))
-    return Doses(units, np.stack(read), np.stack(aus), np.stack(shapes), np.stack(painted, 1), moves)
+    return Doses(
+        units=units,
+        read=np.stack(read),
+        aus=np.stack(aus),
+        shapes=np.stack(shapes),
+        along=np.stack(along),
+        painted=np.stack(painted, 1),
+        moves=moves,
+    )

@@ -27,6 +27,10 @@ from dftnet.evaluation.methods import Contender, contenders, describe
 from dftnet.evaluation.photos import background, speed
 from dftnet.evaluation.report import refuse_earlier, write_report
 from dftnet.evaluation.responses import dose_response, emotions
+from dftnet.faces.mesh import FaceMesh
+from dftnet.units import UNITS
+
+NO_MESH = "not measured: name a face mesh with --mesh FILE (docs/data-format.md says what is in it)"
 
 
 def each_unit(m: Measured, rival: Contender) -> Section:
@@ -77,10 +81,11 @@ def evaluate(
                 f"{rival.name} does not know {', '.join(absent)}; evaluation needs the {len(AU_NAMES)} of dftnet"
             )
     faces = FaceData.open(data, max((rival.session.size for rival in rivals if rival.session), default=None))
+    mesh = FaceMesh.load(config.mesh, UNITS) if config.mesh else None
     started = time.perf_counter()
     bench = build(faces, config.split, counts, config.seed, with_sheets=not config.quick)
     tell(f"reading {len(bench.images)} faces", 0, 1)
-    measured = read_bench(bench, Judges.available(threads, config.reader), counts)
+    measured = read_bench(bench, Judges.available(threads, config.reader), counts, mesh)
     tell(f"reading {len(bench.images)} faces", 1, 1)
     found = {rival.name: score(measured, rival, tell) for rival in rivals}
     judges = measured.judges
@@ -93,7 +98,7 @@ def evaluate(
         "counts": {**asdict(counts), **bench.sizes},
         "reader": {"name": judges.estimator.session.note, "units": len(judges.estimator.names)},
         "judges": [ESTIMATOR, *(judge.name for judge in (judges.landmarks, judges.embedding) if judge)],
-        "not_judged": judges.missing,
+        "not_judged": judges.missing | ({} if mesh else {"along the face mesh": NO_MESH}),
         "contenders": [describe(rival) for rival in rivals],
         "seconds": round(time.perf_counter() - started, 1),
         "scores": {name: section.scores for name, section in found.items()},

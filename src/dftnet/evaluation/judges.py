@@ -78,6 +78,13 @@ class LandmarkReading(NamedTuple):
     """float32 [n, 13], columns `BLENDSHAPE_AUS`."""
     geometry: dict[str, np.ndarray]
     """`geometry` of the points."""
+    depth: np.ndarray
+    """float64 [n, 478], pixels, larger away from the camera."""
+
+    @property
+    def solid(self) -> np.ndarray:
+        """float64 [n, 478, 3]: the points with their depth."""
+        return np.concatenate([self.points, self.depth[..., None]], 2)
 
 
 class LandmarkJudge:
@@ -93,17 +100,18 @@ class LandmarkJudge:
 
     def __call__(self, crops: np.ndarray) -> LandmarkReading:
         """uint8 [n, S, S, 3] → what is seen on them."""
-        points = np.array([self._points(crop) for crop in enlarged(crops)]).reshape(-1, 478, 2)
+        solid = np.array([self._points(crop) for crop in enlarged(crops)]).reshape(-1, 478, 3)
+        points = np.ascontiguousarray(solid[..., :2])
         shapes = np.array([self._blendshapes.from_landmarks(p) for p in points], np.float32).reshape(-1, 52)
         aus = aus_from_blendshapes(dict(zip(self.names, shapes.T, strict=True)))
-        return LandmarkReading(points, shapes, aus, geometry(points))
+        return LandmarkReading(points, shapes, aus, geometry(points), solid[..., 2])
 
     def _points(self, crop: np.ndarray) -> np.ndarray:
-        """Landmarks [478, 2]. Of the first crops they are remembered, so that whoever changes nothing is judged at no cost."""
+        """Landmarks [478, 3]. Of the first crops they are remembered, so that whoever changes nothing is judged at no cost."""
         key = hashlib.sha256(crop.tobytes()).digest()
         found = self._known.get(key)
         if found is None:
-            found = self._blendshapes.landmarks(crop)
+            found = self._blendshapes.solid_landmarks(crop)
             if len(self._known) < REMEMBERED:
                 self._known[key] = found
         return found

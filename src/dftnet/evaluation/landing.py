@@ -8,7 +8,7 @@ from dftnet import metrics
 from dftnet.aus import AU_NAMES
 from dftnet.evaluation.bench import Measured, Score, Section, asked, decibels
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS, enlarged
-from dftnet.evaluation.landmarks import CLOSED, gaze, iris_discs, shape_distance
+from dftnet.evaluation.landmarks import CLOSED, gaze, head_held, iris_discs, shape_distance
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mask import face_mask
 from dftnet.metrics import Interval, interval
@@ -169,6 +169,12 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
         distances["in landmarks", LANDMARKS] = (
             shape_distance(read.points, points[b]),
             shape_distance(points[a], points[b]),
+        )
+        solid = m.seen.solid
+        held, copied = (head_held(moving, solid[b])[..., :2] for moving in (read.solid, solid[a]))
+        distances["in landmarks, head held still", LANDMARKS] = (
+            shape_distance(held, points[b]),
+            shape_distance(copied, points[b]),
         )
     distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.levels(b)), norm(m.levels(a) - m.levels(b))
     distances["in pixels (L1 on the face)", ""] = pixels(edits), pixels(bench.images[a])

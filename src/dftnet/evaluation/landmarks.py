@@ -21,6 +21,8 @@ EYES: tuple[dict[str, Any], ...] = (
 """MediaPipe's points of the person's right and left eye; skin lies on the upper lid, below the brow."""
 BROWS = (105, 66, 107, 334, 296, 336)
 MOUTH_CORNERS, INNER_LIPS, NOSE_BASE = (61, 291), (13, 14), 2
+RIGID = (6, 33, 127, 133, 151, 195, 197, 243, 263, 356, 362, 463)
+"""Nose bridge, eye corners, temples, forehead: what expressions hardly move."""
 FACE_POINTS = 468
 """Of the 478 landmarks, the irises come last."""
 GEOMETRY = ("eye_aspect_ratio", "lip_corners", "brow_height", "lip_gap")
@@ -60,6 +62,20 @@ def geometry(points: np.ndarray) -> dict[str, np.ndarray]:
 def shape_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Landmarks [n, 478, 2], twice → float64 [n]: mean distance over the face's points, pixels (irises left out)."""
     return np.linalg.norm(first[:, :FACE_POINTS] - second[:, :FACE_POINTS], axis=2).mean(1)
+
+
+def head_held(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Landmarks [n, 478, 3] turned, shifted and scaled onto others [n, 478, 3] by the least squares of the points RIGID (Umeyama
+    1991): what remains between the two is no motion of the head. float64 [n, 478, 3]."""
+    p, q = (np.asarray(x, np.float64) for x in (points, onto))
+    a, b = (x[:, RIGID] - x[:, RIGID].mean(1, keepdims=True) for x in (p, q))
+    u, s, vt = np.linalg.svd(np.einsum("nvi,nvj->nij", b, a))
+    mirrored = np.linalg.det(u @ vt) < 0
+    s[mirrored, 2] *= -1
+    u[mirrored, :, 2] *= -1
+    scale = s.sum(1) / np.maximum((a * a).sum((1, 2)), 1e-12)
+    turned = np.einsum("nij,nvj->nvi", u @ vt, p - p[:, RIGID].mean(1, keepdims=True))
+    return scale[:, None, None] * turned + q[:, RIGID].mean(1, keepdims=True)
 
 
 def gaze(points: np.ndarray) -> np.ndarray:

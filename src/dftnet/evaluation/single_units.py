@@ -7,6 +7,7 @@ import numpy as np
 from dftnet import metrics
 from dftnet.au_sources.mediapipe import BLENDSHAPES
 from dftnet.aus import AU_NAMES
+from dftnet.evaluation.along_mesh import HARDLY_SEEN
 from dftnet.evaluation.bench import Measured, Score, Section, asked
 from dftnet.evaluation.doses import LEVELS, Doses
 from dftnet.evaluation.judges import ESTIMATOR, LANDMARKS, LandmarkReading
@@ -29,16 +30,14 @@ OWN_SHAPES: dict[str, tuple[str, ...]] = {
     },
 }  # fmt: skip
 """Unit → MediaPipe's own blendshapes of it. AU06, 09 and 34 have none that ever moves."""
-HARDLY_SEEN = ("AU05", "AU07", "AU14", "AU23")
-"""Units whose blendshapes hardly move in real faces: not counted where the worst unit is looked for."""
 SIDES = {"AU45": "eyeBlink", "AU02": "browOuterUp", "AU12": "mouthSmile", "AU15": "mouthFrown"}
 """Unit → the blendshape that tells its sides apart."""
 LOOKS = {"left": ("AU61", "AU62"), "right": ("AU62", "AU61"), "up": ("AU63", "AU64"), "down": ("AU64", "AU63")}
 """Where the person looks → unit asked for at 1, and its opposite, at 0."""
 SHUT, OPENED = 0.6, 0.3
 """eyeBlink from which an eye has closed, and below which it has opened."""
-STEADY = 0.01
-"""A reading that falls by no more from one level to the next is monotone."""
+STEADY, STEADY_ALONG = 0.01, 0.05
+"""A reading, a place along the mesh, that falls by no more from one level to the next is monotone."""
 
 
 def own_shape(shapes: np.ndarray, unit: str) -> np.ndarray:
@@ -76,6 +75,8 @@ def single_units(m: Measured, doses: Doses) -> Section:
     ]
     if m.judges.landmarks and m.seen:
         found += _by_blendshapes(m, doses, table, people)
+    if m.mesh and m.seen:
+        found += _along_mesh(m, doses, table, people)
     return Section(found, {"single units": {name: row for name, row in table.items() if row}})
 
 
@@ -100,6 +101,21 @@ def _by_blendshapes(m: Measured, doses: Doses, table: dict[str, dict[str, float]
         Score("single units", "monotone, the worst unit", LANDMARKS, "higher", _worst(np.stack(up, 1), people)),
         *found,
     ]
+
+
+def _along_mesh(m: Measured, doses: Doses, table: dict[str, dict[str, float]], people: np.ndarray) -> list[Score]:
+    """How far the landmarks go along the mesh, and how steadily; adds both to the rows of `table`."""
+    assert m.seen is not None
+    assert m.mesh is not None
+    found, before = [], m.seen.points[m.bench.neutral]
+    for k, name in enumerate(doses.units):
+        rise = doses.along[k, :, -1] - m.mesh.along(name, before)
+        steady = metrics.monotone(doses.along[k], STEADY_ALONG)
+        table[name] |= {"monotone, mesh": float(steady.mean()), "along the mesh": float(rise.mean())}
+        if name in HARDLY_SEEN:
+            what = f"{name} at 1: along the mesh, standard deviations"
+            found.append(Score("single units", what, LANDMARKS, "higher", interval(rise, people)))
+    return found
 
 
 def _worst(up: np.ndarray, people: np.ndarray) -> metrics.Interval:
