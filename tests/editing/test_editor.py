@@ -11,6 +11,7 @@ import skimage.data
 
 from dftnet.aus import AU_NAMES
 from dftnet.editing.editor import Editor
+from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
 from dftnet.faces.detect import Face
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
@@ -211,7 +212,7 @@ def test_faces_that_cannot_be_edited(editor: Editor, photo: np.ndarray) -> None:
         def __init__(self, points: np.ndarray) -> None:
             self.points = np.asarray(points, np.float32)
 
-        def __call__(self, image: np.ndarray) -> list[Face]:
+        def __call__(self, image: np.ndarray, every: bool = False) -> list[Face]:
             return [Face(np.array([0, 0, 12, 14], np.float32), self.points, 0.9)]
 
     frontal = np.array([[0, 0], [40, 0], [20, 20], [8, 40], [32, 40]])
@@ -281,3 +282,23 @@ def test_missing_model(tmp_path: Path) -> None:
         Editor.from_pretrained(tmp_path / "none")
     with pytest.raises(ValueError, match="estimator"):
         EstimatorSession(write_generator(tmp_path / "g", size=SIZE))
+
+
+def test_small_faces_beside_a_portrait_are_there_when_they_are_asked_for(editor, photo):
+    """`--face all` found one of two, and a number, a side or a place the large one alone."""
+    image = np.full((2000, 4000, 3), 128, np.uint8)
+    head = photo[20:230, 120:330]
+    image[200:1800, 200:1800] = cv2.resize(head, (1600, 1600), interpolation=cv2.INTER_CUBIC)
+    image[800:970, 3000:3170] = cv2.resize(head, (170, 170), interpolation=cv2.INTER_AREA)
+    assert len(editor.find(image)) == 1
+    assert len(editor.faces(image)) == 2
+    for which in (1, "right", "3088,880"):
+        assert 2990 < editor.read(image, which).box[0] < 3170, which
+    plans = [EditPlan.parse(au=["AU12=1"], face=face) for face in ("all", 1, "left")]
+    assert [plan.every for plan in (EditPlan(), *plans, EditPlan.parse(au=["1:AU12=1"]))] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]

@@ -31,9 +31,9 @@ class Counting(FaceDetector):
         super().__init__()
         self.calls = 0
 
-    def __call__(self, image: np.ndarray, max_side: int | None = None) -> list[Face]:
+    def __call__(self, image: np.ndarray, max_side: int | None = None, every: bool = False) -> list[Face]:
         self.calls += 1
-        return super().__call__(image, max_side)
+        return super().__call__(image, max_side, every)
 
 
 @pytest.fixture(scope="module")

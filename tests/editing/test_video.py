@@ -15,7 +15,7 @@ from PIL import Image
 from dftnet.data.inputs import collect
 from dftnet.editing.edit import edit, kind_of
 from dftnet.editing.editor import Editor
-from dftnet.editing.following import chooser, follow, moments, read_drive
+from dftnet.editing.following import follow, moments, read_drive
 from dftnet.editing.outputs import check_moving_output
 from dftnet.editing.plan import EditPlan, as_plan
 from dftnet.editing.timeline import Timeline
@@ -126,7 +126,7 @@ def test_the_edit_does_not_flicker(editor: Editor) -> None:
     held = [(to_crop @ np.vstack([cv2.invertAffineTransform(matrix_at(float(t))), [0, 0, 1]]))[:2] for t in times]
 
     plan = as_plan({"AU12": 1, "AU45": 0.6})
-    seen = moments(follow(editor, Frames(frames), chooser(plan)))
+    seen = moments(follow(editor, Frames(frames), plan))
     steady = [render_frame(editor, frame, seen[frame.number], plan) for frame in Frames(frames).frames()]
     single = [editor.render(editor.read(image), plan.common.request) for image in frames]
     source = flicker(frames, held)

@@ -117,6 +117,22 @@ def test_small_faces_in_a_wide_picture(photo, detect, larger):
     assert heights[0] == pytest.approx(larger[0][2] if larger else 90, rel=0.2)
 
 
+def test_small_faces_beside_a_portrait(photo, detect):
+    """They were passed over without a word once a face filled an eighth of the picture."""
+    places = [(2400 + 620 * (i % 5), 200 + 900 * (i // 5), 90) for i in range(10)]
+    image = crowd(photo, 6000, 2000, [(100, 200, 900), *places])
+    assert len(detect(image)) == 1  # the portrait alone, in a third of the time
+    faces = detect(image, every=True)
+    assert len(faces) == 11
+    assert faces[0].box[3] > 700
+    found = sorted((round((x - 2400) / 620), round((y - 200) / 900)) for x, y in (face.box[:2] for face in faces[1:]))
+    assert found == sorted((i % 5, i // 5) for i in range(10))
+
+
+def test_a_portrait_alone_shows_no_second_face(photo, detect):
+    assert len(detect(cv2.resize(photo, (3000, 3000), interpolation=cv2.INTER_CUBIC), every=True)) == 1
+
+
 def test_a_group_of_forty_at_24_megapixels(photo, detect):
     places = [(150 + 570 * (i % 10), 300 + 900 * (i // 10), 150) for i in range(40)]
     image = crowd(photo, 6000, 4000, places)

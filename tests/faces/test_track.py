@@ -61,7 +61,7 @@ class Script:
             for x in self.seen[number]
         ]
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
+    def __call__(self, image: np.ndarray, every: bool = False) -> list[Face]:
         return self.at(self.now)
 
     def follow(self, image: np.ndarray, face: Face) -> Face | None:

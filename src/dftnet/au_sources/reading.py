@@ -68,7 +68,7 @@ class AUReader:
     def __call__(self, image: np.ndarray, largest_only: bool = False) -> list[ReadFace]:
         """Faces of uint8 [h, w, 3] with their AUs; an empty list where there is none."""
         faces, crops = [], []
-        for face in self.detector(image)[: 1 if largest_only else None]:
+        for face in self.detector(image, every=not largest_only)[: 1 if largest_only else None]:
             with contextlib.suppress(ValueError):  # landmarks that span no face
                 crops.append(align(image, face.landmarks, self.source.size)[0])
                 faces.append(face)

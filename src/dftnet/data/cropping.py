@@ -81,9 +81,10 @@ class Cropper:
                         yield f"{job.key}_{frame.number:06d}", frame.number, frame.image, 1.0
                     notes += [[source.path, note] for note in clip.notes]
             else:
-                # 8 crop sizes across leave a face that fills an eighth of the photo its full resolution
+                # 8 crop sizes across leave a face that fills an eighth of the photo its full resolution; others are smaller
                 data = source.read()
-                image = decode_image(data, "it", at_least=max(1024, 8 * self.config.size))
+                enough = None if self.config.faces == "all" else max(1024, 8 * self.config.size)
+                image = decode_image(data, "it", at_least=enough)
                 notes += [[source.path, note] for note in [first_alone(data)] if note]
                 yield job.key, None, image, max(stored_size(data)) / max(image.shape[:2])
         except ConnectionError:  # the photo may be a good one: the same command goes on when the network is back
@@ -130,7 +131,9 @@ class Cropper:
             }, crop  # fmt: skip
 
     def _detect(self, image: np.ndarray) -> list[Face]:
-        """Looks at no more pixels than the smallest face wanted needs (20 across its crop); if in vain, at all."""
+        """Looks at no more pixels than the smallest face wanted needs (20 across its crop); if in vain, or for all, at all."""
+        if self.config.faces == "all":
+            return self.detector(image, every=True)
         full = self.config.detector_side
         enough = max(320, round(max(image.shape[:2]) * 20 / max(1, self.config.min_face)))
         found = self.detector(image, max_side=min(full, enough))

@@ -106,7 +106,7 @@ class Editor:
 
         `aus` gives the faces' own AUs where they are known (names not given are 0).
         """
-        return self.with_aus(self.find(image), aus)
+        return self.with_aus(self.find(image, every=True), aus)
 
     def read(
         self, image: Picture, which: int | str = "largest", aus: Mapping[str, float] | None = None
@@ -117,7 +117,7 @@ class Editor:
         Raises NoFaceError where there is no face or no such face, UnfitFaceError where it cannot be edited.
         """
         pixels = as_pixels(image)
-        face = pick(self.find(pixels), which, pixels.shape)
+        face = pick(self.find(pixels, every=which != "largest"), which, pixels.shape)
         if face.trouble:
             raise UnfitFaceError(face.trouble)
         return self.with_aus([face], aus)[0]
@@ -236,11 +236,14 @@ class Editor:
         for _, edited in in_order(lambda image: self.edit(image, request, face), images, workers):
             yield edited
 
-    def find(self, image: Picture) -> list[EditableFace]:
-        """Every face, the largest first, also those with `trouble`, their AUs not read yet (see `with_aus`)."""
+    def find(self, image: Picture, every: bool = False) -> list[EditableFace]:
+        """The faces, the largest first, also those with `trouble`, their AUs not read yet (see `with_aus`); the small ones beside
+        a portrait only where `every` face is wanted."""
         pixels = as_pixels(image)
         eight = eight_bits(pixels)
-        return [self.editable(pixels, face, index, eight) for index, face in enumerate(self.detector(eight))]
+        return [
+            self.editable(pixels, face, index, eight) for index, face in enumerate(self.detector(eight, every=every))
+        ]
 
     def editable(self, image: np.ndarray, face: Face, index: int, eight: np.ndarray | None = None) -> EditableFace:
         """A face that was found in the photo, cut out and looked at for doubts; its AUs not read yet.

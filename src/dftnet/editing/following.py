@@ -75,17 +75,17 @@ class Moment:
 
 
 def follow(
-    editor: Editor, clip: Clip, chosen: Chooser, tell: Progress = silent, what: str = "following the face"
+    editor: Editor, clip: Clip, plan: EditPlan, tell: Progress = silent, what: str = "following the face"
 ) -> Followed:
     """The faces of a clip and their own AUs; NoFaceError where there is none, or not the one that is meant."""
-    most = 0
+    most, chosen = 0, chooser(plan)
 
     def choose_seen(faces: list[Face]) -> list[int]:
         nonlocal most
         most = max(most, len(faces))
         return chosen(faces)
 
-    tracker = Tracker(editor.detector, choose_seen)
+    tracker = Tracker(editor.detector, choose_seen, plan.every)
     readings: list[list[Future[np.ndarray]]] = []
     count = 0
     tell(what, 0, clip.count)
@@ -170,7 +170,7 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
     if not editor.reads_aus:
         raise ModelError("no AU estimator is installed with this model: drive by a CSV with OpenFace's columns")
     clip = open_clip(path)
-    seen = follow(editor, clip, chooser(EditPlan()), tell, "reading the drive")
+    seen = follow(editor, clip, EditPlan(), tell, "reading the drive")
     times = np.concatenate([track.times for track in seen.tracks])
     aus = np.concatenate([smooth(np.array(t.times), a, AU_WINDOW) for t, a in zip(seen.tracks, seen.aus, strict=True)])
     order = np.argsort(times, kind="stable")

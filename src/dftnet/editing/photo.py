@@ -56,7 +56,7 @@ def edit_photo(
     if save.compare:
         refuse_to_replace(compared, save.overwrite)
     picture = read_photo(photo)
-    found = editor.find(picture.pixels)
+    found = editor.find(picture.pixels, plan.every)
     chosen = editor.with_aus(chosen_faces(found, plan, picture.pixels.shape), own_aus)
     prefixes = {face.index: f"face-{face.index}-" if len(chosen) > 1 else "" for face in chosen}
     if maps is not None:

@@ -176,6 +176,11 @@ class EditPlan:
             all(one.empty for one in self.timelines) and self.like is None and self.drive is None and self.sweep is None
         )
 
+    @property
+    def every(self) -> bool:
+        """Not the largest face alone is meant: small ones beside it count too."""
+        return self.face != "largest" or bool(self.each)
+
     def of(self, index: int) -> Timeline:
         """What is asked of the face with this number."""
         return self.each.get(index, self.common)

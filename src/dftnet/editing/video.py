@@ -17,7 +17,7 @@ import numpy as np
 from dftnet.aus import as_dict
 from dftnet.editing.editor import Editor, as_pixels
 from dftnet.editing.eyes import asks_to_open, lids_kept
-from dftnet.editing.following import Followed, Moment, chooser, follow, moments
+from dftnet.editing.following import Followed, Moment, follow, moments
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import original_kept
 from dftnet.editing.parallel import in_order
@@ -59,7 +59,7 @@ def edit_video(
     """
     plan, output = as_plan(asked), check_clip_output(output, save.overwrite)
     clip = open_clip(video)
-    followed = follow(editor, clip, chooser(plan), tell)
+    followed = follow(editor, clip, plan, tell)
     seen = moments(followed)
     done = Report(path=output, written=[str(output)], frames=followed.count)
     done.edited = sum(any(moment.share > 0 for moment in one) for one in seen.values())
@@ -117,7 +117,7 @@ def edit_frames(
         raise RequestError(f"{rate:g} frames a second; give a number above 0", field="rate")
     plan, clip = as_plan(asked), Frames([as_pixels(image) for image in images], rate)
     plan.check_units(editor.au_names)
-    seen = moments(follow(editor, clip, chooser(plan), tell))
+    seen = moments(follow(editor, clip, plan, tell))
 
     def render(frame: ClipFrame) -> np.ndarray | None:
         return render_frame(editor, frame, seen.get(frame.number, []), plan)
@@ -146,7 +146,11 @@ def animate_photo(
     if scale < 1:
         width, height = (round(side * scale) for side in image.shape[1::-1])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    chosen = [face for face in editor.with_aus(chosen_faces(editor.find(image), plan, image.shape)) if not face.trouble]
+    chosen = [
+        face
+        for face in editor.with_aus(chosen_faces(editor.find(image, plan.every), plan, image.shape))
+        if not face.trouble
+    ]
     times = _times(plan)
     requests = {face.index: [plan.of(face.index).at(time, face.aus) for time in times] for face in chosen}
     done = Report(path=output, written=[str(output)], frames=len(times), edited=len(times))

@@ -62,7 +62,7 @@ class FaceDetector:
 
     `max_side`: the image's longer side is scaled down to this before looking (a face needs 12 pixels there).
     `finer`: search pictures in which a face of 40 pixels has fewer than 12 there at a finer scale too, unless a
-    larger face makes them a portrait.
+    larger face makes them a portrait and not every face is asked for.
     `score`: threshold of the first look; the looks after a failure use `low_score`.
     `refine`: look at each face again for better landmarks (about 3 ms a face).
     """
@@ -82,10 +82,11 @@ class FaceDetector:
         self._boxes = YuNet(low_score, 0.3)
         self._opinions = YuNet(0.3, 1.0)  # every anchor's opinion on the landmarks, to be averaged
 
-    def __call__(self, image: np.ndarray, max_side: int | None = None) -> list[Face]:
+    def __call__(self, image: np.ndarray, max_side: int | None = None, every: bool = False) -> list[Face]:
         """Faces of uint8 [h, w, 3], largest box first; an empty list where there is none.
 
-        `max_side` for this picture alone, which is then searched at no finer scale.
+        `max_side` for this picture alone, which is then searched at no finer scale. `every`: the small faces beside a portrait
+        are wanted too (which takes a portrait of 24 megapixels three times as long).
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise MediaError(f"expected a uint8 RGB image [h, w, 3], got {image.dtype} {list(image.shape)}")
@@ -94,7 +95,7 @@ class FaceDetector:
         image, side = np.ascontiguousarray(image), max_side or self.max_side
         faces = self._scaled(image, side, 0.0, self.score)
         if self.finer and max_side is None:
-            faces = [*faces, *self._finer_look(image, faces)]
+            faces = [*faces, *self._finer_look(image, faces, every)]
         faces = faces or self._last_look(image, side)
         if self.refine:
             faces = _distinct([self._second_look(image, face) for face in faces])
@@ -146,12 +147,13 @@ class FaceDetector:
         ratio = np.array([width / (small.shape[1] - 2 * pad), height / (small.shape[0] - 2 * pad)], np.float32)
         return [_face(row, np.full(2, -pad, np.float32), ratio) for row in self._boxes(small) if row[14] >= score]
 
-    def _finer_look(self, image: np.ndarray, known: list[Face]) -> list[Face]:
-        """The faces beside those `known` that show only at a finer scale, where the picture may hold some."""
+    def _finer_look(self, image: np.ndarray, known: list[Face], every: bool) -> list[Face]:
+        """The faces beside those `known` that show only at a finer scale, where the picture may hold some; a portrait is
+        passed over, unless `every` face is wanted."""
         height, width = image.shape[:2]
         longest, scale = max(height, width), LEAST / SMALLEST_FOUND
         portrait = any(max(face.box[2:]) * _PORTRAIT >= longest for face in known)
-        if portrait or self.max_side / longest >= scale:
+        if (portrait and not every) or self.max_side / longest >= scale:
             return []
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

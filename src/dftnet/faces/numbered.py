@@ -27,7 +27,7 @@ def number_faces(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
     image = read_image(photo)
-    found = FaceDetector()(image)
+    found = FaceDetector()(image, every=True)
     if not found:
         least = smallest_face(*image.shape[:2])
         raise NoFaceError(

@@ -59,10 +59,16 @@ class Tracker:
     """Give it all frames in order; `tracks` grows.
 
     choose   which of the faces found (largest first) to follow when none is followed: their positions in the list
+    every    whether small faces beside a large one are looked for too
     """
 
-    def __init__(self, detector: FaceDetector, choose: Callable[[list[Face]], list[int]] = lambda faces: [0]) -> None:
-        self.detector, self.choose = detector, choose
+    def __init__(
+        self,
+        detector: FaceDetector,
+        choose: Callable[[list[Face]], list[int]] = lambda faces: [0],
+        every: bool = False,
+    ) -> None:
+        self.detector, self.choose, self.every = detector, choose, every
         self.tracks: list[Track] = []
         self._active: list[Track] = []
         self._last: np.ndarray | None = None
@@ -107,7 +113,7 @@ class Tracker:
     def _look(self, number: int, time: float, image: np.ndarray, seen: dict[int, Face]) -> dict[int, Face]:
         """Search the whole picture: confirm the faces followed, find those that are missing, take up new ones."""
         self._looked = number
-        faces = self.detector(image)
+        faces = self.detector(image, every=self.every)
         free = set(range(len(faces)))
         kept: dict[int, Face] = {}
         for place, track in enumerate(self._active):
