@@ -102,6 +102,16 @@ def known_to(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, places in zip(wanted, sources, strict=True) if places)
 
 
+def told_by(names: Sequence[str], units: Sequence[str]) -> tuple[str, ...]:
+    """Those of the `units` that changed together of which levels of `names` tell what became of each: a side alone is not told
+    by the unit of both, the two sides are."""
+    return tuple(
+        name
+        for name in known_to(names, units)
+        if name in names or name == side_free(name) or {f"{side_free(name)}{side}" for side in "LR"} <= set(units)
+    )
+
+
 @functools.lru_cache(maxsize=16)
 def _sources(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """For each unit wanted the places in `names` whose mean it is; () for one that is not known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dftnet.editing.landing import all_landed, landed, units_asked
 from dftnet.editing.request import Request
-from dftnet.units import AU_NAMES, UNITS, known_to
+from dftnet.units import AU_NAMES, UNITS, known_to, told_by
 
 
 def test_within_a_level_of_facs() -> None:
@@ -28,3 +28,8 @@ def test_what_nobody_reads_is_not_known_to_land() -> None:
     assert all_landed({"AU12L": 0.7}, asked, ("AU61",)) is None
     assert all_landed({}, asked, ("AU12L",)) is None
     assert known_to(AU_NAMES, ("AU12L", "AU12", "AU61")) == ("AU12L", "AU12")
+
+
+def test_a_side_alone_is_not_told_by_the_unit_of_both() -> None:
+    assert told_by(AU_NAMES, ("AU12L", "AU12R", "AU45L", "AU26", "AU61")) == ("AU12L", "AU12R", "AU26")
+    assert told_by(UNITS, ("AU45L", "AU12", "AU61")) == ("AU45L", "AU12", "AU61")

@@ -161,7 +161,7 @@ class Paint:
         white = (crops[:, 24:40, 24:40] > 250).all(-1).mean((1, 2))
         grey = crops[:, 24:40, 24:40].mean((1, 2, 3)) / 255
         level = np.where(white > 0.99, 1.0, np.clip(0.6 * (grey - self.base) / (1 - self.base), 0, 1))
-        return np.stack([0 * level, level, level], 1).astype(np.float32)
+        return np.stack([0 * level, level, level], 1)[:, : len(self.names)].astype(np.float32)
 
     base = 0.0
 
@@ -185,6 +185,17 @@ def test_pictures_that_read_as_asked(tmp_path: Path) -> None:
     assert 2 <= int(found["renders"]) <= 6
     # one side alone is searched for where one is asked; a unit that nobody reads has no reading, and is asked as it is
     assert rows["measured"]["AU45L"]["requested_AU45R"] == rows["measured"]["AU45L"]["photo_AU45R"]
+    # a reader without sides tells of both together, and not of one
+    reader.names = ("AU12", "AU45")
+    judge = EstimatorSession(write_estimator(tmp_path / "judge", value=0.75), threads=1)
+    conditions = Conditions(units=["AU45", "AU45L"], levels=[0.2], match="measured")
+    done = make_stimuli(editor, [tmp_path / "anna.png"], conditions, tmp_path / "both", judge=judge)
+    left, both = csv.DictReader(done.path.open())
+    assert (both["landed"], left["landed"], left["renders"]) == ("yes", "", "1")
+    assert both["judged_AU45L"] == left["judged_AU45R"] == "0.7500"
+    assert "judged_AU61" not in both
+    reader.names = Paint.names
+    conditions = Conditions(units=["AU45"], levels=[0.2], match="measured")
     gaze = rows["measured"]["AU61"]
     assert (gaze["measured_AU61"], gaze["landed"], gaze["requested_AU61"]) == ("", "", "0.2000")
     with pytest.raises(ValueError, match="another model or request"):

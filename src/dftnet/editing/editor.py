@@ -35,7 +35,7 @@ from dftnet.faces.fitness import doubts, fitness
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import eight_bits, from_pillow
-from dftnet.units import known_to, levels_as
+from dftnet.units import known_to, levels_as, told_by
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -100,6 +100,10 @@ class Editor:
     def read_units(self) -> tuple[str, ...]:
         """Those of its units that are read from pixels; the level of others is not known, and taken as 0."""
         return known_to(self.estimator.names, self.au_names) if self.estimator is not None else ()
+
+    def reads(self, units: Sequence[str]) -> tuple[str, ...]:
+        """Those of `units`, asked for together, whose levels can be read again: not a side alone by a reader without sides."""
+        return told_by(self.estimator.names, units) if self.estimator is not None else ()
 
     def faces(self, image: Picture, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
         """Every face of the photo, the largest first, also those with `trouble`; [] where there is none.

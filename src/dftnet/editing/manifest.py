@@ -25,6 +25,7 @@ from dftnet.editing.face import EditableFace
 from dftnet.editing.landing import all_landed
 from dftnet.errors import RequestError
 from dftnet.media.files import write_file
+from dftnet.units import known_to
 
 MANIFEST = "manifest.csv"
 FIRST = (
@@ -57,14 +58,15 @@ def header_of(editor: Editor, judge: AUSource | None) -> list[str]:
     kinds = ("photo", "asked", "requested", "measured")
     values = [f"{kind}_{name}" for kind in kinds for name in editor.au_names]
     if judge is not None:
-        values += ["judged_by", *[f"judged_{name}" for name in editor.au_names if name in judge.names]]
+        values += ["judged_by", *[f"judged_{name}" for name in known_to(judge.names, editor.au_names)]]
     return [*FIRST, *values]
 
 
 def levels_of(editor: Editor, second: Editor | None, made: Shown) -> dict[str, str]:
     """The columns of AUs: in the photo, asked, requested, measured and judged; units that nobody reads are left empty."""
     measured = _read(editor, made.again)
-    landed = all_landed(measured, as_dict(made.asked, editor.au_names), made.units)
+    told = {name: measured[name] for name in editor.reads(made.units) if name in measured}
+    landed = all_landed(told, as_dict(made.asked, editor.au_names), made.units)
     columns = {"measured_by": measurer(editor), "landed": {None: "", True: "yes", False: "no"}[landed]}
     for k, name in enumerate(editor.au_names):
         read = name in editor.read_units
@@ -75,8 +77,7 @@ def levels_of(editor: Editor, second: Editor | None, made: Shown) -> dict[str, s
     if second is not None and second.estimator is not None:
         judged = _read(second, made.again)
         columns["judged_by"] = second.estimator.note
-        names = [name for name in editor.au_names if name in second.estimator.names]
-        columns |= {f"judged_{name}": f"{judged[name]:.4f}" if judged else "" for name in names}
+        columns |= {f"judged_{name}": f"{judged[name]:.4f}" if judged else "" for name in second.read_units}
     return columns
 
 

@@ -71,8 +71,8 @@ def edit_photo(
     done.lines = [describe(one, editor.au_names, len(found)) for one in done.faces]
     if editor.reads_aus:
         again = [editor.read_again(one.face, rendered.pixels) for one in done.faces]
-        names, known = editor.au_names, editor.read_units
-        done.warn(*[fell_short(one, read, names, known) for one, read in zip(done.faces, again, strict=True)])
+        names = editor.au_names
+        done.warn(*[fell_short(one, read, names, editor.reads) for one, read in zip(done.faces, again, strict=True)])
     done.faces = [replace(one, face=one.face.without_pixels()) for one in done.faces]
     if save.dry:
         return done

@@ -138,7 +138,7 @@ def _found(
     editor: Editor, picture: Photo, face: EditableFace, goal: np.ndarray, shown: Presentation, units: tuple[str, ...]
 ) -> Match:
     """What to request so that the `units` that can be read are read as in `goal` [K]; the goal itself where there are none."""
-    places = [editor.au_names.index(name) for name in units if name in editor.read_units]
+    places = [editor.au_names.index(name) for name in editor.reads(units)]
     if not places:
         return Match(requested=goal, read=None, renders=1)
 

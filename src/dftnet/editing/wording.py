@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -37,13 +37,16 @@ def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
     return f"{where}: {', '.join(parts)}{more}"
 
 
-def fell_short(edit: FaceEdit, read: np.ndarray, names: Sequence[str], known: Sequence[str]) -> str:
+def fell_short(
+    edit: FaceEdit, read: np.ndarray, names: Sequence[str], told: Callable[[Sequence[str]], Sequence[str]]
+) -> str:
     """The units that did not land: "AU14 0.00 → 0.60 asked, 0.12 read", most wanted first; empty where all did.
 
-    read [K]: what the edited face is read to show, in the order of `names`; those not `known` are not read.
+    read [K]: what the edited face is read to show, in the order of `names`. told: of units asked for, those that are read.
     """
     own = edit.face.vector(names)
     wanted = edit.goal - own
+    known = told([name for name, change in zip(names, wanted, strict=True) if abs(change) > UNCHANGED])
     looked_at = [k for k in np.argsort(-np.abs(wanted)) if abs(wanted[k]) >= ASKED and names[k] in known]
     short = [k for k in looked_at if not landed(float(read[k]), float(edit.goal[k]))]
     said = [f"{names[k]} {own[k]:.2f} → {edit.goal[k]:.2f} asked, {read[k]:.2f} read" for k in short[:LISTED]]
