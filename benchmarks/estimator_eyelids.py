@@ -18,6 +18,7 @@ import numpy as np
 from dftnet.data.dataset import FaceData
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.media.image import write_image
+from dftnet.units import levels_as
 
 BY_HAND = Path(__file__).with_name("eyelids_by_hand.json")
 CLOSED, OPEN = 0.7, 0.2
@@ -45,11 +46,10 @@ def main() -> None:
     args = parser.parse_args()
     data, estimator = FaceData.open(args.data), EstimatorSession(args.model, threads=1)
     images, rows = data.images(), {key: row for row, key in enumerate(data.keys.tolist())}
-    column = estimator.au_names.index("AU45")
     shown, texts = [], []
     for state, keys in json.loads(BY_HAND.read_text())[args.split].items():
         crops = np.stack([images[rows[key]] for key in keys])
-        read = estimator(crops)[:, column]
+        read = levels_as(estimator(crops), estimator.au_names, ["AU45"])[:, 0]
         good = read >= CLOSED if state == "closed" else read <= OPEN
         people = len({str(data.subject[rows[key]]) for key in keys})
         bound = f"at least {CLOSED}" if state == "closed" else f"at most {OPEN}"

@@ -1,6 +1,6 @@
 """How well the AU estimator reads: the numbers of docs/results.md.
 
-    python benchmarks/estimator_quality.py DATA [--model DIR] [--split test] [--limit N] [--moved N] [--mediapipe]
+    python benchmarks/estimator_quality.py DATA [--model DIR] [--split test] [--labels sides] [--limit N] [--moved N] [--mediapipe]
 
 DATA is a dataset directory with the columns of_AUxx (OpenFace) and mp_* (MediaPipe) among its extras. Per AU: Pearson r,
 ICC(3,1), mean absolute error and positives (label 0.5 or more) on the identity-disjoint split; the ceiling, which is how
@@ -14,6 +14,7 @@ estimator.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -24,15 +25,17 @@ from dftnet.au_sources.source import make_source, read_crops
 from dftnet.data.dataset import FaceData
 from dftnet.inference.sessions import EstimatorSession
 from dftnet.metrics import icc, mean_absolute_error, pearson
+from dftnet.units import levels_as
 
 BATCH = 16
 
 
-def read(estimator: EstimatorSession, crops: np.ndarray) -> np.ndarray:
-    """uint8 [n, S, S, 3] → [n, K], two threads, a graph run each."""
+def read(estimator: EstimatorSession, crops: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """uint8 [n, S, S, 3] → [n, K] of `names`, two threads, a graph run each."""
     starts = range(0, len(crops), BATCH)
     with ThreadPoolExecutor(2) as pool:
-        return np.concatenate(list(pool.map(lambda s: estimator(crops[s : s + BATCH]), starts)))
+        found = np.concatenate(list(pool.map(lambda s: estimator(crops[s : s + BATCH]), starts)))
+    return levels_as(found, estimator.au_names, names)
 
 
 def move(crops: np.ndarray, degrees: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--model")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--labels", default="labels", help="the set's labels-NAME.npz, such as sides")
     parser.add_argument("--limit", type=int, default=0, help="so many faces of the split only, evenly spread")
     parser.add_argument("--moved", type=int, default=600, help="faces read again moved and mirrored, evenly spread")
     parser.add_argument("--mediapipe", action="store_true")
@@ -62,10 +66,10 @@ def main() -> None:
     rows = data.rows(args.split)
     if args.limit:
         rows = rows[np.linspace(0, len(rows) - 1, min(args.limit, len(rows))).astype(int)]
-    crops, names = np.asarray(data.images()[rows]), data.au_names
-    columns = [estimator.au_names.index(name) for name in names]
-    found = read(estimator, crops)[:, columns]
-    labels, extras = data.aus[rows], {name: column[rows] for name, column in data.extras.items()}
+    names, labels = data.label_set(args.labels)
+    crops, labels = np.asarray(data.images()[rows]), labels[rows]
+    found = read(estimator, crops, names)
+    extras = {name: column[rows] for name, column in data.extras.items()}
     print(f"{args.split}: {len(rows)} faces of {len(set(data.subject[rows].tolist()))} people")
     if args.mediapipe:
         second_opinion(crops, found, names, extras)
@@ -83,7 +87,7 @@ def main() -> None:
         ("rotation by -5°", move(crops, degrees=-5)),
         ("mirror", np.ascontiguousarray(crops[:, :, ::-1])),
     ):
-        change = np.abs(read(estimator, moved)[:, columns] - found).mean(0)
+        change = np.abs(read(estimator, moved, names) - found).mean(0)
         print(f"| {title} | {change.mean():.3f} | {names[int(change.argmax())]} {change.max():.3f} |")
 
 

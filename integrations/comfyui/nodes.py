@@ -185,10 +185,15 @@ class ReadActionUnits(io.ComfyNode):
         lines, readings, boxes = [], [], []
         for picture in pictures_of(image):
             found, box = chosen(picture, face), np.zeros(picture.shape[:2], np.float32)
-            readings.append([{"face": one.index, "aus": {k: round(v, 4) for k, v in one.aus.items()}} for one in found])
+            readings.append(
+                [{"face": one.index, "aus": {k: round(v, 4) for k, v in one.reading.items()}} for one in found]
+            )
             for one in found:
                 lines += [f"face {one.index}: {one.where}"]
-                lines += [f"{name} {UNITS.get(name, '')}: {value:.2f}" for name, value in one.aus.items()]
+                lines += [
+                    f"{name} {dftnet.describe_unit(name).description}: {value:.2f}"
+                    for name, value in one.reading.items()
+                ]
                 x, y, width, height = (round(float(value)) for value in one.box)
                 box[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 1
             boxes.append(torch.from_numpy(box))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dftnet.errors import RequestError
-from dftnet.units import ALL_UNITS, in_units
+from dftnet.units import ALL_UNITS, Levels, in_units
 from dftnet.units import AU_NAMES as AU_NAMES
 
 CONDITIONINGS = ("target", "difference")
@@ -221,11 +221,11 @@ def as_vector(values: Mapping[str, float], names: Sequence[str] = AU_NAMES) -> n
     return np.array([known.get(name, 0.0) for name in names], np.float32)
 
 
-def as_dict(vector: Sequence[float] | np.ndarray, names: Sequence[str] = AU_NAMES) -> dict[str, float]:
-    """float [K] in the order of `names` → {"AU01": 0.1, …}."""
+def as_dict(vector: Sequence[float] | np.ndarray, names: Sequence[str] = AU_NAMES) -> Levels:
+    """float [K] in the order of `names` → {"AU01": 0.1, …}, which answers for "AU01" also where `names` has its sides."""
     if len(vector) != len(names):
         raise RequestError(f"{len(vector)} values for {len(names)} Action Units")
-    return {name: float(value) for name, value in zip(names, vector, strict=True)}
+    return Levels((name, float(value)) for name, value in zip(names, vector, strict=True))
 
 
 def is_name(text: str) -> bool:

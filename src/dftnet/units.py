@@ -69,11 +69,36 @@ def in_units(values: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
     return found
 
 
+class Levels(dict[str, float]):
+    """{unit: level} that also answers for a two-sided unit of which it has the sides, "AU12" by AU12L and AU12R: their mean."""
+
+    def __missing__(self, name: str) -> float:
+        if f"{name}L" not in self or f"{name}R" not in self:
+            raise KeyError(name)
+        return level_of(self, name)
+
+    def get(self, name, default=None):  # type: ignore[no-untyped-def, override]
+        """As of a dict."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def told(levels: Mapping[str, float]) -> Levels:
+    """OpenFace's units first, a two-sided one as the mean of its sides where only they are known; then all others."""
+    known = Levels(levels)
+    first = units_told(tuple(levels))
+    return Levels({name: known[name] for name in first} | {n: v for n, v in levels.items() if n not in first})
+
+
 def level_of(values: Mapping[str, float], name: str) -> float:
     """The level of one unit in {unit: level}: its own, that of the two-sided one, or the mean of its sides; else 0."""
     sides = [values[side] for side in (f"{name}L", f"{name}R") if side in values]
-    if name in values or not sides:
-        return values.get(name, values.get(side_free(name), 0.0))
+    if name in values:
+        return values[name]
+    if not sides:
+        return values.get(side_free(name), 0.0)
     return sum(sides) / 2
 
 

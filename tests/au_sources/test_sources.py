@@ -16,6 +16,7 @@ from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
 from dftnet.inference.directory import WEIGHTS
 from dftnet.inference.sessions import EstimatorSession
+from dftnet.units import UNITS
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,12 @@ def crops():
 @pytest.mark.skipif(not (WEIGHTS / "au-estimator" / "config.json").exists(), reason="no weights in this checkout")
 def test_estimator_reads_crops_of_any_size(crops):
     source = make_source("estimator")
-    assert source.names == AU_NAMES
+    assert source.names == UNITS
     assert (source.kind, source.size, source.note) == ("estimator", 128, "dftnet AU estimator au-estimator")
     found = read_crops(source, [crops[128], crops[256]])
     np.testing.assert_allclose(found[0], EstimatorSession(threads=1)(crops[128][None])[0], atol=1e-6)
     assert np.abs(found[1] - found[0]).mean() < 0.03
-    assert read_crops(source, []).shape == (0, 17)
+    assert read_crops(source, []).shape == (0, 40)
 
 
 def test_tables_of_mediapipe_are_whole():

@@ -119,7 +119,7 @@ def test_readings(nodes, photo):
     table, text, box = run(nodes["DftnetReadActionUnits"], image=torch.cat([photo, photo]))
     readings = json.loads(text)
     assert readings[0] == readings[1]
-    assert list(readings[0][0]["aus"]) == UNITS
+    assert list(readings[0][0]["aus"])[: len(UNITS)] == UNITS
     assert "AU12 lip corner puller: 0.9" in table
     width, height = dftnet.Editor.from_pretrained().read(np.rint(photo[0].numpy() * 255).astype(np.uint8)).box[2:]
     assert float(box[0].sum()) == round(float(width)) * round(float(height))

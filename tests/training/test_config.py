@@ -5,7 +5,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.errors import RequestError  # noqa: E402
-from dftnet.inference.directory import WEIGHTS  # noqa: E402
 from dftnet.training import config as c  # noqa: E402
 from dftnet.training import loss_weights, teachers  # noqa: E402
 from dftnet.training.config import Phase  # noqa: E402
@@ -107,9 +106,15 @@ def test_a_run_config_is_valid_for_config(tmp_path):
 
 
 def test_a_configuration_from_before_phases_is_read_as_the_same_training():
-    """What the shipped generator was trained with, as its provenance tells it."""
-    trained = json.loads((WEIGHTS / "dftnet-128" / "config.json").read_text())["provenance"]["training"]
-    assert "phases" not in trained
+    """The images and weights of what the first release was trained with, as its provenance told it."""
+    trained = c.to_dict(preset("stable")) | {
+        "images": 64_000,
+        "decay_images": 6000,
+        "warp_images": 0,
+        "paint_images": 5000,
+    }
+    del trained["phases"]
+    trained["weights"] |= {"guide_aligned": 1.5}
     config = c.from_dict(trained)
     assert [(p.name, p.images, p.critic, p.warp_only) for p in config.phases] == [
         ("paint", 5000, False, False), ("adversarial", 59_000, True, False),

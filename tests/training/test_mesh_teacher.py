@@ -53,6 +53,7 @@ def faces(tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     base = preset("light", SIZE)
+    paint = {name: value for name, value in base.phases[1].weights.items() if not name.startswith("guide")}
     return replace(
         base,
         generator=LightConfig(
@@ -60,10 +61,12 @@ def config(tmp_path_factory):
             motion_cells=32,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
-        phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32)),
+        phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
         decay_images=16,
         batch=8,
         precision="float32",
+        labels="sides",
+        guide="",
         mesh=str(write_toy_mesh(tmp_path_factory.mktemp("mesh") / "mesh.npz")),
         log_images=16,
         sample_images=64,

@@ -21,6 +21,7 @@ from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.share import WHOLE, Share
 from dftnet.media.video import is_animation, is_video, open_clip, sampling
+from dftnet.units import told
 
 
 class Reading(NamedTuple):
@@ -74,7 +75,7 @@ class AUReader:
                 faces.append(face)
         found = read_crops(self.source, crops)
         return [
-            ReadFace(face, as_dict(row, self.source.names), too_dark(crop, number))
+            ReadFace(face, told(as_dict(row, self.source.names)), too_dark(crop, number))
             for number, (face, crop, row) in enumerate(zip(faces, crops, found, strict=True))
         ]
 
@@ -149,7 +150,7 @@ def _readings(
     path: Path, frame: int, time: float, faces: Sequence[ReadFace], reader: AUReader, notes: dict[str, None]
 ) -> Iterator[Reading]:
     if not faces:
-        nothing = dict.fromkeys(reader.source.names, math.nan)
+        nothing = told(dict.fromkeys(reader.source.names, math.nan))
         yield Reading(str(path), frame, time, -1, 0.0, (0.0, 0.0, 0.0, 0.0), nothing)
     for index, found in enumerate(faces):
         x, y, width, height = (round(float(v), 1) for v in found.face.box)

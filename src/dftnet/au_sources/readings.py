@@ -10,42 +10,60 @@ import math
 from collections.abc import Iterable
 
 from dftnet.au_sources.reading import Reading
-from dftnet.aus import AU_DESCRIPTIONS
+from dftnet.aus import AU_NAMES, describe_unit
 from dftnet.errors import RequestError
+from dftnet.units import side_free
 
 FORMATS = ("openface", "pyfeat")
 SCALES = (1, 5)
 """py-feat's intensities are 0 to 1, OpenFace's 0 to 5."""
 BOX = ("box_x", "box_y", "box_width", "box_height")
 PYFEAT_BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
+UNEVEN = 0.1
+"""Sides of a unit that differ by more are told one by one."""
 _BAR = 20
 
 
+def _worth_telling(values: dict[str, float]) -> dict[str, float]:
+    """Without the sides of units whose sides are alike: their mean says it."""
+    return {
+        name: value for name, value in values.items()
+        if side_free(name) not in values or side_free(name) == name or abs(value - values[side_free(name)]) > UNEVEN / 2
+    }  # fmt: skip
+
+
 def describe(values: dict[str, float], at_least: float = 0.0) -> list[str]:
-    """Lines such as "AU12 lip corner puller    0.83 ████████████████▋", one an AU of `at_least` that intensity."""
+    """Lines such as "AU12 lip corner puller    0.83 ████████████████▋", one an AU of `at_least` that intensity, a side where
+    the two differ."""
     eighths = " ▏▎▍▌▋▊▉█"
-    lines = []
-    for name, value in values.items():
+    lines, width = [], max(map(len, _worth_telling(values)), default=0)
+    for name, value in _worth_telling(values).items():
         if value < at_least:
             continue
         full, rest = divmod(round(value * _BAR * 8), 8)
         bar = "█" * full + (eighths[rest] if rest else "")
-        lines.append(f"{name} {AU_DESCRIPTIONS.get(name, ''):<21} {value:4.2f} {bar}".rstrip())
+        lines.append(f"{name:<{width}} {_words(name):<21} {value:4.2f} {bar}".rstrip())
     return lines
 
 
 def brief(values: dict[str, float], count: int = 4, at_least: float = 0.2) -> str:
     """The strongest AUs in one line: "AU12 lip corner puller 0.83, AU06 cheek raiser 0.71", or "neutral"."""
-    strong = sorted(values.items(), key=lambda item: -item[1])[:count]
-    told = [f"{n} {AU_DESCRIPTIONS.get(n, '')} {v:.2f}" for n, v in strong if v >= at_least]
+    strong = sorted(_worth_telling(values).items(), key=lambda item: -item[1])[:count]
+    told = [f"{name} {_words(name)} {value:.2f}" for name, value in strong if value >= at_least]
     return ", ".join(told) or "neutral"
+
+
+def _words(name: str) -> str:
+    unit = describe_unit(name)
+    return f"{unit.description}, {unit.side}" if unit.side else unit.description
 
 
 def csv_table(readings: Iterable[Reading], form: str = "openface", scale: int | None = None) -> str:
     """One row a face. A picture without a face is a row with success 0 and empty cells, not zeros that spoil a mean.
 
     openface    file, frame (from 1), face_id, timestamp, confidence, success, box_x …, AU01_r … in 0 to 5; in 0 to 1
-                (`scale` 1) the units are called AU01 …, so that no one divides them again
+                (`scale` 1) the units are called AU01 …, so that no one divides them again; OpenFace's 17, then
+                each side (AU01L_r, the person's left) and what else the source reads
     pyfeat      input, frame (from 0), FaceRectX …, FaceScore, AU01 … in 0 to 1; the closed eyes AU45 are its AU43
     """
     if form not in FORMATS or scale not in (None, *SCALES) or (form == "pyfeat" and scale == 5):
@@ -76,7 +94,8 @@ def _openface_row(reading: Reading, scale: int) -> dict[str, str]:
 def _pyfeat_row(reading: Reading, scale: int) -> dict[str, str]:
     row = {"input": reading.file, "frame": str(reading.frame)} | dict(zip(PYFEAT_BOX, _box(reading), strict=True))
     row["FaceScore"] = f"{reading.score:.3f}" if reading.face >= 0 else ""
-    return row | {name.replace("AU45", "AU43"): _cell(scale * value) for name, value in reading.aus.items()}
+    known = {name: value for name, value in reading.aus.items() if name in AU_NAMES}
+    return row | {name.replace("AU45", "AU43"): _cell(scale * value) for name, value in known.items()}
 
 
 def _box(reading: Reading) -> list[str]:

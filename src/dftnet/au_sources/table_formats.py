@@ -22,6 +22,7 @@ from dftnet.au_sources.tables import (
 )
 from dftnet.aus import AU_NAMES
 from dftnet.errors import DatasetError, RequestError
+from dftnet.units import ALL_UNITS
 
 FORMATS: dict[str, type[LabelTable]] = {}
 """Name → class; a new format is one class and the line above it."""
@@ -94,8 +95,8 @@ def _joined(tables: list[Columns]) -> Columns:
 
 def _vocabulary(name: str) -> str | None:
     match = AU_COLUMN.match(name)
-    au = f"AU{int(match.group(1)):02d}" if match else ""
-    return au if au in AU_NAMES else None
+    au = f"AU{int(match.group(1)):02d}{match.group(2).upper()}" if match else ""
+    return au if au in ALL_UNITS else None
 
 
 def au_columns(columns: Columns, suffix: str = "") -> dict[str, np.ndarray]:

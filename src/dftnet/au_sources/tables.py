@@ -17,6 +17,7 @@ import numpy as np
 
 from dftnet.aus import AU_NAMES
 from dftnet.errors import DatasetError
+from dftnet.units import ALL_UNITS
 
 KEY_COLUMNS = (
     *("key", "file", "filename", "file_name", "image", "image_path", "input_image_path", "img_path"),
@@ -24,7 +25,7 @@ KEY_COLUMNS = (
 )
 LANDMARK_COLUMNS = tuple(f"{p}_{c}" for p in ("eye_r", "eye_l", "nose", "mouth_r", "mouth_l") for c in "xy")
 TEXT_COLUMNS = {"subject": "subject", "split": "split", "emotion": "emotion", "set": "source", "source": "source"}
-AU_COLUMN = re.compile(r"au_?0*(\d+)$", re.IGNORECASE)
+AU_COLUMN = re.compile(r"au_?0*(\d+)([lr]?)$", re.IGNORECASE)
 
 SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?$", re.IGNORECASE)
@@ -169,7 +170,7 @@ class LabelTable:
 
     def _check_and_scale(self, raw: dict[str, np.ndarray]) -> None:
         """Leaves out empty and all-zero columns, refuses a wrong scale, clips to the range; sets `names`, `aus`."""
-        columns = {name: raw[name] for name in AU_NAMES if name in raw}
+        columns = {name: raw[name] for name in ALL_UNITS if name in raw}
         if not columns:
             raise DatasetError(f"{self.path} has no AU column that this project knows ({', '.join(AU_NAMES)})")
         self._refuse_text(columns)

@@ -17,6 +17,7 @@ import numpy as np
 from dftnet.errors import NoFaceError, RequestError
 from dftnet.faces.fitness import smallest_face
 from dftnet.faces.track import overlap
+from dftnet.units import told
 
 SIDES = ("left", "middle", "right")
 CHOICES = f"largest, all, {', '.join(SIDES)}, a number from 0 (the largest), or a place X,Y"
@@ -84,6 +85,11 @@ class EditableFace:
         """Its box in words: "98x120 pixels at 173,53"."""
         x, y, width, height = (round(float(value)) for value in self.box)
         return f"{width}x{height} pixels at {x},{y}"
+
+    @property
+    def reading(self) -> dict[str, float]:
+        """Its own Action Units as `dftnet aus` tells them: OpenFace's two-sided ones, then each side and what else is read."""
+        return told(self.aus)
 
     def vector(self, names: Sequence[str]) -> np.ndarray:
         """Its own AUs, float32 [K] in the order of `names`."""

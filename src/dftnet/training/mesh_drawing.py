@@ -19,6 +19,9 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 64)
 GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
 
+COVERED = 0.9
+"""How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
+
 
 class Drawing(NamedTuple):
     """What a mesh says of n edits, on maps of m × m cells, float32."""
@@ -28,9 +31,9 @@ class Drawing(NamedTuple):
     mask: Array
     """[n, 1, m, m] in [0, 1]: how far Φ is known"""
     warped: Array
-    """A [n, 1, m, m] in [0, 1]: 0 inside an opening that has grown, 1 elsewhere"""
+    """A [n, 1, m, m] in [0, 1]: 0 inside an opening that has grown, low in an eye that shuts, 1 elsewhere"""
     certain: Array
-    """[n, 1, m, m] in [0, 1]: how far A is known; 0 where a lid came down"""
+    """[n, 1, m, m] in [0, 1]: how far A is known; half where a lid came down"""
 
 
 def draw_triangles(points: Array, values: Array, triangles: NDArray[np.int64], size: int) -> tuple[Array, NDArray]:
@@ -101,7 +104,7 @@ def _area(ring: Array) -> float:
 
 
 def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array], step: Array) -> None:
-    """Paint where mouth or eyes have opened, nothing known where lids came down, and the irises; into the maps of edit i."""
+    """Paint where mouth or eyes have opened or shut, half as sure in the latter, and the irises; into the maps of edit i."""
     flow, known, warped, certain = maps
     size = warped.shape[-1]
     width = float(np.linalg.norm(s[33] - s[133]))
@@ -118,7 +121,9 @@ def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array
             warped[i] = np.minimum(warped[i], 1 - inside)
             known[i] *= 1 - 0.8 * inside
         elif after < before - 0.05:
-            certain[i] *= 1 - _polygon(s[ring], size)
+            inside, shut = _polygon(s[ring], size), 1 - after / before
+            warped[i] = np.minimum(warped[i], 1 - COVERED * shut**2 * inside)
+            certain[i] *= 1 - inside / 2
         if before > 0.1 and after > 0.06:
             _iris(flow[i], _polygon(t[ring], size), t, iris, step[iris[0]])
 

@@ -101,7 +101,8 @@ def finetune(size: int = 128) -> TrainConfig:
 def light(size: int = 128) -> TrainConfig:
     """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted.
 
-    Needs landmarks in the set (`dftnet landmarks`), labels of the forty units, and the mesh (--set mesh=facs-mesh.npz).
+    Needs landmarks in the set (`dftnet landmarks`), what the shipped reader reads as labels (`dftnet relabel --name read`), and
+    the mesh (--set mesh=facs-mesh.npz).
     """
     flow = {"mesh_flow": 1.0, "mesh_attention": 1.0, "total_variation": 0.02}
     paint = {
@@ -111,7 +112,9 @@ def light(size: int = 128) -> TrainConfig:
         "pair_texture": 6.0,
         "needless_paint": 3.0,
         "copied_texture": 1.0,
-        "local": 0.1,
+        "guide": 4.0,
+        "guide_aligned": 4.0,
+        "local": 0.3,
         "local_features": 1.0,
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
@@ -120,12 +123,13 @@ def light(size: int = 128) -> TrainConfig:
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
-            Phase(name="flow", images=200_000, critic=False, warp_only=True),
-            Phase(name="paint", images=150_000, weights=paint),
+            Phase(name="flow", images=110_000, critic=False, warp_only=True),
+            Phase(name="paint", images=105_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
-        labels="sides",
-        decay_images=60_000,
+        labels="read",
+        guide="shipped",
+        decay_images=35_000,
         warmup_images=2_000,
         batch=16,
         learning_rate=8e-4,
