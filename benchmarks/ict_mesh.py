@@ -3,9 +3,10 @@
     git clone https://github.com/ICT-VGL/ICT-FaceKit
     python benchmarks/ict_mesh.py ICT-FaceKit --canonical canonical_face_model.obj -o facs-mesh.npz
 
-ICT's neutral face is brought to MediaPipe's canonical one (mediapipe/modules/face_geometry/data in MediaPipe's repository) by a similarity
-over 68 landmarks and a thin-plate spline for the rest; each of the 468 vertices then moves as the three nearest of ICT's do, upper and
-lower lip kept apart by what the jaw moves. The two sides are made mirror images. docs/data-format.md says what is in the file.
+ICT's neutral face is brought to MediaPipe's canonical one (mediapipe/modules/face_geometry/data in MediaPipe's repository) by a
+similarity over 68 landmarks and a thin-plate spline for the rest; each of the 468 vertices then moves as the three nearest of ICT's
+do, upper and lower lip kept apart by what the jaw moves. The two sides are made mirror images. docs/data-format.md says what is in
+the file.
 """
 
 from __future__ import annotations
