@@ -77,9 +77,15 @@ def calibrate(
     from dftnet.evaluation.calibrate import calibrate as run
 
     with progress_bars() as tell:
-        curves = run(model, data, reader=reader, faces=faces, progress=tell)
-    for name, curve in curves.delivered.items():
+        found = run(model, data, reader=reader, faces=faces, progress=tell)
+    for name, curve in found.curves.delivered.items():
         print(f"{name:6} {' '.join(f'{value:6.2f}' for value in curve)}")
+        if name in found.second:
+            print(f"{'':6} {' '.join(f'{value:6.2f}' for value in found.second[name])}  MediaPipe's own blendshape")
+    if found.not_judged:
+        print(f"MediaPipe did not look: {found.not_judged}", file=sys.stderr)
+    for name in found.doubted:
+        print(f"{name} rises for the reader, and not for MediaPipe: look at edits before you trust it", file=sys.stderr)
 
 
 def figure(

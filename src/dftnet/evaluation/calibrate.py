@@ -1,7 +1,8 @@
 """Measure what each unit delivers of what it is asked for, and write the curves into a generator's config.json.
 
 For every unit, validation faces that hardly show it are asked for more and faces that show it for less, everything else left as it
-is; the reader reads the unit before and after. Means over faces, made monotone.
+is; the reader reads the unit before and after. Means over faces, made monotone. MediaPipe, where it is installed, looks at the same
+edits: the reader guided the training, so a unit that rises for it alone is told.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from dftnet.au_sources.mediapipe import BLENDSHAPES, Blendshapes
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, ModelError
+from dftnet.evaluation.single_units import OWN_SHAPES
 from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
+from dftnet.units import side_free
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -26,7 +31,35 @@ FEWEST = 6
 IDLE, SHOWN = 0.2, 0.6
 """Levels below which a unit can rise by every knot, and above which it can fall"""
 
+RISES, STAYS = 0.1, 0.03
+"""What the reader has to read more at 1, and what the second judge has to see, for the two to agree that a unit rises"""
+
 Progress = Callable[[str, int, int], None]
+Judge = Callable[[np.ndarray], np.ndarray]
+"""An aligned crop, uint8 [S, S, 3] → MediaPipe's blendshapes, float [52]"""
+
+
+class Calibrated(NamedTuple):
+    """What was measured."""
+
+    curves: Calibration
+    """By the reader: what is written."""
+    second: dict[str, list[float]]
+    """Unit → change of MediaPipe's own blendshapes of it at the same knots; those that it has, where it looked."""
+    not_judged: str
+    """Why MediaPipe did not look; empty where it did."""
+
+    @property
+    def doubted(self) -> list[str]:
+        """The units that rise for the reader and not for MediaPipe."""
+        ends = {name: (self.curves.delivered[name][-1], curve[-1]) for name, curve in self.second.items()}
+        return [name for name, (read, seen) in ends.items() if read > RISES and seen < STAYS]
+
+
+class _Sessions(NamedTuple):
+    generator: GeneratorSession
+    estimator: EstimatorSession
+    second: Judge | None
 
 
 def calibrate(
@@ -37,7 +70,7 @@ def calibrate(
     faces: int = FACES,
     seed: int = 0,
     progress: Progress = lambda what, done, total: None,
-) -> Calibration:
+) -> Calibrated:
     """Measure and write; returns the curves. Raises ModelError where the reader does not read a unit of the model."""
     generator, estimator = GeneratorSession(model), EstimatorSession(reader)
     generator.calibration = Calibration()
@@ -55,39 +88,68 @@ def calibrate(
     rows = np.random.default_rng(seed).permutation(rows)[: 40 * faces]
     columns = [estimator.au_names.index(name) for name in generator.au_names]
     own = estimator(np.asarray(images[rows]))[:, columns]
-    curves = {}
+    judge, not_judged = _second_judge()
+    sessions = _Sessions(generator, estimator, judge)
+    curves, second = {}, {}
     for k, name in enumerate(generator.au_names):
         progress("calibrating", k, len(generator.au_names))
-        curve = np.zeros(len(KNOTS))
+        curve, seen = np.zeros(len(KNOTS)), np.zeros(len(KNOTS))
         for sign, fit in ((1, own[:, k] < IDLE), (-1, own[:, k] > SHOWN)):
             chosen = np.flatnonzero(fit)[:faces]
             if len(chosen) >= FEWEST:
                 crops = np.asarray(images[rows[chosen]])
-                _measure(curve, (generator, estimator), crops, own[chosen], (k, columns[k], sign))
+                _measure((curve, seen), sessions, crops, own[chosen], (k, columns[k], sign))
         curves[name] = [round(float(value), 4) for value in _rising(curve)]
+        if judge is not None and own_shapes(name):
+            second[name] = [round(float(value), 4) for value in seen]
     progress("calibrating", len(curves), len(curves))
     calibration = Calibration(curves)
     _write(generator.directory, calibration)
-    return calibration
+    return Calibrated(calibration, second, not_judged)
+
+
+def own_shapes(unit: str) -> list[int]:
+    """Which of the 52 blendshapes are the unit's own, of its side alone where it has one; [] where MediaPipe has none."""
+    names = OWN_SHAPES.get(unit) or OWN_SHAPES.get(side_free(unit), ())
+    other = {"L": "Right", "R": "Left"}.get(unit[-1], "none") if unit not in OWN_SHAPES else "none"
+    return [BLENDSHAPES.index(name) for name in names if not name.endswith(other)]
+
+
+def _second_judge() -> tuple[Judge | None, str]:
+    """MediaPipe, or why it is not here."""
+    try:
+        return Blendshapes(), ""
+    except ModelError as error:
+        return None, str(error)
 
 
 def _measure(
-    curve: np.ndarray,
-    sessions: tuple[GeneratorSession, EstimatorSession],
+    curves: tuple[np.ndarray, np.ndarray],
+    sessions: _Sessions,
     crops: np.ndarray,
     own: np.ndarray,
     unit: tuple[int, int, int],
 ) -> None:
-    """Fill one side of a curve [len(KNOTS)] in place; unit = (column of the generator, of the reader, direction)."""
-    generator, estimator = sessions
+    """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (column of the generator, of the reader, direction)."""
+    generator, estimator, judge = sessions
     k, column, sign = unit
+    shapes = own_shapes(generator.au_names[k]) if judge is not None else []
+
+    def seen(pictures: np.ndarray) -> float:
+        assert judge is not None
+        return float(np.mean([judge(picture)[shapes].mean() for picture in pictures]))
+
+    before = seen(crops) if shapes else 0.0
     for i, knot in enumerate(KNOTS):
         if knot * sign > 0:
             goal = own.copy()
             goal[:, k] = np.clip(own[:, k] + knot, 0, 1)
             edits = to_uint8(generator(crops, own, goal).image)
             share = np.abs(goal[:, k] - own[:, k]).mean() / abs(knot)
-            curve[i] = (estimator(edits)[:, column] - own[:, k]).mean() / max(float(share), 1e-3)
+            share = max(float(share), 1e-3)
+            curves[0][i] = (estimator(edits)[:, column] - own[:, k]).mean() / share
+            if shapes:
+                curves[1][i] = (seen(edits) - before) / share
 
 
 def _rising(curve: np.ndarray) -> np.ndarray:
