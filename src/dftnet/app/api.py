@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -30,7 +31,10 @@ from dftnet.app.settings import Settings
 PAGE = Path(__file__).parent / "page"
 RETRY_AFTER = 1
 """Seconds after which one who was turned away may come back."""
+PHOTO_PROBLEMS = (400, 403, 404, 413, 415, 421, 422, 500, 503)
+"""Statuses of what may be wrong with a request about a photo."""
 Result = TypeVar("Result")
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Worker:
@@ -161,79 +165,115 @@ def _add_state(app: FastAPI, worker: Worker) -> None:
 
 
 def _add_photos(app: FastAPI, worker: Worker) -> None:
-    async def opened(request: Request, body: type[Body], job: Callable[[ReadPhoto, Body], Result]) -> Result:
-        """The job on the photo that came, when its turn comes."""
-        photos = worker.ready
-        data, name, asked = await parse_photo(request, body)
-
-        def work_() -> Result:
-            photo = photos.read(data, name) if data is not None else photos.find(asked.photo or "")
-            return job(photo, asked)
-
-        return await worker.at_the_gate(request, work_)
-
-    def route(path: str, body: type[BaseModel], summary: str, tag: str, responses: dict[int | str, Any]) -> Any:
-        extra = {"requestBody": photo_body(body)}
-        declared = {**responses, **problems(400, 403, 404, 413, 415, 421, 422, 500, 503)}
-        return app.post(
-            path, summary=summary, tags=[tag], responses=declared, openapi_extra=extra, response_class=Response
-        )
-
-    @route("/v1/edit", schema.EditBody, "Edit a photo", "edit", EDIT_ANSWERS)
-    async def edit(request: Request) -> Response:
-        as_json = _wants(request, "application/json")
-
-        def job(photo: ReadPhoto, body: schema.EditBody) -> tuple[work.Edited, schema.EditAnswer | None]:
-            edited = work.Edited(photo, body.request)
-            return edited, edited.answer() if as_json else None
-
-        edited, answer = await opened(request, schema.EditBody, job)
-        headers = {
-            "Dftnet-Photo": edited.photo.id,
-            "Dftnet-Faces": json.dumps(edited.faces()),
-            "Dftnet-Mark": edited.mark or "none",
-            "Dftnet-Warnings": json.dumps(edited.warnings),
-        }
-        if answer is not None:
-            return _json(answer, headers)
-        stem = Path(edited.photo.name).stem or "photo"
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(f'{stem}-edited{edited.suffix}')}"
-        return _bytes(edited.data, work.TYPES[edited.suffix], headers)
-
-    @route("/v1/aus", schema.PhotoBody, "Read the Action Units of every face", "edit", answers(schema.AusAnswer))
-    async def aus(request: Request) -> Response:
-        return _json(await opened(request, schema.PhotoBody, lambda photo, _: work.describe_faces(photo)))
-
-    @route("/v1/maps", schema.MapsBody, "Flow, attention and texture of an edit", "edit", MAPS_ANSWERS)
-    async def maps(request: Request) -> Response:
-        if _wants(request, "application/x-npz"):
-            data = await opened(request, schema.MapsBody, lambda photo, body: work.maps_file(photo, body.request))
-            return _bytes(data, "application/x-npz", {})
-        return _json(
-            await opened(request, schema.MapsBody, lambda photo, body: work.describe_maps(photo, body.request))
-        )
-
-    @route("/v1/read", schema.PhotoBody, "Read a photo for live editing", "live", answers(schema.ReadAnswer))
-    async def read(request: Request) -> Response:
-        return _json(await opened(request, schema.PhotoBody, lambda photo, _: work.describe_read(photo)))
-
-    @app.post(
-        "/v1/patch", summary="The part of the preview that a face's edit changes", tags=["live"], response_class=Response,
-        responses={**PATCH_ANSWERS, **problems(400, 403, 404, 413, 415, 421, 422, 500, 503)},
-        openapi_extra={"requestBody": json_body(schema.PatchRequest)},
+    """The routes that take a photo, or the id of one that was sent before."""
+    _photo_route(
+        app, "/v1/edit", schema.EditBody, "Edit a photo", "edit", EDIT_ANSWERS, functools.partial(_edit, worker)
+    )
+    _photo_route(
+        app, "/v1/aus", schema.PhotoBody, "Read the Action Units of every face", "edit", answers(schema.AusAnswer),
+        functools.partial(_told, worker, schema.PhotoBody, lambda photo, _: work.describe_faces(photo)),
     )  # fmt: skip
-    async def patch(request: Request) -> Response:
-        photos = worker.ready
-        if kind_of(request) != "application/json":
-            raise HTTPException(415, "send JSON")
-        asked = parse_json(schema.PatchRequest, await request.body())
-        made = await worker.at_the_gate(request, lambda: work.PatchMade(photos.find(asked.photo), asked))
-        headers = {"Dftnet-Box": _box_text(made.place), "Dftnet-Part": _box_text(made.exact)}
-        if made.warnings:
-            headers["Dftnet-Warnings"] = json.dumps(made.warnings)
-        if made.measured is not None:
-            headers["Dftnet-Measured"] = json.dumps({name: round(value, 4) for name, value in made.measured.items()})
-        return _bytes(made.data, work.TYPES[made.suffix], headers)
+    _photo_route(
+        app, "/v1/maps", schema.MapsBody, "Flow, attention and texture of an edit", "edit", MAPS_ANSWERS,
+        functools.partial(_maps, worker),
+    )  # fmt: skip
+    _photo_route(
+        app, "/v1/read", schema.PhotoBody, "Read a photo for live editing", "live", answers(schema.ReadAnswer),
+        functools.partial(_told, worker, schema.PhotoBody, lambda photo, _: work.describe_read(photo)),
+    )  # fmt: skip
+    app.post(
+        "/v1/patch", summary="The part of the preview that a face's edit changes", tags=["live"], response_class=Response,
+        responses={**PATCH_ANSWERS, **problems(*PHOTO_PROBLEMS)},
+        openapi_extra={"requestBody": json_body(schema.PatchRequest)},
+    )(_route("patch", functools.partial(_patch, worker)))  # fmt: skip
+
+
+def _photo_route(
+    app: FastAPI,
+    path: str,
+    body: type[BaseModel],
+    summary: str,
+    tag: str,
+    declared: dict[int | str, Any],
+    answer: Answer,
+) -> None:
+    """A POST route for a photo, with its declaration for OpenAPI."""
+    app.post(
+        path, summary=summary, tags=[tag], responses={**declared, **problems(*PHOTO_PROBLEMS)}, response_class=Response,
+        openapi_extra={"requestBody": photo_body(body)},
+    )(_route(path.rpartition("/")[2], answer))  # fmt: skip
+
+
+def _route(name: str, answer: Answer) -> Answer:
+    """A partial function as one whose name and signature FastAPI reads."""
+
+    async def route(request: Request) -> Response:
+        return await answer(request)
+
+    route.__name__ = name
+    return route
+
+
+async def _opened(
+    worker: Worker, request: Request, body: type[Body], job: Callable[[ReadPhoto, Body], Result]
+) -> Result:
+    """The job on the photo that came, when its turn comes."""
+    photos = worker.ready
+    data, name, asked = await parse_photo(request, body)
+
+    def work_() -> Result:
+        photo = photos.read(data, name) if data is not None else photos.find(asked.photo or "")
+        return job(photo, asked)
+
+    return await worker.at_the_gate(request, work_)
+
+
+async def _told(
+    worker: Worker, body: type[Body], job: Callable[[ReadPhoto, Body], BaseModel], request: Request
+) -> Response:
+    return _json(await _opened(worker, request, body, job))
+
+
+async def _edit(worker: Worker, request: Request) -> Response:
+    as_json = _wants(request, "application/json")
+
+    def job(photo: ReadPhoto, body: schema.EditBody) -> tuple[work.Edited, schema.EditAnswer | None]:
+        edited = work.Edited(photo, body.request)
+        return edited, edited.answer() if as_json else None
+
+    edited, answer = await _opened(worker, request, schema.EditBody, job)
+    headers = {
+        "Dftnet-Photo": edited.photo.id,
+        "Dftnet-Faces": json.dumps(edited.faces()),
+        "Dftnet-Mark": edited.mark or "none",
+        "Dftnet-Warnings": json.dumps(edited.warnings),
+    }
+    if answer is not None:
+        return _json(answer, headers)
+    stem = Path(edited.photo.name).stem or "photo"
+    headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(f'{stem}-edited{edited.suffix}')}"
+    return _bytes(edited.data, work.TYPES[edited.suffix], headers)
+
+
+async def _maps(worker: Worker, request: Request) -> Response:
+    if _wants(request, "application/x-npz"):
+        file = await _opened(worker, request, schema.MapsBody, lambda photo, body: work.maps_file(photo, body.request))
+        return _bytes(file, "application/x-npz", {})
+    return await _told(worker, schema.MapsBody, lambda photo, body: work.describe_maps(photo, body.request), request)
+
+
+async def _patch(worker: Worker, request: Request) -> Response:
+    photos = worker.ready
+    if kind_of(request) != "application/json":
+        raise HTTPException(415, "send JSON")
+    asked = parse_json(schema.PatchRequest, await request.body())
+    made = await worker.at_the_gate(request, lambda: work.PatchMade(photos.find(asked.photo), asked))
+    headers = {"Dftnet-Box": _box_text(made.place), "Dftnet-Part": _box_text(made.exact)}
+    if made.warnings:
+        headers["Dftnet-Warnings"] = json.dumps(made.warnings)
+    if made.measured is not None:
+        headers["Dftnet-Measured"] = json.dumps({name: round(value, 4) for name, value in made.measured.items()})
+    return _bytes(made.data, work.TYPES[made.suffix], headers)
 
 
 def _bytes(data: bytes, kind: str, headers: dict[str, str]) -> Response:
