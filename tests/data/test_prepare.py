@@ -506,6 +506,13 @@ def test_interrupted_anywhere_it_goes_on_and_ends_the_same(tmp_path: Path, face,
     assert not (out / "work").exists()
 
 
+def test_a_file_that_is_no_picture_alone(tmp_path: Path) -> None:
+    """Read by the estimator, no face left an array without a shape."""
+    (tmp_path / "text.txt").write_text("hello")
+    with pytest.raises(DatasetError, match=r"no face is left to write: see report\.csv"):
+        verb.prepare(tmp_path / "text.txt", tmp_path / "set", PrepareConfig(), workers=1)
+
+
 def test_two_shares_make_the_set_of_one_run(tmp_path: Path, face, small_chunks, monkeypatch):
     photos(tmp_path / "in", face, 11)
     config = PrepareConfig(labels=labels(tmp_path / "l.csv", [f"p{i:03d}" for i in range(11)]), size=32)

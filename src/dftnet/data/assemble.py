@@ -92,7 +92,7 @@ def _arrays(plan: Plan, kept: list[dict], names: list[str]) -> tuple[dict[str, n
     text = {} if table is None else {name: values[index] for name, values in table.text.items()}
     blank = np.full(n, "", dtype="U1")
     if table is None:
-        aus = np.array([row["aus"] for row in kept], np.float32).reshape(n, -1)
+        aus = np.array([row["aus"] for row in kept], np.float32).reshape(n, len(plan.source.names))
     else:
         aus = table.aus[index]
     rows = {
