@@ -10,6 +10,7 @@ from dftnet.errors import DatasetError, RequestError  # noqa: E402
 from dftnet.training.batches import BatchSource  # noqa: E402
 from dftnet.training.fitting import fitted  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
+from dftnet.training.teachers import AsUnits  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -149,3 +150,12 @@ def test_a_validation_split_without_pairs_gives_single_faces(faces):
     subject = np.where(faces.split == "validation", faces.keys, faces.subject)
     held_out = BatchSource(replace(faces, subject=subject), CONFIG, CPU, split="validation")
     assert held_out.batch(0).paired.sum() == 0
+
+
+def test_a_guide_that_reads_sides_teaches_a_set_without():
+    names = ("AU12L", "AU12R", "AU25", "AU61")
+    levels = torch.tensor([[0.2, 0.6, 0.5, 1.0]], requires_grad=True)
+    read = AsUnits(names, ("AU25", "AU12"))(levels)
+    assert torch.allclose(read, torch.tensor([[0.5, 0.4]]))
+    read[0, 1].backward()
+    assert torch.allclose(levels.grad, torch.tensor([[0.5, 0.5, 0.0, 0.0]]))

@@ -5,8 +5,9 @@ A new teacher is one class here, its line in TEACHERS, its weights in `LossWeigh
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from dftnet.training.loss_weights import given_by
 from dftnet.training.losses import condition
 from dftnet.training.mesh_teacher import MeshTeacher
 from dftnet.training.teacher import FrozenTeacher
+from dftnet.units import levels_as, units_told
 
 
 class Guide(FrozenTeacher):
@@ -37,20 +39,35 @@ class Guide(FrozenTeacher):
     def build(cls, config: TrainConfig, names: tuple[str, ...], device: torch.device) -> Guide:
         directory = find_model(None if config.guide == "shipped" else config.guide, "estimator")
         estimator = load_estimator(directory)
-        if tuple(estimator.config.au_names) != tuple(names):
+        reads = estimator.config.au_names
+        if units_told(reads, names) != list(names):
             raise ModelError(
                 f"the guide {directory} reads the AUs {', '.join(estimator.config.au_names)}, the training set has "
                 f"{', '.join(names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0 "
                 "--set phases.warp.weights={}"
             )
         frozen = channels_last(estimator.to(device).requires_grad_(False))
-        return cls(nn.Sequential(Resized(estimator.config.size), frozen))
+        return cls(nn.Sequential(Resized(estimator.config.size), frozen, AsUnits(reads, names).to(device)))
 
     def terms(self, edit: Edit, batch: Batch, wanted: Collection[str]) -> dict[str, Tensor]:
         images = {"guide": edit.image, "guide_aligned": edit.parts["aligned"]}
         return {
             name: condition(self.estimator(images[name]).float(), batch.target) for name in images if name in wanted
         }
+
+
+class AsUnits(nn.Module):
+    """Levels [b, K] of the units that a reader knows → [b, len(wanted)]: `levels_as`, with a gradient."""
+
+    shares: Tensor
+
+    def __init__(self, names: Sequence[str], wanted: Sequence[str]) -> None:
+        super().__init__()
+        shares = levels_as(np.eye(len(names), dtype=np.float32), names, wanted)
+        self.register_buffer("shares", torch.from_numpy(shares), persistent=False)
+
+    def forward(self, levels: Tensor) -> Tensor:
+        return levels.float() @ self.shares
 
 
 class Resized(nn.Module):
