@@ -400,3 +400,6 @@ def test_table_writes_numbers_people_can_read() -> None:
     score = Score("identity", "cosine", "SFace", "higher", Interval(0.5, 0.4, 0.6, 9, 9))
     lines = score_table({"copy": [], "model": [score]})
     assert lines[2] == "| identity | cosine ↑ | SFace | – | 0.500 [0.400, 0.600] | 9 / 9 |"
+    speed, sides = (score._replace(section=section) for section in ("speed", "sides"))
+    ordered = score_table({"old": [score, speed], "new": [score, sides, speed]})[2:]
+    assert [line.split(" | ")[0] for line in ordered] == ["| identity", "| sides", "| speed"]

@@ -130,6 +130,8 @@ def test_a_model_that_does_as_asked(measured: Measured) -> None:
     assert scores["single units: AU12 at 1: mouthSmile rises by"] == pytest.approx(1)
     assert scores["single units: AU30R at 1: jawRight rises by"] == pytest.approx(1)
     assert all(row["leakage"] == pytest.approx(0, abs=1e-6) for row in table.values())
+    assert scores["single units: AU30L at 1: jawLeft rises by"] == pytest.approx(1)
+    assert scores["single units: AU28 at 1: mouthRoll rises by"] == pytest.approx(1)
     assert "rise, MediaPipe" not in table["AU09"]
 
 
@@ -169,6 +171,12 @@ def test_a_model_that_does_half_and_takes_another_along(measured: Measured) -> N
     others = len(AU_NAMES) + len(MORE_UNITS) - 1
     assert table["AU26"]["leakage"] == pytest.approx(0.4 / others)
     assert table["AU12"]["leakage"] == 0
+
+
+def test_a_unit_that_does_not_move_has_no_leakage(measured: Measured) -> None:
+    table = each_unit(measured, doing(left_only)).details["single units"]
+    assert np.isnan(table["AU30R"]["leakage"])
+    assert table["AU30L"]["leakage"] == 0
 
 
 def test_the_worst_unit_is_the_one_that_falls(measured: Measured) -> None:

@@ -76,7 +76,9 @@ def as_markdown(result: dict) -> str:
 def score_table(scores: dict[str, list]) -> list[str]:
     """The lines of the main table; contenders that lack a metric show a dash."""
     rows: dict[tuple, dict] = {}
-    for name, found in scores.items():
+    for name, found in sorted(
+        scores.items(), key=lambda one: -len(one[1])
+    ):  # whoever was measured on most sets the order
         for s in found:
             rows.setdefault((s.section, s.name, s.judge, s.better), {})[name] = s.interval
     arrows = {"higher": " ↑", "lower": " ↓", "": ""}

@@ -42,7 +42,7 @@ STEADY, STEADY_ALONG = 0.01, 0.05
 
 def own_shape(shapes: np.ndarray, unit: str) -> np.ndarray:
     """Blendshapes [..., 52] → the unit's own [...]: the mean of its shapes, of a blink the lesser eye."""
-    values = shapes[..., [BLENDSHAPES.index(name) for name in OWN_SHAPES[unit]]]
+    values = shapes.astype(np.float64)[..., [BLENDSHAPES.index(name) for name in OWN_SHAPES[unit]]]
     return values.min(-1) if unit == "AU45" else values.mean(-1)
 
 
@@ -57,9 +57,10 @@ def single_units(m: Measured, doses: Doses) -> Section:
     up = np.stack([metrics.monotone(curves[:, i], STEADY) for i in range(len(known))], 1)
     for i, k in enumerate(known):
         name = doses.units[k]
-        change = (doses.read[k, :, -1] - doses.read[k, :, 0])[:, known]
+        leaks = np.stack(metrics.leakage((doses.read[k, :, -1] - doses.read[k, :, 0])[:, known], i), -1).mean(0)
+        leakage = float(leaks[0] / leaks[1]) if leaks[1] > STEADY else float("nan")
         table[name] |= {"monotone, estimator": float(up[:, i].mean())}
-        table[name] |= {"leakage": float(metrics.ratio_of_sums(np.stack(metrics.leakage(change, i), -1).sum(0)))}
+        table[name] |= {"leakage": leakage}
         table[name] |= {f"error at {level:g}": float(error[:, i, j].mean()) for j, level in enumerate(LEVELS[1:])}
         table[name] |= {"error": float(error[:, i].mean())}
     ours = [i for i, k in enumerate(known) if doses.units[k] in AU_NAMES]
@@ -93,7 +94,8 @@ def _by_blendshapes(m: Measured, doses: Doses, table: dict[str, dict[str, float]
         if name in AU_NAMES and name not in HARDLY_SEEN:
             up.append(steady)
         table[name] |= {"monotone, MediaPipe": float(steady.mean()), "rise, MediaPipe": float(rise.mean())}
-        what = OWN_SHAPES[name][0].removesuffix("Left")
+        first, *more = OWN_SHAPES[name]
+        what = first.removesuffix("Left").removesuffix("Lower") if more else first
         found.append(
             Score("single units", f"{name} at 1: {what} rises by", LANDMARKS, "higher", interval(rise, people))
         )
