@@ -56,7 +56,7 @@ def test_both_judges_see_the_same_edits():
 
     curves = np.zeros((2, len(KNOTS)))
     sessions = _Sessions(Generator(), lambda crops: crops.mean((1, 2, 3))[:, None] / 255, judge)
-    _measure((curves[0], curves[1]), sessions, np.zeros((6, 8, 8, 3), np.uint8), np.zeros((6, 1)), (0, 0, 1))
+    _measure((curves[0], curves[1]), sessions, np.zeros((6, 8, 8, 3), np.uint8), np.zeros((6, 1)), (0, 1))
     rising = np.maximum(KNOTS, 0)
     np.testing.assert_allclose(curves, [rising, rising / 2], atol=0.005)
 

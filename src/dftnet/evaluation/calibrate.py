@@ -17,6 +17,7 @@ import numpy as np
 from dftnet.au_sources.mediapipe import BLENDSHAPES, Blendshapes
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, ModelError
+from dftnet.evaluation.judges import AuJudge
 from dftnet.evaluation.single_units import OWN_SHAPES
 from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
@@ -58,7 +59,8 @@ class Calibrated(NamedTuple):
 
 class _Sessions(NamedTuple):
     generator: GeneratorSession
-    estimator: EstimatorSession
+    read: Callable[[np.ndarray], np.ndarray]
+    """Crops → the generator's own units, float32 [n, K]"""
     second: Judge | None
 
 
@@ -74,7 +76,8 @@ def calibrate(
     """Measure and write; returns the curves. Raises ModelError where the reader does not read a unit of the model."""
     generator, estimator = GeneratorSession(model), EstimatorSession(reader)
     generator.calibration = Calibration()
-    absent = [name for name in generator.au_names if name not in estimator.au_names]
+    reader_of = AuJudge(estimator)
+    absent = [name for name in generator.au_names if not reader_of.reads(name)]
     if absent or generator.model.conditioning != "difference":
         what = (
             f"does not read {', '.join(absent)}" if absent else "cannot correct a model that is told absolute targets"
@@ -86,10 +89,13 @@ def calibrate(
         raise DatasetError(f"{bench.path} has no validation faces; prepare it with --validation above 0")
     images = bench.images(False)
     rows = np.random.default_rng(seed).permutation(rows)[: 40 * faces]
-    columns = [estimator.au_names.index(name) for name in generator.au_names]
-    own = estimator(np.asarray(images[rows]))[:, columns]
+
+    def read(crops: np.ndarray) -> np.ndarray:
+        return reader_of(crops, generator.au_names)
+
+    own = read(np.asarray(images[rows]))
     judge, not_judged = _second_judge()
-    sessions = _Sessions(generator, estimator, judge)
+    sessions = _Sessions(generator, read, judge)
     curves, second = {}, {}
     for k, name in enumerate(generator.au_names):
         progress("calibrating", k, len(generator.au_names))
@@ -98,7 +104,7 @@ def calibrate(
             chosen = np.flatnonzero(fit)[:faces]
             if len(chosen) >= FEWEST:
                 crops = np.asarray(images[rows[chosen]])
-                _measure((curve, seen), sessions, crops, own[chosen], (k, columns[k], sign))
+                _measure((curve, seen), sessions, crops, own[chosen], (k, sign))
         curves[name] = [round(float(value), 4) for value in _rising(curve)]
         if judge is not None and own_shapes(name):
             second[name] = [round(float(value), 4) for value in seen]
@@ -128,11 +134,11 @@ def _measure(
     sessions: _Sessions,
     crops: np.ndarray,
     own: np.ndarray,
-    unit: tuple[int, int, int],
+    unit: tuple[int, int],
 ) -> None:
-    """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (column of the generator, of the reader, direction)."""
-    generator, estimator, judge = sessions
-    k, column, sign = unit
+    """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (its column, direction)."""
+    generator, read, judge = sessions
+    k, sign = unit
     shapes = own_shapes(generator.au_names[k]) if judge is not None else []
 
     def seen(pictures: np.ndarray) -> float:
@@ -147,7 +153,7 @@ def _measure(
             edits = to_uint8(generator(crops, own, goal).image)
             share = np.abs(goal[:, k] - own[:, k]).mean() / abs(knot)
             share = max(float(share), 1e-3)
-            curves[0][i] = (estimator(edits)[:, column] - own[:, k]).mean() / share
+            curves[0][i] = (read(edits)[:, k] - own[:, k]).mean() / share
             if shapes:
                 curves[1][i] = (seen(edits) - before) / share
 
