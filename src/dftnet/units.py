@@ -77,7 +77,7 @@ class Levels(dict[str, float]):
             raise KeyError(name)
         return level_of(self, name)
 
-    def get(self, name, default=None):  # type: ignore[no-untyped-def, override]
+    def get(self, name, default=None):
         """As of a dict."""
         try:
             return self[name]

@@ -13,16 +13,19 @@ import dftnet
 from dftnet.aus import AU_NAMES
 from dftnet.errors import ModelError
 from dftnet.inference.directory import WEIGHTS, find_model, has_default, models, open_model, read_config
+from dftnet.units import UNITS
 from tests.synthetic_model import write_generator
 
 
 def test_the_shipped_models_are_listed():
     assert [(model.name, model.kind, model.size) for model in dftnet.models()] == [
         ("dftnet-128", "generator", 128),
+        ("dftnet-sides-128", "generator", 128),
         ("au-estimator", "estimator", 128),
     ]
-    (generator,) = models("generator")
+    generator, sides = models("generator")
     assert (generator.au_names, generator.conditioning) == (AU_NAMES, "difference")
+    assert (sides.au_names, sides.conditioning) == (UNITS, "difference")
     assert len(repr(generator)) < 400
 
 
@@ -36,7 +39,7 @@ def test_a_model_is_found_by_name_by_path_and_by_default(tmp_path: Path):
 @pytest.mark.parametrize("kind", ["generator", "estimator"])
 def test_what_is_not_there_is_told_with_the_names_that_are(kind: str, tmp_path: Path):
     name = {"generator": "dftnet-128", "estimator": "au-estimator"}[kind]
-    with pytest.raises(ModelError, match=rf"not a directory; .*\({name}\)"):
+    with pytest.raises(ModelError, match=rf"not a directory; .*\({name}"):
         find_model(tmp_path / "nowhere", kind)
     with pytest.raises(ModelError, match=r"no config\.json"):
         find_model(tmp_path, kind)
@@ -61,4 +64,4 @@ def test_listing_needs_neither_pytorch_nor_onnx_runtime():
         "import dftnet; print([model.name for model in dftnet.models()])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("['dftnet-128', 'au-estimator']\n", "")
+    assert (done.stdout, done.stderr) == ("['dftnet-128', 'dftnet-sides-128', 'au-estimator']\n", "")
