@@ -34,6 +34,18 @@ EDITS: tuple[tuple[str, Request], ...] = (
     ("neutral", Request(neutral=True)),
 )
 
+SIDES: tuple[tuple[str, Request], ...] = (
+    ("photo", Request()),
+    ("wink left", Request(set={"AU45L": 1.0})),
+    ("close eyes", Request(set={"AU45": 1.0})),
+    ("left brow", Request(set={"AU01L": 0.8, "AU02L": 1.0})),
+    ("smirk right", Request(set={"AU12R": 1.0, "AU14R": 0.6})),
+    ("contempt", Request(emotion="contempt")),
+    ("sadness", Request(emotion="sadness")),
+    ("kiss", Request(set={"AU18": 1.0})),
+)
+"""What the preview of a model with sides adds."""
+
 
 def person(name: str, picture: str = "studio_portrait") -> np.ndarray:
     """A portrait of openpeople, uint8 RGB."""
@@ -54,13 +66,15 @@ def close_up(image: np.ndarray, face: EditableFace, side: int = SIDE) -> np.ndar
     )
 
 
-def edits_sheet(editor: Editor, photos: dict[str, np.ndarray]) -> np.ndarray:
-    """A row for each photo, a column for each of EDITS."""
+def edits_sheet(
+    editor: Editor, photos: dict[str, np.ndarray], edits: tuple[tuple[str, Request], ...] = EDITS
+) -> np.ndarray:
+    """A row for each photo, a column for each edit."""
     rows = []
     for photo in photos.values():
         face = editor.read(photo)
-        rows.append([close_up(editor.render(face, request), face) for _, request in EDITS])
-    return sheet(rows, [name for name, _ in EDITS])
+        rows.append([close_up(editor.render(face, request), face) for _, request in edits])
+    return sheet(rows, [name for name, _ in edits])
 
 
 def maps_sheet(editor: Editor, photo: np.ndarray, request: Request) -> np.ndarray:
@@ -81,6 +95,11 @@ def main() -> None:
     people = {name: person(name) for name in ("P001", "P004", "P007")}
     pictures = {
         "edits": edits_sheet(editor, {"astronaut": astronaut, **people}),
+        "sides": edits_sheet(
+            Editor.from_pretrained("dftnet-sides-128"),
+            {"astronaut": astronaut, "P001": people["P001"], "P007": people["P007"]},
+            SIDES,
+        ),
         "maps-smile": maps_sheet(editor, people["P001"], EDITS[1][1]),
         "maps-eyes": maps_sheet(editor, people["P001"], EDITS[2][1]),
         "maps-mouth": maps_sheet(editor, people["P001"], EDITS[3][1]),
