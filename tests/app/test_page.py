@@ -392,3 +392,28 @@ def test_units_that_fight_get_a_word_below_the_picture(new_page: Any) -> None:
     assert page.locator("#hint").text_content() == ("AU05 (upper lid raiser) and AU45 (blink) work against each other.")
     page.click("#reset")
     page.wait_for_selector("#hint", state="hidden")
+
+
+def test_a_photo_from_the_camera_is_opened(browser: Any, server: Running, tmp_path: Path):
+    """Chromium's stand-in for a camera plays a file of JPEGs."""
+    film = tmp_path / "camera.mjpeg"
+    film.write_bytes(cv2.imencode(".jpg", ASTRONAUT[..., ::-1])[1].tobytes() * 30)
+    camera = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    )
+    with browser.browser_type.launch(executable_path=str(CHROMIUM), args=[*ARGUMENTS, *camera]) as other:
+        page = other.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(server.url)
+        page.click("#camera")
+        page.wait_for_function("() => document.getElementById('video').videoWidth > 0")
+        page.click("#shoot")
+        page.wait_for_function("() => document.getElementById('file').textContent === 'camera.jpg'")
+        taken = canvas(page, "before")
+        scale = taken.shape[0] / ASTRONAUT.shape[0]
+        (face,) = server.editor.find(taken)
+        wanted = server.editor.find(ASTRONAUT)[0].box * scale
+        assert abs(face.box[2] - wanted[2]) < 0.15 * wanted[2]
+        assert not page.evaluate("() => document.getElementById('camera-dialog').open")
