@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from dftnet.aus import AU_NAMES, plain_words
 from dftnet.errors import RequestError
+from dftnet.inference.directory import models
 from dftnet.units import side_free
 
 EMOTIONS: dict[str, dict[str, float]] = {
@@ -60,9 +61,10 @@ def preset(emotion: str, names: Sequence[str] = AU_NAMES) -> Mapping[str, float]
     if _on_sides(emotion) <= set(names):
         return units
     both = " ".join(f"{side_free(name)}={value:g}" for name, value in units.items())
+    fit = [model.name for model in models("generator") if set(units) <= set(model.au_names)]
     raise RequestError(
         f"{emotion} shows on one side of a face ({', '.join(units)}), and this model's units move both sides: take a model with "
-        f"sides; --au {both} is the nearest",
+        f"sides{f' (--model {fit[0]})' if fit else ''}; --au {both} is the nearest",
         field="emotion",
     )
 
