@@ -10,7 +10,7 @@ import pytest
 
 from dftnet.au_sources import mediapipe as mediapipe_source
 from dftnet.au_sources.mediapipe import BLENDSHAPE_ABSENT
-from dftnet.au_sources.source import SOURCES, make_source, read_crops
+from dftnet.au_sources.source import SOURCES, make_source, read_crops, read_sides
 from dftnet.aus import AU_NAMES
 from dftnet.faces.align import align
 from dftnet.faces.detect import FaceDetector
@@ -92,3 +92,20 @@ def test_an_unknown_source_is_told_with_the_known_ones():
     assert set(SOURCES) == {"estimator", "mediapipe"}
     with pytest.raises(ValueError, match="unknown AU source 'openface'; known: estimator, mediapipe"):
         make_source("openface")
+
+
+def test_sides_are_read_from_halves_that_differ():
+    class Brightness:
+        """Reads AU45L and AU45R as the brightness of the whole face, and AU25 as that of its lower half."""
+
+        kind, names, size, note = "brightness", ("AU45L", "AU45R", "AU25"), 8, ""
+
+        def __call__(self, crops):
+            x = crops.astype(np.float32) / 255
+            whole = x.mean((1, 2, 3))
+            return np.stack([whole, whole, x[:, 4:].mean((1, 2, 3))], 1)
+
+    crops = np.zeros((2, 8, 8, 3), np.uint8)
+    crops[0, :, 4:] = 255  # the person's left half
+    crops[1] = 51
+    np.testing.assert_allclose(read_sides(Brightness(), crops), [[1, 0, 0.5], [0.2, 0.2, 0.2]], atol=1e-6)

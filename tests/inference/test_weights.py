@@ -10,6 +10,7 @@ from dftnet.editing.editor import Editor
 from dftnet.inference.directory import WEIGHTS
 from dftnet.inference.sessions import GeneratorSession
 from dftnet.onnx_runtime import open_graph
+from dftnet.units import UNITS
 
 GENERATOR = WEIGHTS / "dftnet-128"
 SIDES = WEIGHTS / "dftnet-sides-128"
@@ -89,4 +90,7 @@ def test_the_model_of_sides_shuts_one_eye():
         change = np.abs(editor.render(portrait, {name: 1.0}).astype(int) - portrait.image).mean(2)
         seen = [change[y - 8 : y + 8, x - 12 : x + 12].mean() for x, y in portrait.landmarks[:2].round().astype(int)]
         assert seen[eye] > 10
+        read = editor.read_again(portrait, editor.render(portrait, {name: 1.0}))
+        assert read[UNITS.index(name)] > 0.7
+        assert read[UNITS.index("AU45L" if eye == 0 else "AU45R")] < 0.1
         assert seen[1 - eye] < seen[eye] / 5

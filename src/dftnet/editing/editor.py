@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from dftnet.au_sources.source import AUSource
+from dftnet.au_sources.source import AUSource, read_sides
 from dftnet.aus import as_dict, as_vector
 from dftnet.editing.compositing import Patch, composite, composite_patch, cut, patch_box, photo_masks
 from dftnet.editing.emotions import presets
@@ -31,11 +31,11 @@ from dftnet.editing.request import Request, same, target
 from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
-from dftnet.faces.fitness import doubts, fitness
+from dftnet.faces.fitness import doubts, fitness, looks_ahead
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import eight_bits, from_pillow
-from dftnet.units import known_to, levels_as, told_by
+from dftnet.units import known_to, levels_as, side_free, told_by
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -288,7 +288,14 @@ class Editor:
             return np.zeros((len(faces), len(self.au_names)), np.float32)
         crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
         read = np.clip(np.asarray(self.estimator(crops), np.float32), 0, 1)
+        ahead = [i for i, face in enumerate(faces) if self._knows_sides and looks_ahead(face.landmarks)]
+        if ahead:
+            read[ahead] = np.clip(read_sides(self.estimator, crops[ahead]), 0, 1)
         return levels_as(read, self.estimator.names, self.au_names)
+
+    @property
+    def _knows_sides(self) -> bool:
+        return any(side_free(name) != name for name in self.au_names)
 
     def read_again(self, face: EditableFace, edited: np.ndarray) -> np.ndarray:
         """The AUs of a face in the edited photo, float32 [K] in the order of `au_names`, in the place where it was found."""
