@@ -49,9 +49,14 @@ class Fitness(NamedTuple):
 
 def looks_ahead(landmarks: np.ndarray) -> bool:
     """Whether the halves of a face [5, 2] mirror each other: the nose lies between the eyes, within ASIDE of their distance."""
+    return abs(_across(landmarks)) <= ASIDE
+
+
+def _across(landmarks: np.ndarray) -> float:
+    """How far the nose of [5, 2] lies aside from the eyes' middle, in eye distances."""
     right, left, nose = np.asarray(landmarks, np.float64)[:3]
-    across = left - right
-    return bool(abs((nose - (left + right) / 2) @ across) <= ASIDE * (across @ across))
+    eyes = left - right
+    return float((nose - (left + right) / 2) @ eyes) / max(float(eyes @ eyes), 1e-12)
 
 
 def fitness(face: Face, crop: np.ndarray, number: int) -> Fitness:
@@ -123,7 +128,7 @@ def _part(picture: np.ndarray, place: Oval) -> np.ndarray:
 
 def doubts(face: Face, number: int) -> Fitness:
     """What size, pose and the detector's score say, without looking at pixels."""
-    right_eye, left_eye, nose = face.landmarks[:3].astype(np.float64)
+    right_eye, left_eye = face.landmarks[:2].astype(np.float64)
     mouth = face.landmarks[3:].astype(np.float64).mean(0)
     eyes, middle = left_eye - right_eye, (left_eye + right_eye) / 2
     between, height = float(np.hypot(*eyes)), float(np.hypot(*(mouth - middle)))
@@ -133,7 +138,7 @@ def doubts(face: Face, number: int) -> Fitness:
         wanted = f"it needs about {SMALLEST}"
         trouble = f"face {number} is too small to edit ({width:.0f}x{tall:.0f} pixels; {wanted}): use a larger photo"
         return Fitness(trouble, "")
-    across = float((nose - middle) @ eyes) / max(between, 1e-6) ** 2
+    across = _across(face.landmarks)
     if between < 0.45 * height or abs(across) > 0.8:
         trouble = f"face {number} is turned too far away to edit (a profile): use a photo that shows both eyes"
         return Fitness(trouble, "")
