@@ -88,7 +88,7 @@ class Levels(dict[str, float]):
 def told(levels: Mapping[str, float]) -> Levels:
     """OpenFace's units first, a two-sided one as the mean of its sides where only they are known; then all others."""
     known = Levels(levels)
-    first = units_told(tuple(levels))
+    first = known_to(tuple(levels))
     return Levels({name: known[name] for name in first} | {n: v for n, v in levels.items() if n not in first})
 
 
@@ -115,13 +115,7 @@ def levels_as(levels: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -
     return found
 
 
-def units_told(names: Sequence[str], wanted: Sequence[str] = AU_NAMES) -> list[str]:
-    """Those of `wanted` that levels of `names` tell, by themselves or as the mean of their sides."""
-    sources = _sources(tuple(names), tuple(wanted))
-    return [name for name, places in zip(wanted, sources, strict=True) if places]
-
-
-def known_to(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+def known_to(names: Sequence[str], wanted: Sequence[str] = AU_NAMES) -> tuple[str, ...]:
     """Those of the units `wanted` of which levels of `names` tell something, as `levels_as` takes them."""
     sources = _sources(tuple(names), tuple(wanted))
     return tuple(name for name, places in zip(wanted, sources, strict=True) if places)

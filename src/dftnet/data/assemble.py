@@ -21,7 +21,7 @@ from dftnet.data.shards import ShardWriter
 from dftnet.editing.options import Report, first_of
 from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
-from dftnet.units import levels_as, units_told
+from dftnet.units import known_to, levels_as
 
 SPELLING = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
 """Other words for a split."""
@@ -39,7 +39,7 @@ def assemble(plan: Plan) -> Report:
             for row, suffix, data in block:
                 kept.append(row | {"shard": len(shards), "extent": shard.add(row["key"], suffix, data)})
         shards.append({"name": shard.path.name, "faces": shard.count, "bytes": shard.bytes, "sha256": shard.sha256})
-    names = units_told(plan.source.names)
+    names = list(known_to(plan.source.names))
     rows, extras = _arrays(plan, kept, names)
     rows["split"], told = _splits(plan, rows["subject"], rows["split"])
     warnings += [*told, text] if (text := without_pairs(rows["subject"][rows["split"] == "train"].tolist())) else told

@@ -18,7 +18,7 @@ from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import DatasetError, RequestError
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
-from dftnet.units import mirror_order, side_free
+from dftnet.units import known_to, mirror_order
 
 SHIFT = 1.5 / 128
 """Displacement of a moved view, share of the side."""
@@ -83,7 +83,7 @@ def relabel(
             f"{faces.path} holds {faces.size}-pixel faces, the estimator reads {estimator.size}; prepare the set with "
             f"--size {estimator.size}, or train an estimator on it (dftnet train-aus)"
         )
-    known = {*estimator.au_names, *map(side_free, estimator.au_names)}
+    known = known_to(estimator.au_names, faces.au_names)
     absent = [au for au in faces.au_names if au not in known]
     if absent:
         raise DatasetError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")

@@ -23,7 +23,7 @@ from dftnet.training.loss_weights import given_by
 from dftnet.training.losses import condition
 from dftnet.training.mesh_teacher import MeshTeacher
 from dftnet.training.teacher import FrozenTeacher
-from dftnet.units import levels_as, units_told
+from dftnet.units import known_to, levels_as
 
 
 class Guide(FrozenTeacher):
@@ -40,7 +40,7 @@ class Guide(FrozenTeacher):
         directory = find_model(None if config.guide == "shipped" else config.guide, "estimator")
         estimator = load_estimator(directory)
         reads = estimator.config.au_names
-        if units_told(reads, names) != list(names):
+        if known_to(reads, names) != tuple(names):
             raise ModelError(
                 f"the guide {directory} reads the AUs {', '.join(estimator.config.au_names)}, the training set has "
                 f"{', '.join(names)}; train without it: --set guide= --set weights.guide=0 --set weights.guide_aligned=0 "
