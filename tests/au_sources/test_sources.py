@@ -108,4 +108,8 @@ def test_sides_are_read_from_halves_that_differ():
     crops = np.zeros((2, 8, 8, 3), np.uint8)
     crops[0, :, 4:] = 255  # the person's left half
     crops[1] = 51
-    np.testing.assert_allclose(read_sides(Brightness(), crops), [[1, 0, 0.5], [0.2, 0.2, 0.2]], atol=1e-6)
+    read = read_sides(Brightness(), crops, [True, True])
+    np.testing.assert_allclose(read, [[1, 0, 0.5], [0.2, 0.2, 0.2]], atol=1e-6)
+    np.testing.assert_allclose(
+        read_sides(Brightness(), crops, [False, True]), [[0.5, 0.5, 0.5], [0.2, 0.2, 0.2]], atol=1e-6
+    )

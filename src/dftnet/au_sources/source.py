@@ -9,7 +9,7 @@ A new source is one class with what `AUSource` asks for, and one line in SOURCES
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -72,24 +72,26 @@ def read_crops(source: AUSource, crops: Iterable[np.ndarray]) -> np.ndarray:
     return source(np.stack(fitted))
 
 
-def read_sides(source: AUSource, crops: np.ndarray) -> np.ndarray:
-    """As `source(crops)`, uint8 [n, S, S, 3] → float32 [n, K], but a unit's sides are each read from its half of the face and the
-    mirror image of that half, where these differ by more than UNEVEN. Faces must look ahead.
+def read_sides(source: AUSource, crops: np.ndarray, ahead: Sequence[bool]) -> np.ndarray:
+    """As `source(crops)`, uint8 [n, S, S, 3] → float32 [n, K], but of faces that look `ahead` [n] a unit's sides are each read from
+    its half of the face and the mirror image of that half, where these differ by more than UNEVEN.
 
     Nobody in the estimator's training set winks: what it reads of one shut eye is 0.2 for both, of such a face 0.9 and 0.
     """
     found = np.array(source(crops), np.float32)
     sides = [[source.names.index(name + side) for name in SIDED if name + side in source.names] for side in "LR"]
-    if not sides[0] or not len(crops):
+    rows = np.flatnonzero(ahead)
+    if not sides[0] or not len(rows):
         return found
     half = crops.shape[2] // 2  # the person's left half is the right one of the crop
-    left, right = crops.copy(), crops.copy()
-    left[:, :, :half] = crops[:, :, ::-1][:, :, :half]
-    right[:, :, -half:] = crops[:, :, ::-1][:, :, -half:]
+    left, right = crops[rows], crops[rows]
+    left[:, :, :half] = left[:, :, ::-1][:, :, :half]
+    right[:, :, -half:] = right[:, :, ::-1][:, :, -half:]
     each = [np.asarray(source(face), np.float32)[:, side] for face, side in zip((left, right), sides, strict=True)]
     apart = np.abs(each[0] - each[1]) > UNEVEN
     for side, read in zip(sides, each, strict=True):
-        found[:, side] = np.where(apart, read, found[:, side])
+        places = rows[:, None], side
+        found[places] = np.where(apart, read, found[places])
     return found
 
 

@@ -287,15 +287,10 @@ class Editor:
         if self.estimator is None:
             return np.zeros((len(faces), len(self.au_names)), np.float32)
         crops = np.stack([self._crop(face, self.estimator.size) for face in faces])
-        read = np.clip(np.asarray(self.estimator(crops), np.float32), 0, 1)
-        ahead = [i for i, face in enumerate(faces) if self._knows_sides and looks_ahead(face.landmarks)]
-        if ahead:
-            read[ahead] = np.clip(read_sides(self.estimator, crops[ahead]), 0, 1)
+        sided = any(side_free(name) != name for name in self.au_names)
+        ahead = [sided and looks_ahead(face.landmarks) for face in faces]
+        read = np.clip(read_sides(self.estimator, crops, ahead), 0, 1)
         return levels_as(read, self.estimator.names, self.au_names)
-
-    @property
-    def _knows_sides(self) -> bool:
-        return any(side_free(name) != name for name in self.au_names)
 
     def read_again(self, face: EditableFace, edited: np.ndarray) -> np.ndarray:
         """The AUs of a face in the edited photo, float32 [K] in the order of `au_names`, in the place where it was found."""
