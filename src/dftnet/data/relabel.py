@@ -1,6 +1,7 @@
 """Label a dataset directory anew with the estimator: what the pixels show, without what a judge adds of its own.
 
-Each face is read several times, mirrored and slightly moved, and the readings are averaged.
+Each face is read several times, mirrored and slightly moved, and the readings are averaged; the sides of a face that looks ahead as
+the editor reads them, by halves.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dftnet.au_sources.source import read_sides
 from dftnet.aus import AU_NAMES
 from dftnet.data.dataset import FaceData
 from dftnet.editing.options import Progress, silent
 from dftnet.errors import DatasetError, RequestError
+from dftnet.faces.fitness import looks_ahead
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
 from dftnet.units import known_to, mirror_order
 
@@ -89,8 +92,13 @@ def relabel(
         raise DatasetError(f"the estimator does not read {', '.join(absent)}, which {faces.path} is labelled with")
     images = faces.images(tell is not silent)
 
+    ahead = [looks_ahead(points) for points in faces.landmarks]
+
     def block(start: int) -> np.ndarray:
-        return steady_aus(estimator, np.asarray(images[start : start + MAX_BATCH]), views, estimator.au_names)
+        of = slice(start, start + MAX_BATCH)
+        return steady_aus(
+            lambda crops: read_sides(estimator, crops, ahead[of]), np.asarray(images[of]), views, estimator.au_names
+        )
 
     found: list[np.ndarray] = []
     with ThreadPoolExecutor(workers) as pool:

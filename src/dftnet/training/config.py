@@ -102,6 +102,10 @@ class TrainConfig:
     """Largest difference of yaw and of pitch between the frames of a pair, degrees (where the set has them)."""
     part_share: float = 0.0
     """Share of a mesh's pairs that differ in a part of the face only: frame b's eyes, one eye, mouth or half of it in frame a."""
+    back_share: float = 0.0
+    """Share of a mesh's single faces that are asked back, where paint is learnt: the averaged generator edits the photo, and of
+    that edit the photo itself is asked for, so that a face that never was filmed teaches its own teeth and eyes (back-translation,
+    Sennrich et al. 2016)."""
     null_share: float = 0.0
     """Share of the pairs whose second frame is the first one again: asked for nothing, the edit must be the input."""
     jitter: float = 0.0
@@ -144,7 +148,7 @@ class TrainConfig:
                      "validate_images", "checkpoint_images"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("single_share", "pair_share", "part_share", "null_share", "attention_target", "target_noise"):
+        for name in ("single_share", "pair_share", "part_share", "back_share", "null_share", "attention_target", "target_noise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
         if not isinstance(self.focus, dict) or any(not value > 0 for value in self.focus.values()):

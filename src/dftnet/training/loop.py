@@ -34,7 +34,7 @@ from dftnet.training.progress import Pace, TrainLog
 from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
 from dftnet.training.teacher import LearningTeacher, Teacher
 from dftnet.training.teachers import build_teachers
-from dftnet.training.terms import ask, generator_terms
+from dftnet.training.terms import ask, asked_back, generator_terms
 from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
 
 VALIDATION_IMAGES = 512
@@ -77,6 +77,8 @@ class Trainer:
         critics = [c for c in self.players.critics if phase.critic and not weights.keys().isdisjoint(c.losses)]
         self._set_rates(schedule(config, images_seen))
         batch = self.source.batch(images_seen, all_pairs=config.pairs_only(phase))
+        with self.autocast():
+            batch = asked_back(self.players.average, batch)
         values: dict[str, Tensor] = {}
         edit: Edit | None = None
         if not critics or (index + 1) % config.critic_steps == 0:

@@ -32,6 +32,8 @@ EXCLUSIVE = (("AU61", "AU62"), ("AU63", "AU64"), ("AU30L", "AU30R"))
 """Units of which at most one is shown"""
 FAR = 0.07
 """Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
+BACK_KNOWN = 0.25
+"""How far Φ is known on the way back: the edit may not have gone as far as the mesh says"""
 WHOLE = -1
 """In place of the number of a part: the whole of frame b"""
 SHOWN = 0.6
@@ -50,6 +52,10 @@ class DrawnBatch(Batch):
     """A [b, 1, m, m]: 0 where there is nothing to warp from"""
     certain: Tensor
     """[b, 1, m, m] in [0, 1]: how far A is known"""
+    eyes: Tensor
+    """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
+    back: NDArray[np.int64]
+    """The rows that are asked back: `image` is the photo that they are asked back to, until it is edited (`asked_back`)"""
 
 
 class FewUnits:
@@ -89,6 +95,26 @@ class FewUnits:
         row[columns[int(rng.integers(len(columns)))]] = level
 
 
+class Undoing:
+    """Requests whose undoing has something to teach: eyes that close, and mouths that close."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.lids = [k for k, name in enumerate(names) if name[:4] == "AU45"]
+        self.mouth = [k for k, name in enumerate(names) if name[:4] in ("AU10", "AU12", "AU20", "AU22", "AU25", "AU26")]
+
+    def draw(self, rng: np.random.Generator, source: Array, asked: Array) -> Array:
+        """[n, K] from the sources' levels and other requests for them: in a half a mouth that is open is closed, as far as it shows
+        anything; of four tenths open eyes close, or shut ones open, a quarter of these one alone."""
+        asked = asked.copy()
+        for row, own in zip(asked, source, strict=True):
+            if rng.random() < 0.5 and own[self.mouth].max(initial=0) > 0.3:
+                row[self.mouth] = 0.0
+            if self.lids and rng.random() < 0.4:
+                lids = self.lids if rng.random() < 0.75 else [self.lids[int(rng.integers(len(self.lids)))]]
+                row[lids] = 0.0 if own[lids].max(initial=0) > 0.4 else rng.uniform(0.7, 1)
+        return asked
+
+
 class MeshBatchSource(BatchSource):
     """The batches of one split of a dataset with landmarks."""
 
@@ -110,6 +136,7 @@ class MeshBatchSource(BatchSource):
         if not len(self.rows):
             raise RequestError(f"{data.path} has no face whose landmarks lie on it; read them again")
         self.few = FewUnits(self.names, config.focus)
+        self.undoing = Undoing(self.names)
         self.parts = PairParts(self.names, self.size)
         nothing = np.zeros(len(data), np.float32)
         turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
@@ -149,15 +176,19 @@ class MeshBatchSource(BatchSource):
         whole = self.targets.other_faces(rng, len(alone))
         few = self.few.draw(rng, self.aus[alone])
         asked = np.where(rng.random(len(alone))[:, None] < config.single_share, few, whole)
+        learns_paint = not config.phase_at(images_seen).warp_only
+        back = round(len(alone) * config.back_share) if learns_paint and not all_pairs else 0
+        asked[:back] = self.undoing.draw(rng, self.aus[alone[:back]], asked[:back])
         own, target = self.aus[source], np.concatenate([self.aus[b], asked])
         turn = self.turn[other] - self.turn[source]
         flip, motions = rng.random(n) < 0.5, self._motions(rng, n)
         part = rng.integers(len(self.parts.parts), size=n)
         part[(rng.random(n) >= config.part_share) | (np.arange(n) >= len(a)) | all_pairs] = WHOLE
+        kind = np.arange(n) - len(a)  # below 0 pairs, then the faces that are asked back
         mine = slice(self.rank, None, self.world)
         return self._assemble(
             (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
-            (np.arange(n) < len(a))[mine], part[mine],
+            ((kind < 0)[mine], ((kind >= 0) & (kind < back))[mine]), part[mine],
         )  # fmt: skip
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
@@ -188,12 +219,12 @@ class MeshBatchSource(BatchSource):
         rows: tuple[NDArray[np.int64], NDArray[np.int64]],
         asked: tuple[Array, Array, Array],
         moves: tuple[NDArray[np.bool_], Array],
-        paired: NDArray[np.bool_],
+        kinds: tuple[NDArray[np.bool_], NDArray[np.bool_]],
         part: NDArray[np.int64],
     ) -> DrawnBatch:
         """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
-        faces drawn."""
-        (first, second), (own, target, turn), (flip, jitter) = rows, asked, moves
+        faces drawn, and of those that are asked back the way back."""
+        (first, second), (own, target, turn), (flip, jitter), (paired, back) = rows, asked, moves, kinds
         s, t = self.landmarks[first], self.landmarks[second]
         onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
         still = self.mesh.still
@@ -216,7 +247,10 @@ class MeshBatchSource(BatchSource):
             target[i] = self.parts.levels(part[i], own[i], target[i])
             t[i] = self.parts.landmarks(part[i], s[i], t[i])
             turn[i] = 0
+        s, t = (np.where(back[:, None, None], x, y) for x, y in ((t, s), (s, t)))
+        own, target = (np.where(back[:, None], x, y) for x, y in ((target, own), (own, target)))
         drawing = draw(s, t, self.mesh.triangles, self.size, self.size // 2)
+        drawing.mask[back] *= BACK_KNOWN
         image = np.stack([_moved(crop, m) for crop, m in zip(self.images[first], motions, strict=True)])
         true = image.copy()
         for i, crop in zip(np.flatnonzero(paired), self.images[second[paired]], strict=True):
@@ -228,7 +262,8 @@ class MeshBatchSource(BatchSource):
             aus=self._tensor(own),
             target=self._tensor(target),
             true=self._pixels(true),
-            paired=self._tensor(paired.astype(np.float32)),
+            paired=self._tensor((paired | back).astype(np.float32)),
+            back=np.flatnonzero(back),
             nuisance=self._tensor(turn),
             **{name: self._tensor(value) for name, value in drawing._asdict().items()},
         )

@@ -18,7 +18,6 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 64)
 """Sides of the windows of cells that triangles are tested in, each in the smallest that holds it"""
 GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
-
 COVERED = 0.9
 """How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
 
@@ -34,6 +33,8 @@ class Drawing(NamedTuple):
     """A [n, 1, m, m] in [0, 1]: 0 inside an opening that has grown, low in an eye that shuts, 1 elsewhere"""
     certain: Array
     """[n, 1, m, m] in [0, 1]: how far A is known; half where a lid came down"""
+    eyes: Array
+    """[n, 1, m, m] in [0, 1]: inside the eyes, before or after"""
 
 
 def draw_triangles(points: Array, values: Array, triangles: NDArray[np.int64], size: int) -> tuple[Array, NDArray]:
@@ -83,10 +84,19 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     s, t = (((p + 0.5) * scale - 0.5).astype(np.float32) for p in (source, target))
     flow, mask = draw_triangles(t[:, :468], (source - target)[:, :468].astype(np.float32), triangles, size)
     warped, certain = np.ones((2, len(s), size, size), np.float32)
+    eyes = np.zeros_like(warped)
     known = mask.astype(np.float32)
     for i in range(len(s)):
         _openings(i, s[i], t[i], (flow, known, warped, certain), source[i] - target[i])
-    return Drawing(np.ascontiguousarray(flow.transpose(0, 3, 1, 2)), known[:, None], warped[:, None], certain[:, None])
+        for ring in EYE_RINGS:
+            eyes[i] = np.maximum(eyes[i], np.maximum(_polygon(s[i][ring], size), _polygon(t[i][ring], size)))
+    return Drawing(
+        flow=np.ascontiguousarray(flow.transpose(0, 3, 1, 2)),
+        mask=known[:, None],
+        warped=warped[:, None],
+        certain=certain[:, None],
+        eyes=eyes[:, None],
+    )
 
 
 def _polygon(ring: Array, size: int) -> Array:

@@ -25,6 +25,8 @@ from dftnet.training.teacher import FrozenTeacher
 
 OUTSIDE = 0.05
 """Weight of Φ* = 0 outside the mesh"""
+CLOSELY = 4.0
+"""How much more Φ counts inside the eyes, which are small: lids and irises move by pixels there, and the skin about them does not"""
 PAINTED = 4.0
 """How much more A counts where paint belongs, which is little of a face"""
 SURE = 1e-3
@@ -63,10 +65,12 @@ def cells_of(edit: Edit, cells: int) -> Tensor:
 
 
 def mesh_flow(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """E[w·|Φ - Φ*|₁], pixels: w the square of the face window inside the mesh, OUTSIDE with Φ* = 0 beyond it."""
+    """E[w·|Φ - Φ*|₁], pixels: w the square of the face window inside the mesh, more inside the eyes, OUTSIDE with Φ* = 0
+    beyond it."""
     cells = batch.flow.shape[-1]
     flow = cells_of(edit, cells)[:, :2]
-    weight = batch.mask * face_window(cells, flow.device) ** 2 + (1 - batch.mask) * OUTSIDE
+    closely = 1 + (CLOSELY - 1) * batch.eyes
+    weight = batch.mask * closely * face_window(cells, flow.device) ** 2 + (1 - batch.mask) * OUTSIDE
     return (weight * (flow - batch.flow * (batch.mask > 0)).abs()).sum(1).mean()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,20 @@ from torch import Tensor
 from dftnet.networks import Edit, Generator
 from dftnet.training.batches import Batch
 from dftnet.training.losses import attention, attention_hinge, pair_distance, reconstruction, total_variation
+from dftnet.training.mesh_batches import DrawnBatch
 from dftnet.training.teacher import Teacher
+
+
+@torch.no_grad()
+def asked_back(generator: Generator, batch: Batch) -> Batch:
+    """The batch with the photos of the rows that are asked back edited: from what is asked of them to what they are said to show."""
+    if not isinstance(batch, DrawnBatch) or not len(batch.back):
+        return batch
+    rows = torch.from_numpy(batch.back).to(batch.image.device)
+    condition = generator.condition(batch.target[rows], batch.aus[rows], None)
+    image = batch.image.clone()
+    image[rows] = generator(batch.image[rows], condition).image.to(image.dtype).clamp(-1, 1)
+    return replace(batch, image=image)
 
 
 def ask(generator: Generator, batch: Batch, *, warp_only: bool = False) -> Edit:
