@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from dftnet.au_sources.mediapipe import BLENDSHAPES
-from dftnet.evaluation.calibrate import Calibrated, _measure, _pooled, _rising, _Sessions, own_shapes
+from dftnet.evaluation.calibrate import (
+    Calibrated,
+    _measure,
+    _pooled,
+    _rising,
+    _Sessions,
+    asked_together,
+    own_shapes,
+)
 from dftnet.inference.calibration import KNOTS, Calibration
 
 
@@ -40,6 +48,12 @@ def test_the_second_judge_looks_at_the_own_side(unit, shapes):
     assert [BLENDSHAPES[i] for i in own_shapes(unit)] == shapes
 
 
+def test_sides_are_asked_together_where_both_are_there():
+    assert asked_together(("AU12L", "AU12R", "AU25", "AU30L", "AU30R", "AU45L")) == {
+        "AU12": [0, 1], "AU25": [2], "AU30L": [3], "AU30R": [4], "AU45L": [5],
+    }  # fmt: skip
+
+
 def test_both_judges_see_the_same_edits():
     """A generator that paints the wanted level; a reader that sees it, a judge that sees half of it, on the left alone."""
 
@@ -56,7 +70,7 @@ def test_both_judges_see_the_same_edits():
 
     curves = np.zeros((2, len(KNOTS)))
     sessions = _Sessions(Generator(), lambda crops: crops.mean((1, 2, 3))[:, None] / 255, judge)
-    _measure((curves[0], curves[1]), sessions, np.zeros((6, 8, 8, 3), np.uint8), np.zeros((6, 1)), (0, 1))
+    _measure((curves[0], curves[1]), sessions, np.zeros((6, 8, 8, 3), np.uint8), np.zeros((6, 1)), ("AU12L", [0], 1))
     rising = np.maximum(KNOTS, 0)
     np.testing.assert_allclose(curves, [rising, rising / 2], atol=0.005)
 

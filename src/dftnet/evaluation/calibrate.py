@@ -1,14 +1,15 @@
 """Measure what each unit delivers of what it is asked for, and write the curves into a generator's config.json.
 
 For every unit, validation faces that hardly show it are asked for more and faces that show it for less, everything else left as it
-is; the reader reads the unit before and after. Means over faces, made monotone. MediaPipe, where it is installed, looks at the same
-edits: the reader guided the training, so a unit that rises for it alone is told.
+is; the reader reads the unit before and after. Means over faces, made monotone. The two sides of a unit are asked together, and
+their mean is the curve of both: of a face that moves on one side alone the reader tells some of it of the other. MediaPipe, where
+it is installed, looks at the same edits: the reader guided the training, so a unit that rises for it alone is told.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
-from dftnet.units import side_free
+from dftnet.units import SIDED, side_free
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -96,22 +97,35 @@ def calibrate(
     own = read(np.asarray(images[rows]))
     judge, not_judged = _second_judge()
     sessions = _Sessions(generator, read, judge)
-    curves, second = {}, {}
-    for k, name in enumerate(generator.au_names):
-        progress("calibrating", k, len(generator.au_names))
+    curves: dict[str, list[float]] = {}
+    second: dict[str, list[float]] = {}
+    units = asked_together(generator.au_names)
+    for done, (unit, columns) in enumerate(units.items()):
+        progress("calibrating", done, len(units))
         curve, seen = np.zeros(len(KNOTS)), np.zeros(len(KNOTS))
-        for sign, fit in ((1, own[:, k] < IDLE), (-1, own[:, k] > SHOWN)):
-            chosen = np.flatnonzero(fit)[:faces]
+        for sign, fit in ((1, own[:, columns] < IDLE), (-1, own[:, columns] > SHOWN)):
+            chosen = np.flatnonzero(fit.all(1))[:faces]
             if len(chosen) >= FEWEST:
                 crops = np.asarray(images[rows[chosen]])
-                _measure((curve, seen), sessions, crops, own[chosen], (k, sign))
-        curves[name] = [round(float(value), 4) for value in _rising(curve)]
-        if judge is not None and own_shapes(name):
-            second[name] = [round(float(value), 4) for value in seen]
-    progress("calibrating", len(curves), len(curves))
-    calibration = Calibration(curves)
+                _measure((curve, seen), sessions, crops, own[chosen], (unit, columns, sign))
+        names = [generator.au_names[k] for k in columns]
+        curves |= {name: [round(float(value), 4) for value in _rising(curve)] for name in names}
+        if judge is not None and own_shapes(unit):
+            second |= {name: [round(float(value), 4) for value in seen] for name in names}
+    progress("calibrating", len(units), len(units))
+    calibration = Calibration({name: curves[name] for name in generator.au_names})
     _write(generator.directory, calibration)
     return Calibrated(calibration, second, not_judged)
+
+
+def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
+    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there."""
+    found: dict[str, list[int]] = {}
+    for k, name in enumerate(names):
+        base = side_free(name)
+        both = base in SIDED and {base + "L", base + "R"} <= set(names)
+        found.setdefault(base if both else name, []).append(k)
+    return found
 
 
 def own_shapes(unit: str) -> list[int]:
@@ -134,12 +148,12 @@ def _measure(
     sessions: _Sessions,
     crops: np.ndarray,
     own: np.ndarray,
-    unit: tuple[int, int],
+    unit: tuple[str, list[int], int],
 ) -> None:
-    """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (its column, direction)."""
+    """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (its name, its columns, direction)."""
     generator, read, judge = sessions
-    k, sign = unit
-    shapes = own_shapes(generator.au_names[k]) if judge is not None else []
+    name, columns, sign = unit
+    shapes = own_shapes(name) if judge is not None else []
 
     def seen(pictures: np.ndarray) -> float:
         assert judge is not None
@@ -149,11 +163,11 @@ def _measure(
     for i, knot in enumerate(KNOTS):
         if knot * sign > 0:
             goal = own.copy()
-            goal[:, k] = np.clip(own[:, k] + knot, 0, 1)
+            goal[:, columns] = np.clip(own[:, columns] + knot, 0, 1)
             edits = to_uint8(generator(crops, own, goal).image)
-            share = np.abs(goal[:, k] - own[:, k]).mean() / abs(knot)
+            share = np.abs(goal - own)[:, columns].mean() / abs(knot)
             share = max(float(share), 1e-3)
-            curves[0][i] = (read(edits)[:, k] - own[:, k]).mean() / share
+            curves[0][i] = (read(edits) - own)[:, columns].mean() / share
             if shapes:
                 curves[1][i] = (seen(edits) - before) / share
 

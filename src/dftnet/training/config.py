@@ -148,7 +148,8 @@ class TrainConfig:
                      "validate_images", "checkpoint_images"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("single_share", "pair_share", "part_share", "back_share", "null_share", "attention_target", "target_noise"):
+        for name in ("single_share", "pair_share", "part_share", "back_share", "null_share", "attention_target",
+                     "target_noise"):  # fmt: skip
             if not 0 <= getattr(self, name) <= 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; give a number from 0 to 1")
         if not isinstance(self.focus, dict) or any(not value > 0 for value in self.focus.values()):

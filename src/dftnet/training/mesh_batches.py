@@ -54,8 +54,8 @@ class DrawnBatch(Batch):
     """[b, 1, m, m] in [0, 1]: how far A is known"""
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
-    back: NDArray[np.int64]
-    """The rows that are asked back: `image` is the photo that they are asked back to, until it is edited (`asked_back`)"""
+    back: Tensor
+    """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
 
 
 class FewUnits:
@@ -263,7 +263,7 @@ class MeshBatchSource(BatchSource):
             target=self._tensor(target),
             true=self._pixels(true),
             paired=self._tensor((paired | back).astype(np.float32)),
-            back=np.flatnonzero(back),
+            back=torch.from_numpy(np.flatnonzero(back)),
             nuisance=self._tensor(turn),
             **{name: self._tensor(value) for name, value in drawing._asdict().items()},
         )

@@ -26,7 +26,7 @@ from dftnet.training.teacher import FrozenTeacher
 OUTSIDE = 0.05
 """Weight of Φ* = 0 outside the mesh"""
 CLOSELY = 4.0
-"""How much more Φ counts inside the eyes, which are small: lids and irises move by pixels there, and the skin about them does not"""
+"""How much more Φ counts inside the eyes, which are small: lids and irises move by pixels there, the skin about them hardly"""
 PAINTED = 4.0
 """How much more A counts where paint belongs, which is little of a face"""
 SURE = 1e-3

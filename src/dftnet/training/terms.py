@@ -18,10 +18,10 @@ from dftnet.training.teacher import Teacher
 
 @torch.no_grad()
 def asked_back(generator: Generator, batch: Batch) -> Batch:
-    """The batch with the photos of the rows that are asked back edited: from what is asked of them to what they are said to show."""
+    """The batch with the photos that are asked back edited: from what will be asked of them to what they are said to show."""
     if not isinstance(batch, DrawnBatch) or not len(batch.back):
         return batch
-    rows = torch.from_numpy(batch.back).to(batch.image.device)
+    rows = batch.back.to(batch.image.device)
     condition = generator.condition(batch.target[rows], batch.aus[rows], None)
     image = batch.image.clone()
     image[rows] = generator(batch.image[rows], condition).image.to(image.dtype).clamp(-1, 1)
