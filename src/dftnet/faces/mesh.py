@@ -53,6 +53,14 @@ UNIT_SHAPES: dict[str, dict[str, float]] = {
 Chosen so that neutral photos warped by the mesh alone move MediaPipe's own blendshape by about .3 (brows, upper lip, stretch), .65
 (smile), .45 (chin, jaw), and look like people (docs/results.md)."""
 
+SHOWN_SHARE = {
+    "AU01": 0.7, "AU02": 0.9, "AU04": 0.6, "AU05": 0.2, "AU06": 0.2, "AU07": 0.35, "AU09": 0.35, "AU10": 0.2, "AU12": 0.6,
+    "AU14": 0.4, "AU15": 0.2, "AU17": 0.4, "AU18": 0.45, "AU20": 0.6, "AU22": 0.3, "AU23": 0.2, "AU25": 0.65, "AU26": 0.85,
+    "AU28": 0.3, "AU30L": 0.5, "AU30R": 0.5, "AU34": 0.5,
+}  # fmt: skip
+"""Unit → how much of its shape is there, on average, where a face shows it at 1 among others: least squares over 2,500 pairs of one
+person, all units at once. With these the shapes explain 46 % of how landmarks move from one frame to another, with 1 for all 2 %"""
+
 GAZE = {"AU61": (0.20, 0.0), "AU62": (-0.20, 0.0), "AU63": (0.0, -0.10), "AU64": (0.0, 0.10)}
 """Unit → motion of the irises at 1, in widths of the eye, (along the eye to the right of the image, down)"""
 
@@ -95,6 +103,8 @@ class FaceMesh:
     """[478]: each landmark's mirror image, irises included"""
     basis: Array
     """D [K, 468 · 3]"""
+    shown: Array
+    """[K]: `SHOWN_SHARE` of the units, 1 of lids and gaze"""
     still: NDArray[np.int64]
     """The landmarks that expressions hardly move."""
     fit: Array
@@ -122,6 +132,7 @@ class FaceMesh:
             triangles=parts["triangles"].astype(np.int64),
             mirror=np.concatenate([parts["mirror"].astype(np.int64), IRISES[1], IRISES[0]]),
             basis=basis.reshape(len(names), -1),
+            shown=np.array([SHOWN_SHARE.get(_base(name), 1.0) for name in names], np.float32),
             still=still,
             fit=np.linalg.pinv(ones).astype(np.float32),
         )
@@ -130,9 +141,15 @@ class FaceMesh:
         """P [n, 2, 3] of landmarks [n, 478, 2]: pixels a cm of the canonical face, by its axes."""
         return np.einsum("ks,nsd->ndk", self.fit, landmarks[:, self.still])[:, :, :3]
 
-    def targets(self, landmarks: Array, source: Array, target: Array) -> Array:
-        """t [n, 478, 2] of landmarks s [n, 478, 2] and levels y_s, y_t [n, K]."""
+    def targets(self, landmarks: Array, source: Array, target: Array, whole: NDArray[np.bool_] | None = None) -> Array:
+        """t [n, 478, 2] of landmarks s [n, 478, 2] and levels y_s, y_t [n, K].
+
+        What a face shows is undone by as much as is there of it (`SHOWN_SHARE`); so are the changes of those that are asked for
+        all that another face shows, `whole` [n].
+        """
         change = target - source
+        as_shown = change < 0 if whole is None else (change < 0) | whole[:, None]
+        change = np.where(as_shown, change * self.shown, change)
         camera = self.cameras(landmarks)
         change = self._closable(landmarks, camera, change)
         motion = (change @ self.basis).reshape(len(change), 468, 3)
@@ -215,9 +232,14 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Array]]:
     return parts, dict(zip(parts["names"].tolist(), parts["shapes"].astype(np.float32), strict=True))
 
 
+def _base(name: str) -> str:
+    """The unit of a side: "AU12L" → "AU12"."""
+    return name[:-1] if name[:-1] in SIDED else name
+
+
 def _shapes_of(name: str) -> dict[str, float]:
     """{shape: gain} of a unit, {} for lids and gaze."""
-    base = name[:-1] if name[:-1] in SIDED else name
+    base = _base(name)
     shapes = UNIT_SHAPES.get(base, {})
     return shapes if base == name else {f"{shape}_{name[-1]}": gain for shape, gain in shapes.items()}
 

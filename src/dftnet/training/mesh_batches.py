@@ -173,9 +173,10 @@ class MeshBatchSource(BatchSource):
         a, b, alone = self._rows(rng, all_pairs)
         self._look_ahead(images_seen, all_pairs)
         source, other = np.concatenate([a, alone]), np.concatenate([b, alone])
-        whole = self.targets.other_faces(rng, len(alone))
+        others = self.targets.other_faces(rng, len(alone))
         few = self.few.draw(rng, self.aus[alone])
-        asked = np.where(rng.random(len(alone))[:, None] < config.single_share, few, whole)
+        whole = rng.random(len(alone)) >= config.single_share
+        asked = np.where(whole[:, None], others, few)
         learns_paint = not config.phase_at(images_seen).warp_only
         back = round(len(alone) * config.back_share) if learns_paint and not all_pairs else 0
         asked[:back] = self.undoing.draw(rng, self.aus[alone[:back]], asked[:back])
@@ -188,7 +189,8 @@ class MeshBatchSource(BatchSource):
         mine = slice(self.rank, None, self.world)
         return self._assemble(
             (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
-            ((kind < 0)[mine], ((kind >= 0) & (kind < back))[mine]), part[mine],
+            ((kind < 0)[mine], ((kind >= 0) & (kind < back))[mine], np.concatenate([kind[:len(a)] >= 0, whole])[mine]),
+            part[mine],
         )  # fmt: skip
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
@@ -219,12 +221,12 @@ class MeshBatchSource(BatchSource):
         rows: tuple[NDArray[np.int64], NDArray[np.int64]],
         asked: tuple[Array, Array, Array],
         moves: tuple[NDArray[np.bool_], Array],
-        kinds: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+        kinds: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
         part: NDArray[np.int64],
     ) -> DrawnBatch:
         """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
         faces drawn, and of those that are asked back the way back."""
-        (first, second), (own, target, turn), (flip, jitter), (paired, back) = rows, asked, moves, kinds
+        (first, second), (own, target, turn), (flip, jitter), (paired, back, whole) = rows, asked, moves, kinds
         s, t = self.landmarks[first], self.landmarks[second]
         onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
         still = self.mesh.still
@@ -239,7 +241,7 @@ class MeshBatchSource(BatchSource):
         own, target = (np.where(flip[:, None], y[:, self.swap], y).astype(np.float32) for y in (own, target))
         turn = np.where(flip[:, None], turn * np.array([-1, 1], np.float32), turn)
         alone = ~paired
-        t[alone] = self.mesh.targets(s[alone], own[alone], target[alone])
+        t[alone] = self.mesh.targets(s[alone], own[alone], target[alone], whole[alone])
         for i in np.flatnonzero(part != WHOLE):
             if not self.parts.fits(part[i], target[i] - own[i], turn[i]):
                 part[i] = WHOLE
