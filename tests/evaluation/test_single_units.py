@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,9 +18,10 @@ from dftnet.evaluation.config import Counts
 from dftnet.evaluation.doses import MORE_UNITS, read_doses
 from dftnet.evaluation.evaluate import each_unit
 from dftnet.evaluation.judges import AuJudge, Judges, LandmarkReading
-from dftnet.evaluation.landmarks import EYES, eye_turns, geometry
+from dftnet.evaluation.landing import _laid_onto
+from dftnet.evaluation.landmarks import EYES, eye_turns, geometry, iris_contrast
 from dftnet.evaluation.methods import COPY, Contender, _still
-from dftnet.faces.mesh import GAZE, FaceMesh
+from dftnet.faces.mesh import EYE_RINGS, GAZE, FaceMesh
 from dftnet.inference.sessions import Maps
 from dftnet.units import UNITS
 from tests.toy_mesh import write_toy_mesh
@@ -207,9 +209,32 @@ def test_a_model_that_moves_the_left_alone(measured: Measured) -> None:
 
 def test_both_eyes_close_and_open(measured: Measured) -> None:
     good = values(single_units.eyes(measured, Obedient("good", None)))
-    assert list(good.values()) == [1, 1]
+    assert list(good.values()) == [1, 1, 1]
     copy = values(single_units.eyes(measured, Contender(COPY, None)))
-    assert list(copy.values()) == [0, 0]
+    assert list(copy.values()) == [0, 0, 0]
+
+
+def test_an_iris_is_seen_by_its_contrast() -> None:
+    points = np.zeros((1, 478, 2))
+    image = np.full((1, 128, 128, 3), 120, np.uint8)
+    for k, (eye, ring, left) in enumerate(zip(EYES, EYE_RINGS, (20, 70), strict=True)):
+        turn = np.linspace(0, 2 * np.pi, len(ring), endpoint=False)
+        points[0, ring] = np.stack([left + 15 - 15 * np.cos(turn), 60 - 6 * np.sin(turn)], 1)
+        centre = np.array([left + 15, 60])
+        points[0, list(eye["iris"])] = centre + np.array([(0, 0), (5, 0), (0, 5), (-5, 0), (0, -5)])
+        cv2.fillPoly(image[0], [np.rint(points[0, ring]).astype(np.int32)], (204, 204, 204))
+        cv2.circle(image[0], (int(centre[0]), 60), 5, (51 if k == 0 else 102,) * 3, -1)
+    assert iris_contrast(image, points) == pytest.approx([0.4], abs=0.02), "of the lesser eye"
+    assert iris_contrast(np.full_like(image, 120), points) == pytest.approx([0])
+
+
+def test_a_second_picture_is_laid_by_what_stands_still() -> None:
+    rng = np.random.default_rng(0)
+    wide = cv2.GaussianBlur(rng.integers(0, 256, (160, 160, 3)).astype(np.uint8), (0, 0), 3)
+    first, second = wide[16:144, 16:144], wide[13:141, 21:149]
+    points = rng.uniform(30, 100, (1, 478, 2))
+    laid = _laid_onto(second[None], points - (5, -3), points)
+    assert np.abs(laid[0, 10:-10, 10:-10].astype(int) - first[10:-10, 10:-10]).max() <= 1
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])

@@ -12,6 +12,7 @@ from dftnet.faces.mesh import (
     IRISES,
     LOWER_LIDS,
     LOWER_LIP,
+    SHOWN_SHARE,
     UPPER_LIDS,
     UPPER_LIP,
     FaceMesh,
@@ -72,6 +73,18 @@ def test_a_closed_mouth_closes_no_further(mesh: FaceMesh) -> None:
     shut = mesh.targets(face(), levels(AU26=1.0), levels())
     gap = (shut[0, LOWER_LIP, 1] - shut[0, UPPER_LIP, 1]).min()
     assert gap >= -1e-3
+
+
+def test_what_a_face_shows_is_undone_by_as_much_as_is_there(mesh: FaceMesh) -> None:
+    free = np.setdiff1d(
+        np.arange(468), np.concatenate([x.ravel() for x in (UPPER_LIDS, LOWER_LIDS, UPPER_LIP, LOWER_LIP)])
+    )
+    rise = (mesh.targets(face(), levels(), levels(AU02L=1.0)) - face())[:, free]
+    assert np.abs(rise).max() > 1
+    undone = mesh.targets(face(), levels(AU02L=1.0), levels())
+    assert np.allclose((face() - undone)[:, free], SHOWN_SHARE["AU02"] * rise, atol=1e-3)
+    whole = mesh.targets(face(), levels(), levels(AU02L=1.0), np.array([True]))
+    assert np.allclose((whole - face())[:, free], SHOWN_SHARE["AU02"] * rise, atol=1e-3)
 
 
 def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:

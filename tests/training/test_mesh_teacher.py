@@ -17,11 +17,11 @@ from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
-from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, open_source  # noqa: E402
+from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import MeshTeacher, cells_of, prime_motion  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
-from dftnet.training.terms import ask  # noqa: E402
+from dftnet.training.terms import ask, asked_back  # noqa: E402
 from dftnet.units import UNITS, levels_as  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 from tests.toy_mesh import vertices, write_toy_mesh  # noqa: E402
@@ -123,6 +123,41 @@ def test_few_units_are_asked_and_never_two_that_exclude_each_other():
     lids = asked[:, [UNITS.index("AU45L"), UNITS.index("AU45R")]]
     assert ((lids[:, 0] > 0) != (lids[:, 1] > 0)).any()
     assert ((lids > 0).all(1)).any()
+
+
+def test_mouths_close_and_eyes_too_where_the_way_back_has_to_paint_them():
+    source = np.zeros((200, len(UNITS)), np.float32)
+    mouth = [UNITS.index(name) for name in ("AU12L", "AU25", "AU26")]
+    lids = [UNITS.index(name) for name in ("AU45L", "AU45R")]
+    source[:100, mouth] = 0.8
+    source[50:100, lids] = 0.9
+    asked = Undoing(UNITS).draw(np.random.default_rng(0), source, source)
+    closed = (asked[:100, mouth] == 0).all(1)
+    assert 30 < closed.sum() < 70
+    assert not (asked[100:, mouth] != 0).any(), "a closed mouth has nothing to undo"
+    assert 10 < (asked[50:100, lids] == 0).any(1).sum() < 35, "shut eyes open"
+    shut = asked[100:, lids]
+    assert 20 < (shut >= 0.7).any(1).sum() < 60
+    assert ((shut >= 0.7).sum(1) == 1).any(), "one eye alone, too"
+
+
+def test_an_edit_is_asked_back_to_its_photo(faces, config):
+    source = open_source(faces, replace(config, back_share=0.4), CPU)
+    flow, batch = source.batch(0), source.batch(40)
+    assert not len(flow.back), "where no paint is learnt nothing is asked back"
+    assert batch.back.tolist() == [3, 4], "two of the five single faces"
+    assert batch.paired.tolist() == [1, 1, 1, 1, 1, 0, 0, 0], "they have a true picture: their photo"
+    assert torch.equal(batch.image[batch.back], batch.true[batch.back])
+    generator = build_generator(config.generator)
+    torch.nn.init.normal_(generator.maps_head.weight, 0, 0.1)
+    shown = asked_back(generator, batch)
+    forth = generator.condition(batch.target, batch.aus, None)
+    expected = generator(batch.image, forth).image
+    assert torch.allclose(shown.image[batch.back], expected[batch.back].clamp(-1, 1), atol=1e-5)
+    others = [i for i in range(8) if i not in batch.back.tolist()]
+    assert torch.equal(shown.image[others], batch.image[others])
+    assert not torch.equal(shown.image[batch.back], batch.image[batch.back])
+    assert not shown.image.requires_grad
 
 
 def test_the_mesh_is_content_with_what_it_drew(faces, config):

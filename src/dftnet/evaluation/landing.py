@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from dftnet import metrics
 from dftnet.aus import AU_NAMES
 from dftnet.evaluation.bench import Measured, Score, Section, asked, decibels
-from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, LANDMARKS, enlarged
-from dftnet.evaluation.landmarks import CLOSED, gaze, head_held, iris_discs, shape_distance
+from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, JUDGED, LANDMARKS, enlarged
+from dftnet.evaluation.landmarks import CLOSED, RIGID, gaze, head_held, iris_discs, shape_distance
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mask import face_mask
+from dftnet.faces.mesh import similarity_between
 from dftnet.metrics import Interval, interval
 
 OPEN_EYES = 0.18
@@ -148,6 +150,18 @@ def gaps(m: Measured, rival: Contender) -> Section:
     return Section(found, {})
 
 
+def _laid_onto(images: np.ndarray, points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Crops uint8 [n, S, S, 3] shifted, turned and scaled so that their points RIGID [n, 478, 2] come onto others: an edit leaves
+    the head where it is, and the crop of a second picture follows the mouth's middle."""
+    scale = max(images.shape[1], JUDGED) / images.shape[1]
+    p, q = (((x[:, RIGID] + 0.5) / scale - 0.5).astype(np.float32) for x in (points, onto))
+    side = images.shape[1:3]
+    return np.stack([
+        cv2.warpAffine(image, matrix, side, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        for image, matrix in zip(images, similarity_between(p, q), strict=True)
+    ])  # fmt: skip
+
+
 def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[Score]:
     a, b = pairs.T
     bench, judges = m.bench, m.judges
@@ -155,8 +169,8 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
     people, true = bench.people[a], bench.images[b]
     face = face_mask(bench.images.shape[1])[None, ..., None] > 0.5
 
-    def pixels(x: np.ndarray) -> np.ndarray:
-        return (np.abs(x.astype(np.float64) - true) * face).mean((1, 2, 3))
+    def pixels(x: np.ndarray, other: np.ndarray = true) -> np.ndarray:
+        return (np.abs(x.astype(np.float64) - other) * face).mean((1, 2, 3))
 
     def norm(x: np.ndarray) -> np.ndarray:
         return np.linalg.norm(x.astype(np.float64), axis=1)
@@ -178,6 +192,9 @@ def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[S
         )
     distances["in AUs", ESTIMATOR] = norm(judges.estimator(edits) - m.levels(b)), norm(m.levels(a) - m.levels(b))
     distances["in pixels (L1 on the face)", ""] = pixels(edits), pixels(bench.images[a])
+    if m.seen:
+        laid = _laid_onto(true, m.seen.points[b], m.seen.points[a])
+        distances["in pixels, head held still", LANDMARKS] = pixels(edits, laid), pixels(bench.images[a], laid)
     found = [
         Score(title, name, judge, "higher", interval(np.stack(d, 1), people, metrics.gap_of_sums))
         for (name, judge), d in distances.items()

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
+
+from dftnet.faces.mesh import EYE_RINGS
 
 CLOSED = 0.13
 """Eyes with an aspect ratio of MediaPipe's lids up to this count as closed. Of faces judged by hand in the test split
@@ -23,6 +26,8 @@ BROWS = (105, 66, 107, 334, 296, 336)
 MOUTH_CORNERS, INNER_LIPS, NOSE_BASE = (61, 291), (13, 14), 2
 RIGID = (6, 33, 127, 133, 151, 195, 197, 243, 263, 356, 362, 463)
 """Nose bridge, eye corners, temples, forehead: what expressions hardly move."""
+FEW = 6
+"""Pixels of an eye that are too few to tell a colour"""
 FACE_POINTS = 468
 """Of the 478 landmarks, the irises come last."""
 GEOMETRY = ("eye_aspect_ratio", "lip_corners", "brow_height", "lip_gap")
@@ -113,6 +118,23 @@ def lid_shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
             places.append((p[:, lids] - (a + b) / 2) / np.maximum(np.linalg.norm(b - a, axis=2, keepdims=True), 1e-6))
         found.append(np.linalg.norm(places[1] - places[0], axis=2).mean(1))
     return np.mean(found, 0)
+
+
+def iris_contrast(images: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Crops uint8 [n, S, S, 3], landmarks [n, 478, 2] → float64 [n]: how much darker the irises are than the rest of what is seen
+    between the lids, of 1, the lesser eye; 0 where an eye shows less than a few pixels of either."""
+    found = np.zeros((len(images), len(EYES)))
+    for i, (image, where) in enumerate(zip(images, points, strict=True)):
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) / 255
+        y, x = np.mgrid[: len(grey), : len(grey)]
+        for k, (eye, lids) in enumerate(zip(EYES, EYE_RINGS, strict=True)):
+            opening = cv2.fillPoly(np.zeros_like(image[..., 0]), [np.rint(where[lids]).astype(np.int32)], 1) > 0
+            centre, *rim = where[list(eye["iris"])]
+            far = np.hypot(x - centre[0], y - centre[1]) / max(np.linalg.norm(rim - centre, axis=1).mean(), 1e-6)
+            iris, white = grey[opening & (far < 0.9)], grey[opening & (far > 1.2)]
+            if min(len(iris), len(white)) >= FEW:
+                found[i, k] = white.mean() - iris.mean()
+    return found.min(1)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

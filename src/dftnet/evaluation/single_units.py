@@ -10,8 +10,8 @@ from dftnet.aus import AU_NAMES
 from dftnet.evaluation.along_mesh import HARDLY_SEEN
 from dftnet.evaluation.bench import Measured, Score, Section, asked
 from dftnet.evaluation.doses import LEVELS, Doses
-from dftnet.evaluation.judges import ESTIMATOR, LANDMARKS, LandmarkReading
-from dftnet.evaluation.landmarks import eye_turns, lid_shift
+from dftnet.evaluation.judges import ESTIMATOR, LANDMARKS, LandmarkReading, enlarged
+from dftnet.evaluation.landmarks import eye_turns, iris_contrast, lid_shift
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mesh import GAZE
 from dftnet.metrics import interval
@@ -187,11 +187,22 @@ def eyes(m: Measured, rival: Contender) -> Section:
     )
     for name, rows, level, holds in tests:
         if _before(m) is not None and len(rows):
-            _, seen = _edited(m, rival, rows, AU45=level)
+            edits, seen = _edited(m, rival, rows, AU45=level)
             blink = seen.blendshapes[:, [BLENDSHAPES.index("eyeBlink" + side) for side in BOTH]]
-            share = interval(holds(blink).astype(float), m.bench.people[rows])
-            found.append(Score("eyes", name, LANDMARKS, "higher", share))
+            people, good = m.bench.people[rows], holds(blink)
+            found.append(Score("eyes", name, LANDMARKS, "higher", interval(good.astype(float), people)))
+            if level == 0:
+                seen_irises = good & (iris_contrast(enlarged(edits), seen.points) >= _contrast_of_real(m))
+                what = f"{name}, and irises to be seen"
+                found.append(Score("eyes", what, LANDMARKS, "higher", interval(seen_irises.astype(float), people)))
     return Section(found, {})
+
+
+def _contrast_of_real(m: Measured) -> float:
+    """What 95 % of the neutral faces' irises have of contrast."""
+    assert m.seen is not None
+    rows = m.bench.neutral
+    return float(np.quantile(iris_contrast(enlarged(m.bench.images[rows]), m.seen.points[rows]), 0.05))
 
 
 def _before(m: Measured) -> LandmarkReading | None:
