@@ -68,7 +68,6 @@ def test_a_wheel_carries_what_an_edit_opens(wheels):
         "dftnet/faces/yunet/face_detection_yunet_2023mar.onnx",
         "dftnet/inference/weights/au-estimator/estimator.onnx",
         "dftnet/inference/weights/dftnet-128/generator.onnx",
-        "dftnet/inference/weights/dftnet-sides-128/generator.onnx",
     }
     assert {"dftnet/py.typed", "dftnet/inference/weights/dftnet-128/config.json"} <= names(main)
     modules = {str(p.relative_to(ROOT / "src")) for p in (ROOT / "src" / "dftnet").rglob("*.py")}

@@ -107,7 +107,7 @@ def test_contempt_is_shown_on_one_side_where_there_are_sides() -> None:
 
 
 def test_contempt_is_refused_where_units_have_no_sides() -> None:
-    nearest = r"one side of a face .*--model dftnet-sides-128.*--au AU12=0\.45 AU14=0\.8 is the nearest"
+    nearest = r"one side of a face .*--model dftnet-128.*--au AU12=0\.45 AU14=0\.8 is the nearest"
     with pytest.raises(ValueError, match=nearest) as told:
         target(np.zeros(len(AU_NAMES)), Request(emotion="contempt"))
     assert told.value.field == "emotion"

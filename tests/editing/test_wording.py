@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from dftnet.editing.face import EditableFace
 from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan, Sweep
 from dftnet.editing.timeline import Drive
-from dftnet.editing.wording import describe_plan, fell_short
+from dftnet.editing.wording import describe, describe_plan, fell_short
 
 NAMES = ("AU12", "AU14", "AU45")
 
@@ -40,6 +42,16 @@ def test_a_unit_that_nobody_reads_is_not_said_to_be_missing():
         return ()
 
     assert fell_short(edited([0.0, 0.6, 0.5]), np.array([0.0, 0.0, 0.5]), NAMES, told) == ""
+
+
+def test_two_sides_that_are_asked_alike_are_told_as_one():
+    names = ("AU12L", "AU12R", "AU45L", "AU45R")
+    face = replace(edited([0, 0, 0]).face, aus={"AU12L": 0.1, "AU12R": 0.3, "AU45L": 0.0, "AU45R": 0.0})
+    edit = FaceEdit(face=face, goal=np.array([0.9, 0.9, 1.0, 0.4], np.float32))
+    told = "AU45L 0.00 → 1.00, AU12 0.20 → 0.90, AU45R 0.00 → 0.40"
+    assert describe(edit, names, 1) == f"face 0 of 1 ({face.where}): {told}"
+    short = fell_short(edit, np.array([0.2, 0.4, 0.1, 0.4], np.float32), names, list)
+    assert short == "face 0: did not land: AU45L 0.00 → 1.00 asked, 0.10 read; AU12 0.20 → 0.90 asked, 0.30 read"
 
 
 def test_what_went_the_other_way_did_not_land():

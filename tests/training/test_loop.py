@@ -31,6 +31,7 @@ from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.progress import collapse  # noqa: E402
 from dftnet.training.run import load_state, read_log, states  # noqa: E402
 from dftnet.training.teachers import build_teachers  # noqa: E402
+from dftnet.units import UNITS  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 
 TINY = preset("tiny")
@@ -243,7 +244,7 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
 
 def test_fine_tuning_starts_from_the_shipped_model_by_its_name():
     start = load_generator(find_model("dftnet-128", "generator")).state_dict()
-    players = Players.build(preset("finetune"), AU_NAMES, CPU)
+    players = Players.build(preset("finetune"), UNITS, CPU)
     assert all(torch.equal(v, start[k]) for k, v in players.generator.state_dict().items())
     assert all(torch.equal(v, start[k]) for k, v in players.average.state_dict().items())
 

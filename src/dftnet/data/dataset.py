@@ -147,7 +147,11 @@ class FaceData:
         path = self._label_file(name)
         if not path.exists():
             known = sorted(p.stem.removeprefix("labels-") for p in self.path.glob("labels-*.npz"))
-            raise FileNotFoundError(f"{path} does not exist; label sets here: {', '.join(['labels', *known])}")
+            here = ", ".join(["labels", *known])
+            raise FileNotFoundError(
+                f"{path} does not exist; label sets here: {here} (`dftnet relabel {self.path} --name {name}` makes one of what the "
+                "shipped reader reads)"
+            )
         other = _read_npz(path)
         row = {key: i for i, key in enumerate(other["key"].tolist())}
         if any(key not in row for key in self.keys.tolist()):

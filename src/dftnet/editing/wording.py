@@ -7,17 +7,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from dftnet.aus import as_dict
 from dftnet.editing.landing import landed
 from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import UNCHANGED, Request
 from dftnet.editing.timeline import Timeline
+from dftnet.units import SIDED, side_free
 
 LISTED = 8
 """Units named in a line."""
 ASKED = 0.25
 """A change of a unit by less is not looked for in the result."""
+SAME = 0.005
+"""Levels of two sides that differ by less are told as one."""
 SHOWN = 0.05
 """Units of another face that are weaker are not named."""
 
@@ -26,15 +28,30 @@ def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
     """One line: which of `count` faces, its AUs before → asked (`names` in order)."""
     face, goal = edit.face, edit.goal
     where = f"face {face.index} of {count} ({face.where})"
-    wanted = as_dict(goal, names)
-    change = {name: abs(value - face.aus[name]) for name, value in wanted.items()}
-    moved = sorted((name for name in names if change[name] > UNCHANGED), key=lambda name: -change[name])
+    own = face.vector(names)
+    change = np.abs(goal - own)
+    moved = _told_together([k for k in np.argsort(-change, kind="stable") if change[k] > UNCHANGED], goal, names)
     if not moved:
         return f"{where}: already as asked, unchanged"
     known = face.aus_from != "nowhere"
-    parts = [f"{name} {f'{face.aus[name]:.2f}' if known else '?'} → {wanted[name]:.2f}" for name in moved[:LISTED]]
+    parts = [
+        f"{name} {f'{own[places].mean():.2f}' if known else '?'} → {goal[places[0]]:.2f}"
+        for name, places in list(moved.items())[:LISTED]
+    ]
     more = f" and {len(moved) - LISTED} more" if len(moved) > LISTED else ""
     return f"{where}: {', '.join(parts)}{more}"
+
+
+def _told_together(places: Sequence[int], goal: np.ndarray, names: Sequence[str]) -> dict[str, list[int]]:
+    """Unit → its places in `names`, in the order given: two sides that are to show the same are one unit."""
+    found: dict[str, list[int]] = {}
+    for k in places:
+        name = names[k]
+        base = side_free(name)
+        both = [i for i in places if base in SIDED and side_free(names[i]) == base]
+        same = len(both) == 2 and abs(goal[both[0]] - goal[both[1]]) < SAME
+        found.setdefault(base if same else name, both if same else [k])
+    return found
 
 
 def fell_short(
@@ -49,7 +66,11 @@ def fell_short(
     known = told([name for name, change in zip(names, wanted, strict=True) if abs(change) > UNCHANGED])
     looked_at = [k for k in np.argsort(-np.abs(wanted)) if abs(wanted[k]) >= ASKED and names[k] in known]
     short = [k for k in looked_at if not landed(float(read[k]), float(edit.goal[k]))]
-    said = [f"{names[k]} {own[k]:.2f} → {edit.goal[k]:.2f} asked, {read[k]:.2f} read" for k in short[:LISTED]]
+    units = list(_told_together(short, edit.goal, names).items())[:LISTED]
+    said = [
+        f"{name} {own[places].mean():.2f} → {edit.goal[places[0]]:.2f} asked, {read[places].mean():.2f} read"
+        for name, places in units
+    ]
     return f"face {edit.face.index}: did not land: {'; '.join(said)}" if said else ""
 
 

@@ -80,10 +80,16 @@ def stable(size: int = 128) -> TrainConfig:
 
 
 def finetune(size: int = 128) -> TrainConfig:
-    """The shipped generator on photos of one's own, fifty or more: docs/training.md has the recipe and what it gave."""
+    """The shipped generator on photos of one's own, fifty or more: docs/training.md has the recipe and what it gave.
+
+    Needs what the shipped reader reads as labels (`dftnet relabel --name read`).
+    """
     config = stable(size)
     return replace(
         config,
+        generator=LightConfig(),
+        critic=replace(config.critic, au_count=40),
+        labels="read",
         init="dftnet-128",
         weights=replace(config.weights, guide_aligned=1.5),
         phases=(Phase(name="paint", images=1_000, critic=False), Phase(name="adversarial", images=4_000)),
