@@ -9,6 +9,7 @@ import pytest
 
 from dftnet.errors import RequestError
 from dftnet.faces.mesh import (
+    GAZE_GAIN,
     IRISES,
     LOWER_LIDS,
     LOWER_LIP,
@@ -91,7 +92,7 @@ def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:
     turned = mesh.targets(face(), levels(), levels(AU61=1.0))
     step = turned[0, 468] - face()[0, 468]
     width = np.linalg.norm(face()[0, 133] - face()[0, 33])
-    assert np.isclose(np.linalg.norm(step), 0.2 * width, rtol=1e-3)
+    assert np.isclose(np.linalg.norm(step), 0.2 * GAZE_GAIN * width, rtol=1e-3)
     assert step[0] > 0  # the person's left is the right of the picture
 
 
