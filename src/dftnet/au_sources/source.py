@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from dftnet.errors import RequestError
-from dftnet.units import SIDED
+from dftnet.units import SIDED, side_free
 
 
 class AUSource(Protocol):
@@ -79,20 +79,31 @@ def read_sides(source: AUSource, crops: np.ndarray, ahead: Sequence[bool]) -> np
     Nobody in the estimator's training set winks: what it reads of one shut eye is 0.2 for both, of such a face 0.9 and 0.
     """
     found = np.array(source(crops), np.float32)
-    sides = [[source.names.index(name + side) for name in SIDED if name + side in source.names] for side in "LR"]
     rows = np.flatnonzero(ahead)
-    if not sides[0] or not len(rows):
-        return found
+    if len(rows) and sided_places(source.names):
+        found[rows] = told_apart(source, crops[rows], found[rows])[0]
+    return found
+
+
+def told_apart(source: AUSource, crops: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What was `found` in crops of faces that look ahead, float32 [n, K], with sides read one by one where they differ (see
+    `read_sides`), a new array; and whether any side does, bool [n]."""
+    sides = [[source.names.index(name + side) for name in SIDED if name + side in source.names] for side in "LR"]
     half = crops.shape[2] // 2  # the person's left half is the right one of the crop
-    left, right = crops[rows], crops[rows]
+    left, right = crops.copy(), crops.copy()
     left[:, :, :half] = left[:, :, ::-1][:, :, :half]
     right[:, :, -half:] = right[:, :, ::-1][:, :, -half:]
     each = [np.asarray(source(face), np.float32)[:, side] for face, side in zip((left, right), sides, strict=True)]
     apart = np.abs(each[0] - each[1]) > UNEVEN
+    told = found.copy()
     for side, read in zip(sides, each, strict=True):
-        places = rows[:, None], side
-        found[places] = np.where(apart, read, found[places])
-    return found
+        told[:, side] = np.where(apart, read, found[:, side])
+    return told, apart.any(1)
+
+
+def sided_places(names: Sequence[str]) -> list[int]:
+    """The places in `names` of units on one side of the face that `read_sides` reads from halves."""
+    return [place for place, name in enumerate(names) if name != side_free(name) and side_free(name) in SIDED]
 
 
 def _resized(crop: np.ndarray, size: int) -> np.ndarray:

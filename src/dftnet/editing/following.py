@@ -7,6 +7,7 @@ frame's faces come out as `EditableFace`, faded in and out where a face comes or
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from dftnet.aus import as_dict
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, choose, count_faces
 from dftnet.editing.options import Progress, silent
+from dftnet.editing.own_aus import OwnAus
 from dftnet.editing.parallel import ahead
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.timeline import Drive
-from dftnet.errors import ModelError, NoFaceError, RequestError, UnfitFaceError
-from dftnet.faces.align import align, warp_to_crop
+from dftnet.errors import ModelError, NoFaceError, RequestError
+from dftnet.faces.align import warp_to_crop
 from dftnet.faces.detect import Face
 from dftnet.faces.fitness import doubts
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
@@ -34,7 +36,7 @@ FADE = 0.2
 AU_WINDOW = 0.08
 """Standard deviation of the smoothing of a face's own AUs, seconds: a blink (0.3 s) stays a blink."""
 WAITING, DECODED = 64, 4
-"""Frames that wait for their AUs to be read, and for the tracker, at most."""
+"""Faces that wait for their AUs to be read, and frames for the tracker, at most."""
 
 Chooser = Callable[[list[Face]], list[int]]
 """Faces found (the largest first) → the positions of those to follow."""
@@ -86,18 +88,18 @@ def follow(
         return chosen(faces)
 
     tracker = Tracker(editor.detector, choose_seen, plan.every)
-    readings: list[list[Future[np.ndarray]]] = []
+    own: list[OwnAus] = []
+    waiting: deque[Future[None]] = deque()
     count = 0
     tell(what, 0, clip.count)
     with ThreadPoolExecutor(1) as pool:
         for frame in ahead(clip.frames(), DECODED):
             for track, found in tracker(frame.number, frame.time, frame.image):
-                while len(readings) < len(tracker.tracks):
-                    readings.append([])
-                place = next(i for i, other in enumerate(tracker.tracks) if other is track)
-                readings[place].append(pool.submit(_own_aus, editor, frame.image, found, track.index))
-                if len(readings[place]) > WAITING:
-                    readings[place][-WAITING].result()
+                own += [OwnAus(editor) for _ in tracker.tracks[len(own) :]]
+                reader = own[next(i for i, other in enumerate(tracker.tracks) if other is track)]
+                waiting.append(pool.submit(reader.read, reader.crop(frame.image, found), found, frame.time))
+                if len(waiting) > WAITING:
+                    waiting.popleft().result()
             count += 1
             tell(what, count, clip.count)
         tracks = tracker.finish()
@@ -109,8 +111,9 @@ def follow(
             raise NoFaceError(
                 f"no face found in {clip.path} ({count} frames): it needs a face that looks to the camera"
             )
-        aus = [np.stack([future.result() for future in futures]) for futures in readings]
-    return Followed(tracks=tracks, aus=aus, count=count)
+        for future in waiting:
+            future.result()
+    return Followed(tracks=tracks, aus=[one.levels for one in own], count=count)
 
 
 def moments(followed: Followed) -> dict[int, list[Moment]]:
@@ -187,19 +190,6 @@ def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tup
         name=path.name,
     )
     return drive, [f"{path}: {note}" for note in notes]
-
-
-def _own_aus(editor: Editor, image: np.ndarray, face: Face, index: int) -> np.ndarray:
-    """float32 [K] in the order of the editor's `au_names`; 0 where nothing reads them, or the landmarks span no face."""
-    try:
-        crop, matrix = align(image, face.landmarks, editor.generator.size)
-    except UnfitFaceError:
-        return np.zeros(len(editor.au_names), np.float32)
-    found = EditableFace(
-        image=image, index=index, box=face.box, landmarks=face.landmarks, score=face.score,
-        crop=crop, crop_from_image=matrix, aus={}, aus_from="",
-    )  # fmt: skip
-    return editor.read_own_aus([found])[0]
 
 
 def _shares(times: np.ndarray, usable: np.ndarray, track: Track) -> np.ndarray:
