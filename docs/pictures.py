@@ -44,7 +44,7 @@ SIDES: tuple[tuple[str, Request], ...] = (
     ("sadness", Request(emotion="sadness")),
     ("kiss", Request(set={"AU18": 1.0})),
 )
-"""What the preview of a model with sides adds."""
+"""Each side, and what else is beyond the 17 units."""
 
 
 def person(name: str, picture: str = "studio_portrait") -> np.ndarray:
@@ -96,7 +96,7 @@ def main() -> None:
     pictures = {
         "edits": edits_sheet(editor, {"astronaut": astronaut, **people}),
         "sides": edits_sheet(
-            Editor.from_pretrained("dftnet-sides-128"),
+            editor,
             {"astronaut": astronaut, "P001": people["P001"], "P007": people["P007"]},
             SIDES,
         ),

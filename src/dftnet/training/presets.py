@@ -105,8 +105,9 @@ def finetune(size: int = 128) -> TrainConfig:
 
 
 def light(size: int = 128) -> TrainConfig:
-    """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted, then
-    with pairs in the lead: after 60,000 images guide and small critics alone paint teeth that no mouth has.
+    """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted, by pairs
+    of one person and by the way back from its own edits; critics and guide have little say, since alone they paint teeth that no
+    mouth has.
 
     Needs landmarks in the set (`dftnet landmarks`), what the shipped reader reads as labels (`dftnet relabel --name read`), and
     the mesh (--set mesh=facs-mesh.npz).
@@ -115,30 +116,28 @@ def light(size: int = 128) -> TrainConfig:
     paint = {
         "mesh_attention": 0.5,
         "pair_warped": 6.0,
-        "pair": 20.0,
-        "pair_texture": 6.0,
+        "pair": 30.0,
+        "pair_texture": 10.0,
         "needless_paint": 3.0,
         "copied_texture": 1.0,
-        "guide": 4.0,
-        "guide_aligned": 4.0,
-        "local": 0.3,
+        "guide": 0.5,
+        "guide_aligned": 1.0,
+        "local": 0.05,
         "local_features": 1.0,
     }
-    mend = paint | {"guide": 0.5, "local": 0.02, "pair": 30.0, "pair_texture": 10.0}
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
         generator=LightConfig(nuisance=2),
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
-            Phase(name="flow", images=110_000, critic=False, warp_only=True),
-            Phase(name="paint", images=105_000, weights=paint),
-            Phase(name="mend", images=23_000, weights=mend),
+            Phase(name="flow", images=100_000, critic=False, warp_only=True),
+            Phase(name="paint", images=120_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
         guide="shipped",
-        decay_images=14_000,
+        decay_images=25_000,
         warmup_images=2_000,
         batch=16,
         learning_rate=8e-4,
@@ -147,9 +146,12 @@ def light(size: int = 128) -> TrainConfig:
         single_share=0.75,
         balance_aus=True,
         target_noise=0.0,
-        focus={"AU12": 1.5, "AU25": 1.5, "AU26": 1.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5},
+        focus={
+            "AU12": 2.0, "AU17": 1.5, "AU25": 2.0, "AU26": 1.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5, "AU61": 1.6, "AU63": 1.6,
+        },
         pair_share=3 / 8,
         part_share=0.5,
+        back_share=0.4,
         pair_pose=10.0,
         jitter=0.04,
         ema_images=3_000.0,
@@ -158,7 +160,7 @@ def light(size: int = 128) -> TrainConfig:
         sample_images=10_000,
         validate_images=10_000,
         checkpoint_images=5_000,
-    )
+    )  # fmt: skip
 
 
 def tiny(size: int = 32) -> TrainConfig:
