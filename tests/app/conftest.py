@@ -28,6 +28,14 @@ def decoded(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+def crowded(pixels: np.ndarray) -> bytes:
+    """A JPEG whose EXIF fills its 64 KB with a maker's note: no room for a mark."""
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    exif.get_ifd(0x8769)[0x927C] = b"m" * 65400
+    return encoded(pixels, "JPEG", quality=95, exif=exif.tobytes())
+
+
 @pytest.fixture(scope="session")
 def portrait() -> np.ndarray:
     """One face, uint8 [300, 300, 3]."""

@@ -20,12 +20,12 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason='the page needs `pip install "dftnet[app]"`')
 
-from dftnet import AU_NAMES, EMOTIONS, Editor, Request, UnfitFaceError, describe_unit, open_photo
+from dftnet import AU_NAMES, EMOTIONS, Editor, Request, UnfitFaceError, describe_unit, edit, open_photo
 from dftnet.app.api import create_app
 from dftnet.app.gate import BusyError, Gate
 from dftnet.app.guard import HEADERS
 from dftnet.app.settings import Settings
-from tests.app.conftest import decoded, encoded
+from tests.app.conftest import crowded, decoded, encoded
 from tests.synthetic_model import write_estimator
 
 SMILE = {"au": {"AU12": 0.9}}
@@ -525,6 +525,38 @@ def test_the_documented_calls_work(client: Any, portrait: np.ndarray) -> None:
             assert client.post("/v1/edit", **sent(encoded(portrait), request)).status_code == 200
     paths = client.get("/openapi.json").json()["paths"]
     assert set(re.findall(r"`(?:GET|POST) (/[\w/]+)`", text)) | {"/v1/patch", "/ready"} >= set(paths)
+
+
+def test_what_the_file_cannot_hold_and_what_did_not_land_is_told_as_by_the_command_line(
+    client: Any, editor: Editor, portrait: np.ndarray, tmp_path: Path
+) -> None:
+    data = crowded(portrait)
+    (tmp_path / "photo.jpg").write_bytes(data)
+    done = edit(tmp_path / "photo.jpg", {"AU12": 0.9}, tmp_path / "out.jpg", editor=editor)
+    short = "face 0: did not land: AU12 0.25 → 0.90 asked, 0.25 read"  # the estimator of the tests always says so
+    lost = "EXIF of a JPEG holds 64 KB: left out MakerNote"
+    assert sorted(done.warnings) == sorted([short, lost])
+    answer = client.post("/v1/edit", **sent(data, SMILE), headers={"accept": "application/json"})
+    assert sorted(answer.json()["warnings"]) == sorted(done.warnings)
+    assert json.loads(answer.headers["dftnet-warnings"]) == answer.json()["warnings"]
+    file = client.post("/v1/edit", **sent(data, SMILE))  # without the units read again
+    assert json.loads(file.headers["dftnet-warnings"]) == [lost]
+    for free in ({"format": "png"}, {"mark": False}):
+        other = client.post("/v1/edit", **sent(data, {**SMILE, **free}))
+        assert json.loads(other.headers["dftnet-warnings"]) == []
+
+
+def test_own_units_that_nothing_reads_are_told(model: Path, portrait: np.ndarray) -> None:
+    from starlette.testclient import TestClient
+
+    blind = Editor.from_pretrained(model, threads=1)
+    blind.estimator = None
+    with TestClient(create_app(Settings(), blind), base_url="http://localhost:8000") as client:
+        answer = client.post("/v1/edit", **sent(encoded(portrait), SMILE))
+        assert json.loads(answer.headers["dftnet-warnings"]) == [
+            "this face's own AUs are unknown (no AU estimator is installed), taken as 0"
+        ]
+        assert json.loads(client.post("/v1/edit", **sent(encoded(portrait), {})).headers["dftnet-warnings"]) == []
 
 
 def test_units_that_fight_and_closed_eyes_are_told(

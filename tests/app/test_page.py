@@ -22,7 +22,7 @@ pytest.importorskip("fastapi", reason='the page needs `pip install "dftnet[app]"
 from dftnet import Editor, OpenPhoto, Patch, Request, open_photo
 from dftnet.app.settings import Settings
 from tests.app.browser import ARGUMENTS, CHROMIUM, MISSING, Running
-from tests.app.conftest import decoded, encoded
+from tests.app.conftest import crowded, decoded, encoded
 from tests.app.test_api import bomb
 
 if CHROMIUM is None:
@@ -392,6 +392,22 @@ def test_units_that_fight_get_a_word_below_the_picture(new_page: Any) -> None:
     assert page.locator("#hint").text_content() == ("AU05 (upper lid raiser) and AU45 (blink) work against each other.")
     page.click("#reset")
     page.wait_for_selector("#hint", state="hidden")
+
+
+def test_what_a_download_leaves_out_is_told(new_page: Any) -> None:
+    page = new_page()
+    page.set_input_files("#chooser", {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": crowded(ASTRONAUT)})
+    page.wait_for_function("() => document.getElementById('file').textContent === 'photo.jpg'")
+    page.fill("#unit-AU45", "1")
+    rested(page)
+    for _ in range(2):
+        with page.expect_download():
+            page.click("#download")
+        page.wait_for_selector("#message:not([hidden])")
+        assert page.locator("#message p").text_content() == (
+            "Saved as photo-edited.jpg; EXIF of a JPEG holds 64 KB: left out MakerNote"
+        )
+        page.click("#message button")
 
 
 def test_a_photo_from_the_camera_is_opened(browser: Any, server: Running, tmp_path: Path):

@@ -246,7 +246,7 @@ async def _edit(worker: Worker, request: Request) -> Response:
         "Dftnet-Photo": edited.photo.id,
         "Dftnet-Faces": json.dumps(edited.faces()),
         "Dftnet-Mark": edited.mark or "none",
-        "Dftnet-Warnings": json.dumps(edited.warnings),
+        "Dftnet-Warnings": json.dumps(edited.warnings if answer is None else answer.warnings),
     }
     if answer is not None:
         return _json(answer, headers)

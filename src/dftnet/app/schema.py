@@ -188,7 +188,9 @@ class EditAnswer(BaseModel):
     mark: str = Field(description="IPTC's digital source type in the picture's metadata; empty where it has none.")
     image: str = Field(description="The edited photo as a data URI.")
     faces: list[EditedFace]
-    warnings: list[str]
+    warnings: list[str] = Field(
+        description="As the command line's: doubts, units that did not land, what of the photo the file cannot hold."
+    )
 
 
 class MapsAnswer(BaseModel):

@@ -97,6 +97,7 @@ class Edited:
         self.data = photo.opened.encoded(
             self.pixels, self.requests, suffix=self.suffix, quality=asked.quality, mark=asked.mark
         )
+        self.warnings += photo.opened.left_out(self.requests, suffix=self.suffix, mark=asked.mark)
         marked = asked.mark and any(not one.empty for one in self.requests.values())
         self.mark = dftnet.MARK if marked and self.suffix != ".bmp" else ""
 
@@ -109,10 +110,11 @@ class Edited:
         editor, opened = self.photo.opened.editor, self.photo.opened
         width, height = opened.size
         again = editor.faces(self.pixels)
-        faces = []
+        faces, short = [], []
         for index, request in sorted(self.requests.items()):
             face = opened.faces[index]
             after = units_at(again, face)
+            short.append("" if after is None else opened.short(index, request, after))
             faces.append(
                 schema.EditedFace(
                     index=index, box=_numbers(face.box), before=_levels(face.aus), asked=_levels(editor.target(face, request)),
@@ -121,7 +123,8 @@ class Edited:
             )  # fmt: skip
         return schema.EditAnswer(
             photo=self.photo.id, width=width, height=height, format=self.suffix[1:], mark=self.mark,
-            image=data_uri(self.data, self.suffix), faces=faces, warnings=self.warnings,
+            image=data_uri(self.data, self.suffix), faces=faces,
+            warnings=[*self.warnings, *filter(None, short)],
         )  # fmt: skip
 
 

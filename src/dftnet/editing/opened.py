@@ -17,20 +17,22 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dftnet.aus import as_vector
 from dftnet.editing.compositing import Patch, patch_box
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.fights import fights
 from dftnet.editing.maps import pictures
-from dftnet.editing.photo import chosen_faces
+from dftnet.editing.options import FaceEdit
+from dftnet.editing.photo import UNKNOWN, chosen_faces
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
-from dftnet.editing.wording import describe_request, photo_mark
+from dftnet.editing.wording import describe_request, fell_short, photo_mark
 from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.formats import FORMATS
 from dftnet.media.image import stored_size
-from dftnet.media.photo import Photo, decode_photo, encode_photo
+from dftnet.media.photo import Photo, decode_photo, encode_photo, left_out
 from dftnet.media.pixels import eight_bits
 from dftnet.media.provenance import mark_edited
 from dftnet.media.xmp import MARK_VALUE
@@ -76,7 +78,9 @@ class OpenPhoto:
             )
         fit = [face for face in chosen if not face.trouble]
         requests = {face.index: plan.of(face.index).request for face in fit}
-        return requests, [*self.doubts(requests), *warnings, *[face.note for face in fit if face.note]]
+        unknown = any(face.aus_from == "nowhere" and not requests[face.index].empty for face in fit)
+        notes = [*[face.note for face in fit if face.note], *([UNKNOWN] if unknown else [])]
+        return requests, list(dict.fromkeys([*self.doubts(requests), *warnings, *notes]))
 
     def doubts(self, requests: Mapping[int, Request]) -> list[str]:
         """What is worth knowing of these requests of faces, by their numbers: units that fight, closed eyes that stay closed.
@@ -84,6 +88,12 @@ class OpenPhoto:
         words = [text for request in requests.values() for text in fights(request)]
         words += [self.editor.goal(self.face(index), request)[1] for index, request in requests.items()]
         return list(dict.fromkeys(text for text in words if text))
+
+    def short(self, index: int, request: Request, read: Mapping[str, float]) -> str:
+        """The units of a face that did not land, where `read` is what it is read to show in the edit; empty where all did."""
+        face, editor = self.face(index), self.editor
+        one = FaceEdit(face=face, goal=editor.goal(face, request)[0])
+        return fell_short(one, as_vector(read, editor.au_names), editor.au_names, editor.reads)
 
     def edited(self, requests: Mapping[int, Request]) -> np.ndarray:
         """The pixels with each of these faces edited, in the order of their numbers; the same size and type."""
@@ -118,11 +128,12 @@ class OpenPhoto:
         mark: bool = True,
     ) -> bytes:
         """A file with these pixels and the photo's extras, in its own format or that of `suffix`, marked as edited if it was."""
-        changed = replace(self.photo, pixels=pixels)
-        words = words_of(requests)
-        if mark and words:
-            changed = mark_edited(changed, *photo_mark(words))
+        changed = _marked(replace(self.photo, pixels=pixels), requests, mark)
         return encode_photo(changed, suffix or self.suffix, quality)
+
+    def left_out(self, requests: Mapping[int, Request], *, suffix: str | None = None, mark: bool = True) -> list[str]:
+        """What of the photo the file that `encoded` makes cannot hold, a line each."""
+        return left_out(_marked(self.photo, requests, mark), suffix or self.suffix)
 
     def encoded_part(self, part: Patch, quality: int = 90) -> tuple[bytes, str]:
         """A part of the photo for showing, without extras but the colour profile: the bytes, and their ending (".jpg",
@@ -170,6 +181,12 @@ def open_photo(editor: Editor, data: bytes, name: str = "image", *, max_pixels: 
         form = {"MPO": "JPEG"}.get(image.format or "", image.format)
     suffix = next((one.suffixes[0] for one in FORMATS if one.photo and one.name == form), ".png")
     return OpenPhoto(editor=editor, photo=photo, suffix=suffix, faces=tuple(editor.faces(photo.pixels)))
+
+
+def _marked(photo: Photo, requests: Mapping[int, Request], mark: bool) -> Photo:
+    """The photo as edited by these requests tells it in its metadata."""
+    words = words_of(requests)
+    return mark_edited(photo, *photo_mark(words)) if mark and words else photo
 
 
 def words_of(requests: Mapping[int, Request]) -> str:

@@ -25,6 +25,9 @@ from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_
 from dftnet.media.provenance import mark_edited
 
 
+UNKNOWN = "this face's own AUs are unknown (no AU estimator is installed), taken as 0"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
     """A photo's pixels with all chosen faces edited."""
@@ -109,7 +112,7 @@ def _render(
         request = plan.of(face.index).request
         done.warn(face.note)
         if face.aus_from == "nowhere" and not request.empty:
-            done.warn("this face's own AUs are unknown (no AU estimator is installed), taken as 0")
+            done.warn(UNKNOWN)
         own = face.vector(editor.au_names)
         goal, doubt = editor.goal(face, request)
         done.warn(doubt)

@@ -23,6 +23,7 @@ const follower = new Follower(engine, edits, {
   warned(face, sentences) {
     if (face !== edits.chosen) return;
     warning = sentences.join(". ");
+    for (const sentence of sentences) told.add(sentence);
     hint("");
   },
   measured(face, units) {
@@ -38,6 +39,7 @@ let photo = null;
 let measured = null;
 let shownBase = "";
 let warning = "";
+let told = new Set(); // sentences about this photo that were shown already
 
 // What is said to the user
 
@@ -75,6 +77,7 @@ async function open(blob, name) {
     photo = read;
     measured = null;
     warning = "";
+    told = new Set();
     const first = read.faces.find((face) => !face.trouble) ?? read.faces[0];
     byId("main").dataset.state = "photo";
     for (const id of ["tools", "out", "controls", "inside"]) byId(id).hidden = false;
@@ -88,6 +91,7 @@ async function open(blob, name) {
     edits.start(first.index);
     const note = first.trouble || first.note || (first.units_from === "nowhere" ? "this face's own units are unknown and taken as 0" : "");
     if (note) fail(new Error(note));
+    told.add(note);
     const count = read.faces.length;
     byId("told").textContent = count === 1 ? "One face found." : `${count} faces found; face ${first.index + 1} is chosen.`;
   } catch (error) {
@@ -311,11 +315,13 @@ byId("download").addEventListener("click", async () => {
   byId("busy").hidden = false;
   byId("download").disabled = true;
   try {
-    const { blob, name } = await engine.save(photo, edits.all);
+    const { blob, name, warnings } = await engine.save(photo, edits.all);
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     tell(`Saved as ${name}.`);
+    const news = warnings.filter((sentence) => !told.has(sentence));
+    if (news.length) fail(new Error(`Saved as ${name}; ${news.join("; ")}`));
   } catch (error) {
     fail(error);
   } finally {

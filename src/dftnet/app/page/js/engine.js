@@ -4,7 +4,7 @@
 //   read(blob, name)                       → Photo
 //   render(photo, face, requests, how)     → Patch      requests: {number of a face: request}; how: "draft", "exact", "measure"
 //   maps(photo, face, request)             → Maps
-//   save(photo, requests)                  → {blob, name}            full size, the photo's own format, with its mark
+//   save(photo, requests)                  → {blob, name, warnings}  full size, the photo's own format, with its mark
 //
 //   Photo   {id, name, suffix, width, height, faces, preview: {width, height, bitmap, boxes}}
 //   face    {index, box, units, units_from, trouble, note, held}        held: units that no expression lowers

@@ -4,6 +4,7 @@ import { EngineError } from "./engine.js";
 import { asJson } from "./state.js";
 
 const PATIENCE = 60000;
+const warningsOf = (answer) => JSON.parse(answer.headers.get("Dftnet-Warnings") ?? "[]");
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const blobOf = async (uri) => {
   const [head, data] = uri.split(",", 2);
@@ -47,9 +48,8 @@ export class Server {
     });
     const [[x, y, width, height], part] = ["Box", "Part"].map((name) => answer.headers.get(`Dftnet-${name}`).split(",").map(Number));
     const measured = answer.headers.get("Dftnet-Measured");
-    const warnings = JSON.parse(answer.headers.get("Dftnet-Warnings") ?? "[]");
     const bitmap = await createImageBitmap(await answer.blob());
-    return { x, y, width, height, part, bitmap, measured: measured && JSON.parse(measured), warnings };
+    return { x, y, width, height, part, bitmap, measured: measured && JSON.parse(measured), warnings: warningsOf(answer) };
   }
 
   async maps(photo, face, request) {
@@ -61,7 +61,7 @@ export class Server {
     const faces = Object.fromEntries(Object.entries(requests).map(([number, request]) => [number, asJson(request)]));
     const answer = await this.#known(photo, "v1/edit", { photo: photo.id, request: { faces } });
     const stem = photo.name.replace(/\.[^.]*$/, "") || "photo";
-    return { blob: await answer.blob(), name: `${stem}-edited${photo.suffix}` };
+    return { blob: await answer.blob(), name: `${stem}-edited${photo.suffix}`, warnings: warningsOf(answer) };
   }
 
   #form(blob, name) {
