@@ -50,9 +50,9 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
-    with pytest.raises(ValueError, match="file is a file: name a folder"):
+    with pytest.raises(FileExistsError, match="file is a file: give the name of a folder"):
         demo.make_demo(tmp_path / "file")
-    with pytest.raises(OSError, match=r"cannot write .*a\.jpg: not a directory"):
+    with pytest.raises(OSError, match=r"cannot write .*file is a file, not a folder"):
         demo.make_demo(tmp_path / "file" / "try")
     with pytest.raises(OSError, match="is an address, and nothing is written there"):
         demo.make_demo("s3://bucket/try")

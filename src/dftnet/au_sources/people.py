@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dftnet.au_sources.tables import KEY_COLUMNS, as_strings, normal, read_table
 from dftnet.errors import DatasetError, RequestError
+from dftnet.media.files import check_there
 
 FOLDERS = "folders"
 
@@ -115,9 +116,7 @@ def open_people(people: str) -> People:
         return FolderPeople()
     if not Path(people).suffix and not Path(people).exists():
         raise RequestError(f"people is {people!r}: give folders, or a CSV with the columns path,person", field="people")
-    if not Path(people).exists():
-        raise FileNotFoundError(f"no such table of people: {people}")
-    return TablePeople(Path(people))
+    return TablePeople(check_there(people, "table of people"))
 
 
 def without_pairs(subjects: Sequence[str]) -> str:

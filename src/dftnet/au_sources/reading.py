@@ -17,6 +17,7 @@ from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import too_dark
 from dftnet.inference.sessions import EstimatorSession
+from dftnet.media.files import check_there
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.share import WHOLE, Share
@@ -88,8 +89,7 @@ def list_media(paths: Iterable[str | Path], share: Share = WHOLE) -> list[Path]:
     suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     found: dict[Path, str] = {}
     for path in map(Path, paths):
-        if not path.exists():
-            raise FileNotFoundError(f"no such file or folder: {path}")
+        check_there(path, "file or folder")
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
             found |= {p: p.relative_to(path).as_posix() for p in inside}

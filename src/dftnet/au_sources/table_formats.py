@@ -22,6 +22,7 @@ from dftnet.au_sources.tables import (
 )
 from dftnet.aus import AU_NAMES
 from dftnet.errors import DatasetError, RequestError
+from dftnet.media.files import check_there
 from dftnet.units import ALL_UNITS
 
 FORMATS: dict[str, type[LabelTable]] = {}
@@ -62,8 +63,7 @@ def guess_format(path: Path) -> str:
 
 
 def _csv_files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise FileNotFoundError(f"no such label file: {path}")
+    check_there(path, "label file")
     if path.is_file():
         return [path]
     files = sorted(p for p in path.rglob("*") if p.name.endswith((".csv", ".csv.gz")))

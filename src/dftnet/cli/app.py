@@ -19,6 +19,7 @@ from dftnet.cli import serve as cli_serve
 from dftnet.cli import train as cli_train
 from dftnet.cli.progress import InterruptedWork
 from dftnet.errors import DftnetError
+from dftnet.media.files import in_words
 
 app = typer.Typer(
     name="dftnet",
@@ -89,9 +90,9 @@ def main() -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """An error in words: one of the system without its number."""
+    """An error in words: one of the system without its number, with the remedy."""
     if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str | bytes):
-        return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+        return in_words(error, os.fsdecode(error.filename), "open")
     return str(error)
 
 

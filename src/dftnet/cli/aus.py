@@ -11,6 +11,7 @@ import typer
 from dftnet.cli.options import EstimatorModel, Shard, Threads
 from dftnet.cli.progress import progress_bars
 from dftnet.cli.train import check_installed
+from dftnet.media.files import check_folder
 
 
 def aus(
@@ -45,11 +46,11 @@ def aus(
 
     from dftnet.au_sources.reading import read_aus
     from dftnet.au_sources.readings import csv_table, json_text, print_readings
-    from dftnet.media.files import write_file
+    from dftnet.media.files import check_file, write_file
     from dftnet.media.share import Share
 
-    if csv is not None and csv.exists() and not overwrite:
-        raise FileExistsError(f"{csv} exists: choose another name or allow overwriting (--overwrite)")
+    if csv is not None and str(csv) != "-":
+        check_file(csv, overwrite)
     csv_table([], form, scale)  # refuses options before the work
     failed: list[str] = []
     warnings: list[str] = []
@@ -122,6 +123,7 @@ def train_aus(
     The same command again resumes where it was interrupted.
     """
     check_installed()
+    check_folder(run)
     from dftnet.training.estimator.train import TrainAUsConfig, parse_calibration
     from dftnet.training.estimator.train import train_aus as train
 

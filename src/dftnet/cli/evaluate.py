@@ -112,9 +112,11 @@ def figure(
 ) -> None:
     """The paper's figures 3 (eyelids), 4 (details) and 5 (interpolation) for any photos."""
     from dftnet.evaluation.figures import make_figure
+    from dftnet.media.files import check_file
+    from dftnet.media.formats import photo_format
     from dftnet.media.image import write_image
 
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"{output} exists: choose another name or allow overwriting (--overwrite)")
+    check_file(output, overwrite)
+    photo_format(output)
     picture = make_figure(kind, photos, model, baseline, emotion or [], failure, side)
     print(write_image(output, picture, overwrite=overwrite))

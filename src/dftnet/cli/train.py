@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dftnet.errors import RequestError
+from dftnet.media.files import check_folder
 
 TRAIN_EXAMPLES = """Examples:
 
@@ -74,6 +75,7 @@ def train(
     OUTPUT/samples.
     """
     check_installed()
+    check_folder(run)
     import torch
 
     from dftnet.training import config as configuration
@@ -127,6 +129,8 @@ def export(
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
     check_installed()
+    if output is not None:
+        check_folder(output)
     from dftnet.training.finish import Finish, export_run, parse_numbers
 
     try:

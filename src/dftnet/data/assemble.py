@@ -19,6 +19,7 @@ from dftnet.data.dataset import SPLITS, FaceData, write_dataset
 from dftnet.data.plan import Plan
 from dftnet.data.shards import ShardWriter
 from dftnet.editing.options import Report, first_of
+from dftnet.errors import DatasetError
 from dftnet.faces.template import TEMPLATE
 from dftnet.media.files import write_file
 from dftnet.units import known_to, levels_as
@@ -46,6 +47,10 @@ def assemble(plan: Plan) -> Report:
     warnings += [f"{first_of(names)}: {note}" for note, names in notes.items()]
     reasons = dict(sorted(Counter(reason for _, reason, _ in skipped).items()))
     _write_report(plan, skipped)
+    if not kept:
+        why = "; ".join(f"{name}: {detail or reason}" for name, reason, detail in skipped[:1])
+        more = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
+        raise DatasetError(f"no face is left to write: {why}{more}; {plan.output / 'report.csv'} says why of each")
     write_dataset(plan.output, _info(plan, names, shards, reasons), rows, extras)
     shutil.rmtree(plan.work, ignore_errors=True)
     lines = summary(FaceData.open(plan.output))

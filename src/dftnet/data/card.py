@@ -15,6 +15,7 @@ from dftnet.aus import AU_DESCRIPTIONS
 from dftnet.data.dataset import SPLITS, FaceData
 from dftnet.drawing import sheet
 from dftnet.errors import DatasetError, RequestError
+from dftnet.media.files import check_folder
 from dftnet.media.image import write_image
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -56,6 +57,7 @@ def show(
     if earlier and not overwrite:
         raise FileExistsError(f"{earlier[0]} exists: choose another folder or allow overwriting (--overwrite)")
     data = FaceData.open(path)
+    check_folder(folder)
     aus, rows = data.labels(labels), data.rows(split)
     if len(rows) == 0:
         raise DatasetError(f"the split {split} of {path} is empty")

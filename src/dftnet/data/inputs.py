@@ -17,7 +17,7 @@ from typing import IO
 
 from dftnet.errors import DatasetError
 from dftnet.media.address import FarFile, Place
-from dftnet.media.files import is_address
+from dftnet.media.files import check_there, is_address
 from dftnet.media.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.video import is_video
 
@@ -137,8 +137,7 @@ def collect(source: str | Path) -> Collection:
 
 def _files_below(source: Path) -> list[Source]:
     """Every file of a folder tree, in order, or the one file."""
-    if not source.exists():
-        raise FileNotFoundError(f"no such folder or file: {source}")
+    check_there(source, "folder or file")
     root = source if source.is_dir() else source.parent
     files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
     return [Source(file.relative_to(root).as_posix(), str(file), size=file.stat().st_size) for file in files]

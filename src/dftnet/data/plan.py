@@ -19,7 +19,7 @@ from dftnet.au_sources.tables import LabelTable
 from dftnet.data.config import PrepareConfig
 from dftnet.data.inputs import Collection, Source, chunks, collect, unique_keys
 from dftnet.errors import DatasetError, RequestError
-from dftnet.media.files import file_sha256, is_address, refuse_address
+from dftnet.media.files import check_folder, file_sha256, is_address
 
 SHARD = 4096
 """Faces of one shard."""
@@ -102,9 +102,7 @@ def make_plan(input: str | Path, output: Path, config: PrepareConfig) -> Plan:
 
 def _check_output(input: str | Path, output: Path) -> None:
     """DatasetError or OSError where the set cannot be made there."""
-    refuse_address(output)
-    if output.exists() and not output.is_dir():
-        raise DatasetError(f"{output} is a file: give a folder for the set")
+    check_folder(output)
     resolved, source = output.resolve(), Path(input).resolve()
     if not is_address(input) and source.is_dir() and (resolved == source or source in resolved.parents):
         raise DatasetError(f"the output {output} lies inside the input {input}: choose a folder elsewhere")

@@ -21,6 +21,7 @@ from dftnet.editing.options import Progress, silent
 from dftnet.errors import DatasetError, RequestError
 from dftnet.faces.fitness import looks_ahead
 from dftnet.inference.sessions import MAX_BATCH, EstimatorSession
+from dftnet.media.files import check_file
 from dftnet.units import known_to, mirror_order
 
 SHIFT = 1.5 / 128
@@ -77,8 +78,7 @@ def relabel(
         raise RequestError(f"views is {views}; give 1 to {len(VIEWS)}")
     faces = FaceData.open(data)
     path = faces.path / f"labels-{name}.npz"
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name (--name), or allow overwriting (--overwrite)")
+    check_file(path, overwrite)
     workers = threads or os.cpu_count() or 1
     estimator = EstimatorSession(model, threads=1)
     if estimator.size != faces.size:

@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
-from dftnet.editing.outputs import refuse_to_replace
-from dftnet.errors import RequestError
 from dftnet.faces.detect import FaceDetector
-from dftnet.media.files import refuse_address
+from dftnet.media.files import check_file, check_folder
 from dftnet.media.image import read_image, write_image
 from dftnet.media.video import ClipFrame
 from dftnet.media.video_writer import clip_writer
@@ -35,15 +33,12 @@ TRIES = (
 def make_demo(folder: str | Path, *, save: SaveOptions = SaveOptions(), tell: Progress = silent) -> Report:
     """Writes PICTURES and clip.mp4, a portrait held by a moving hand, below `folder`; the report's lines are what to try.
 
-    Nothing is written where `folder` cannot be used: RequestError, FileExistsError or another OSError with the remedy.
+    Nothing is written where `folder` cannot be used: FileExistsError or another OSError with the remedy.
     """
-    refuse_address(folder)
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise RequestError(f"{folder} is a file: name a folder for the demo's pictures", field="output")
+    folder = check_folder(folder)
     clip = folder / "clip.mp4"
     for path in (*(folder / name for name in PICTURES), clip):
-        refuse_to_replace(path, save.overwrite)
+        check_file(path, save.overwrite)
     portrait = read_image(PORTRAIT)
     for name, make in PICTURES.items():
         write_image(folder / name, make(portrait), save.overwrite, save.quality)

@@ -19,7 +19,7 @@ from dftnet.editing.timeline import Drive
 from dftnet.editing.video import animate_photo, edit_video
 from dftnet.editing.wording import describe_plan
 from dftnet.errors import RequestError
-from dftnet.media.files import is_address, refuse_address
+from dftnet.media.files import check_there, is_address, refuse_address
 from dftnet.media.formats import CLIP_SUFFIXES
 from dftnet.media.video import is_animation, is_video
 
@@ -86,8 +86,8 @@ def edit(
 def kind_of(sources: Sequence[str | Path], plan: EditPlan, output: str | Path | None) -> Kind:
     """What is given, and is to become. An animated picture is a clip, unless a still one is wanted; an address is a folder."""
     for source in sources:
-        if not is_address(source) and not Path(source).exists():
-            raise FileNotFoundError(f"no such image: {source}")
+        if not is_address(source):
+            check_there(source, "image")
     if not sources:
         raise RequestError("name a photo, a folder of photos, or a clip")
     if len(sources) > 1:
@@ -150,8 +150,8 @@ def _checked_output(
         return check_output(source, output, save.overwrite)
     if kind == "sweep":
         return check_sweep_output(source, output, save.overwrite)
-    if isinstance(plan.drive, str | Path) and not Path(plan.drive).exists():
-        raise FileNotFoundError(f"no such file to be driven by: {plan.drive}")
+    if isinstance(plan.drive, str | Path):
+        check_there(plan.drive, "file to be driven by")
     return check_moving_output(source, output, save.overwrite)
 
 

@@ -19,7 +19,7 @@ from dftnet.editing.wording import describe_plan, photo_mark
 from dftnet.errors import DftnetError, MediaError, RequestError
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.address import FarFile, Place
-from dftnet.media.files import is_address, make_folder
+from dftnet.media.files import check_folder, is_address, make_folder
 from dftnet.media.formats import IMAGE_SUFFIXES, INSTALL, MISSING, PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from dftnet.media.provenance import read_mark
 from dftnet.media.xmp import plain
@@ -38,9 +38,7 @@ def check_folder_output(folder: str | Path, output: str | Path | None) -> Path:
         raise RequestError(
             f"the edited photos cannot go to the folder they come from ({folder}): name another with -o", field="output"
         )
-    if output.exists() and not output.is_dir():
-        raise RequestError(f"{output} is a file; for several photos name a folder with -o", field="output")
-    return output
+    return check_folder(output)
 
 
 def edit_folder(

@@ -29,6 +29,7 @@ from dftnet.faces.align import warp_to_crop
 from dftnet.faces.detect import Face
 from dftnet.faces.fitness import doubts
 from dftnet.faces.track import Track, Tracker, matrix_of, smooth, steady_places
+from dftnet.media.files import check_there
 from dftnet.media.video import Clip, is_animation, is_video, open_clip
 
 FADE = 0.2
@@ -160,9 +161,7 @@ def chooser(plan: EditPlan) -> Chooser:
 
 def read_drive(editor: Editor, path: str | Path, tell: Progress = silent) -> tuple[Drive, list[str]]:
     """The AUs of the largest face of a clip, or of a CSV (OpenFace's columns), over time; and warnings."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such file to be driven by: {path}")
+    path = check_there(path, "file to be driven by")
     if path.name.lower().endswith((".csv", ".csv.gz", ".tsv", ".txt")):
         table = read_over_time(path)
         return Drive(times=table.times, aus=table.aus, names=table.names, name=path.name), table.warnings

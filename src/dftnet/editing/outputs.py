@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from dftnet.media.files import beside
+from dftnet.media.files import beside, check_file
 from dftnet.media.formats import format_of, photo_format
 from dftnet.media.video import is_animation
 from dftnet.media.video_writer import check_clip_output
@@ -25,9 +25,8 @@ def check_output(photo: str | Path, output: str | Path | None, overwrite: bool) 
     path = Path(output)
     if path.is_dir():
         path = path / usual.name
-    refuse_to_replace(path, overwrite)
     photo_format(path)
-    return path
+    return check_file(path, overwrite)
 
 
 def check_moving_output(source: str | Path, output: str | Path | None, overwrite: bool) -> Path:
@@ -40,18 +39,11 @@ def check_moving_output(source: str | Path, output: str | Path | None, overwrite
     return free_name(beside(path, f"-edited{suffix if keep else '.mp4'}"), overwrite)
 
 
-def refuse_to_replace(path: Path, overwrite: bool) -> None:
-    """FileExistsError where a file is in the way."""
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
-
-
 def free_name(path: Path, overwrite: bool = False) -> Path:
     """The path, or where it is taken path-2, path-3 …: a second try does not end the first."""
-    if overwrite or not path.exists():
-        return path
     others = (beside(path, f"-{number}{path.suffix}") for number in itertools.count(2))
-    return next(other for other in others if not other.exists())
+    free = path if overwrite or not path.exists() else next(other for other in others if not other.exists())
+    return check_file(free, overwrite)
 
 
 @contextlib.contextmanager

@@ -13,17 +13,16 @@ from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
 from dftnet.editing.maps import check_maps, maps_written
 from dftnet.editing.options import FaceEdit, Report, SaveOptions
-from dftnet.editing.outputs import check_output, original_kept, refuse_to_replace
+from dftnet.editing.outputs import check_output, original_kept
 from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.request import same
 from dftnet.editing.wording import describe, describe_plan, fell_short, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
-from dftnet.media.files import atomic_file, beside
+from dftnet.media.files import atomic_file, beside, check_file, check_folder
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
-
 
 UNKNOWN = "this face's own AUs are unknown (no AU estimator is installed), taken as 0"
 
@@ -57,7 +56,9 @@ def edit_photo(
     plan, path = as_plan(asked), check_output(photo, output, save.overwrite)
     compared = beside(path, f"-compare{path.suffix}")
     if save.compare:
-        refuse_to_replace(compared, save.overwrite)
+        check_file(compared, save.overwrite)
+    if maps is not None:
+        check_folder(maps)
     picture = read_photo(photo)
     found = editor.find(picture.pixels, plan.every)
     chosen = editor.with_aus(chosen_faces(found, plan, picture.pixels.shape), own_aus)

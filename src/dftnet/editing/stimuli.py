@@ -38,6 +38,7 @@ from dftnet.editing.request import Request
 from dftnet.editing.wording import describe_request, photo_mark
 from dftnet.errors import DftnetError, MediaError, ModelError
 from dftnet.faces.track import overlap
+from dftnet.media.files import check_folder, check_there
 from dftnet.media.formats import IMAGE_SUFFIXES
 from dftnet.media.photo import Photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
@@ -64,7 +65,7 @@ def make_stimuli(
     judge     who measures the pictures too, besides the editor's own estimator
     Raises RequestError for a bad request, or where `output` holds stimuli of another model or request.
     """
-    output = Path(output)
+    output = check_folder(output)
     requests = conditions.requests(editor.au_names)
     if conditions.match == MEASURED and not editor.reads_aus:
         raise ModelError("no AU estimator is installed with this model, so nothing can be matched to what it measures")
@@ -191,8 +192,7 @@ def _photos(faces: Iterable[str | Path]) -> dict[Path, Path]:
     """photo → the folder named that it lies in, or its own where it was named itself."""
     found: dict[Path, Path] = {}
     for path in map(Path, faces):
-        if not path.exists():
-            raise FileNotFoundError(f"no such photo or folder: {path}")
+        check_there(path, "photo or folder")
         inside = sorted(path.rglob("*")) if path.is_dir() else []
         inside = [p for p in inside if p.is_file() and not p.name.startswith(".")]
         found |= {p: path for p in inside if p.suffix.lower() in IMAGE_SUFFIXES}

@@ -14,12 +14,12 @@ from dftnet.drawing import sheet
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace
 from dftnet.editing.options import Report, SaveOptions
-from dftnet.editing.outputs import free_name, refuse_to_replace
+from dftnet.editing.outputs import free_name
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
 from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
 from dftnet.errors import MediaError
-from dftnet.media.files import beside, readers_of
+from dftnet.media.files import beside, check_file, check_folder, readers_of
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, read_photo, write_photo
@@ -53,7 +53,10 @@ def check_sweep_output(photo: str | Path, output: str | Path | None, overwrite: 
     known = dict.fromkeys((*PHOTO_SUFFIXES, *CLIP_SUFFIXES))
     if output.suffix and output.suffix.lower() not in known:
         raise MediaError(f"cannot write a sweep as {output.name!r}: end it in {', '.join(known)}, or name a folder")
-    refuse_to_replace(output, overwrite)
+    if output.suffix:
+        return check_file(output, overwrite)
+    if check_folder(output).exists() and not overwrite:
+        raise FileExistsError(f"{output} exists: choose another name or allow overwriting (--overwrite)")
     return output
 
 

@@ -11,6 +11,8 @@ from dftnet.errors import NoFaceError
 from dftnet.faces.align import align
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness, smallest_face
+from dftnet.media.files import beside, check_file
+from dftnet.media.formats import photo_format
 from dftnet.media.image import first_alone, read_image, write_image
 
 COLOUR = (255, 210, 0)
@@ -23,9 +25,8 @@ def number_faces(
 
     Raises NoFaceError where there is none.
     """
-    path = Path(output) if output is not None else Path(photo).with_name(f"{Path(photo).stem}-faces.jpg")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists: choose another name with -o, or allow --overwrite")
+    path = check_file(output if output is not None else beside(photo, "-faces.jpg"), overwrite)
+    photo_format(path)
     image = read_image(photo)
     found = FaceDetector()(image, every=True)
     if not found:

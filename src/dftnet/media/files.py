@@ -46,17 +46,8 @@ def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None =
     `readers` are permissions that a new one may not exceed (those of the photo that it was made from).
     Raises FileExistsError if `path` exists and `overwrite` is false, OSError in one line that names `path`, also for an address.
     """
-    refuse_address(path)
-    path = Path(path)
+    path = check_file(path, overwrite)
     with _told(path):
-        with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)  # a name that is too long, before any work
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder: give a file name")
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
-        if path.exists() and not path.is_file():
-            raise FileExistsError(f"{path} is no plain file: choose another name")
         place = Path(os.path.realpath(path)) if path.is_symlink() else path
         place.parent.mkdir(parents=True, exist_ok=True)
         mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
@@ -72,6 +63,51 @@ def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None =
             os.replace(temporary, place)
 
 
+def check_file(path: str | Path, overwrite: bool = False) -> Path:
+    """The path of a file that is to be written; OSError with the remedy, before any work, where that cannot be: for an address, a
+    folder, a file that is in the way and may not be replaced, or a place that holds no files."""
+    refuse_address(path)
+    path = Path(path)
+    with _told(path):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # a name that is too long
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: give the name of a file, such as {path / 'NAME'}")
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
+        if path.exists() and not path.is_file():
+            raise FileExistsError(f"{path} is no plain file: choose another name")
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+        _check_place(path, place.parent)
+    return path
+
+
+def check_folder(path: str | Path) -> Path:
+    """The path of a folder that is to be written into, there already or not; OSError with the remedy, before any work, where that
+    cannot be."""
+    refuse_address(path)
+    path = Path(path)
+    with _told(path):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)
+        if path.exists() and not path.is_dir():
+            raise FileExistsError(f"{path} is a file: give the name of a folder")
+        if path.is_symlink() and not path.exists():
+            raise FileExistsError(f"{path} is a link to nothing: choose another name, or remove it")
+        _check_place(path, path)
+    return path
+
+
+def _check_place(path: Path, folder: Path) -> None:
+    """OSError about `path` where nothing can be written into `folder`, there already or not: a file lies on the way, or what is
+    there may not be written into."""
+    there = next((one for one in (folder, *folder.parents) if one.exists()), Path())
+    if not there.is_dir():
+        raise NotADirectoryError(f"cannot write {path}: {there} is a file, not a folder; name another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"cannot write {path}: nothing may be written into {there}; name another place")
+
+
 def write_file(path: str | Path, data: bytes | str, overwrite: bool = False, readers: int | None = None) -> Path:
     """Write bytes, or text as UTF-8 (names of files that are none as they are), see `atomic_file`; returns the path."""
     with atomic_file(path, overwrite, readers) as temporary:
@@ -81,11 +117,23 @@ def write_file(path: str | Path, data: bytes | str, overwrite: bool = False, rea
 
 def read_file(path: str | Path, what: str = "file") -> bytes:
     """The bytes of a file; FileNotFoundError, or another OSError in one line, where there are none."""
+    path = check_there(path, what)
+    with _told(path, verb="read"):
+        return path.read_bytes()
+
+
+def check_there(path: str | Path, what: str = "file") -> Path:
+    """The path of a file or folder that is to be read; OSError in one line where it is not there (`what` says what was looked
+    for) or may not be read."""
     path = Path(path)
     with _told(path, verb="read"):
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(f"{path} is a link to {os.readlink(path)}, which is not there")
         if not path.exists():
             raise FileNotFoundError(f"no such {what}: {path}")
-        return path.read_bytes()
+        if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return path
 
 
 @contextlib.contextmanager
@@ -94,15 +142,12 @@ def atomic_directory(path: str | Path, overwrite: bool = False) -> Iterator[Path
 
     Raises FileExistsError if `path` is a file, or holds something and `overwrite` is false.
     """
-    refuse_address(path)
     path = Path(path)
+    place = check_folder(os.path.realpath(path) if path.is_symlink() else path)
     with _told(path):
-        place = Path(os.path.realpath(path)) if path.is_symlink() else path
         aside = _beside(place, "old")
         if aside.exists():  # a run was killed between the two steps of `_put`
             shutil.rmtree(aside) if place.exists() else aside.rename(place)
-        if place.exists() and not place.is_dir():
-            raise FileExistsError(f"{path} is a file: give the name of a folder")
         if place.exists() and any(place.iterdir()) and not overwrite:
             raise FileExistsError(f"{path} exists: choose another name or allow overwriting (--overwrite)")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -280,6 +325,25 @@ def _to_disk(file: Path) -> None:
         os.fsync(written.fileno())
 
 
+def in_words(error: OSError, path: str | Path, verb: str) -> str:
+    """An error of the system about `path`, met when it was to be read or written, in one line with the remedy."""
+    path = Path(path)
+    full = f"the disk is full while writing {path}: free some space and run again"
+    whole = {
+        errno.ENOSPC: full,
+        errno.EDQUOT: full,
+        errno.EFBIG: f"{path} is too large a file for this disk: write to another one",
+        errno.ENAMETOOLONG: f"{path.name} is too long a name for this disk: choose a shorter one",
+    }
+    if error.errno in whole:
+        return whole[error.errno]
+    remedy = ""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        told = {"write": "; name another place", "read": "; allow reading it (chmod +r)"}
+        remedy = told.get(verb, "; allow it (chmod), or take another place")
+    return f"cannot {verb} {path}: {(error.strerror or 'the system refuses').lower()}{remedy}"
+
+
 @contextlib.contextmanager
 def _told(path: Path, temporary: Path | None = None, verb: str = "write") -> Iterator[None]:
     """An OSError of the system becomes one line that names `path`; with `temporary`, only one that is about that name."""
@@ -291,11 +355,8 @@ def _told(path: Path, temporary: Path | None = None, verb: str = "write") -> Ite
         names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
         if temporary is not None and error.errno != errno.ENOSPC and not any(str(temporary) in name for name in names):
             raise
-        reasons = {
-            errno.ENOSPC: f"the disk is full while writing {path}: free some space and run again",
-            errno.ENAMETOOLONG: f"{path.name} is too long a name for this disk: choose a shorter one",
-        }
-        reason = reasons.get(error.errno, f"cannot {verb} {path}: {(error.strerror or 'the system refuses').lower()}")
-        told = (type(error) if type(error).__module__ == "builtins" else OSError)(reason)  # FFmpeg's are made otherwise
+        told = (type(error) if type(error).__module__ == "builtins" else OSError)(  # FFmpeg's are made otherwise
+            in_words(error, path, verb)
+        )
         told.errno = error.errno
         raise told from None

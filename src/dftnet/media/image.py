@@ -35,7 +35,7 @@ def read_image(path: str | Path, at_least: int | None = None) -> np.ndarray:
     `at_least`: see `decode_image`.
     """
     if Path(path).is_dir():
-        raise MediaError(f"{path} is a folder, not an image")
+        raise MediaError(f"{path} is a folder, not an image: name one photo in it")
     return decode_image(read_file(path, "image"), str(path), at_least)
 
 

@@ -69,7 +69,7 @@ def read_photo(path: str | Path) -> Photo:
     Raises FileNotFoundError for a missing file, MediaError (with the remedy) for one that is no picture.
     """
     if Path(path).is_dir():
-        raise MediaError(f"{path} is a folder, not an image")
+        raise MediaError(f"{path} is a folder, not an image: name one photo in it")
     return replace(decode_photo(read_file(path, "image"), str(path)), readers=readers_of(path))
 
 

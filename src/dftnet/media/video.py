@@ -25,6 +25,7 @@ from PIL import Image
 
 from dftnet.errors import MediaError, RequestError
 from dftnet.media import exif, xmp
+from dftnet.media.files import check_there
 from dftnet.media.formats import ANIMATION_SUFFIXES, FORMATS, IMAGE_SUFFIXES, READ, VIDEO_SUFFIXES
 from dftnet.media.image import MAX_PIXELS, is_lossless_webp
 from dftnet.media.pixels import upright
@@ -142,11 +143,9 @@ def is_video(path: str | Path) -> bool:
 
 def open_clip(path: str | Path) -> Clip:
     """The clip in a file. FileNotFoundError, or MediaError with the remedy where there is none."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such video: {path}")
+    path = check_there(path, "video")
     if path.is_dir():
-        raise MediaError(f"{path} is a folder, not a video")
+        raise MediaError(f"{path} is a folder, not a video: name one clip in it")
     return Animation(path) if path.suffix.lower() in ANIMATION_SUFFIXES else Video(path)
 
 
@@ -293,6 +292,8 @@ class Video:
         try:
             container = av.open(str(self.path), metadata_errors="ignore")
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            if not self.path.stat().st_size:
+                raise MediaError(f"{self.path} is empty (0 bytes): copy or download it again") from None
             reason = getattr(error, "strerror", None) or error
             raise MediaError(f"{self.path} is not a readable video ({reason}): convert it to MP4") from None
         with container:

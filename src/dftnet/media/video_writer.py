@@ -19,7 +19,7 @@ from PIL import Image
 
 from dftnet.errors import MediaError
 from dftnet.media import xmp
-from dftnet.media.files import atomic_file, readers_of
+from dftnet.media.files import atomic_file, check_file, readers_of
 from dftnet.media.formats import clip_format
 from dftnet.media.tracks import Tracks
 from dftnet.media.video import Animation, Clip, ClipFrame, Video
@@ -46,11 +46,8 @@ class ClipWriter(Protocol):
 
 def check_clip_output(output: str | Path, overwrite: bool) -> Path:
     """FileExistsError or MediaError before any work where `output` cannot be written."""
-    output = Path(output)
     clip_format(output)
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"{output} exists: choose another name with -o, or allow --overwrite")
-    return output
+    return check_file(output, overwrite)
 
 
 @contextlib.contextmanager
