@@ -88,6 +88,17 @@ def test_what_a_face_shows_is_undone_by_as_much_as_is_there(mesh: FaceMesh) -> N
     assert np.allclose((whole - face())[:, free], SHOWN_SHARE["AU02"] * rise, atol=1e-3)
 
 
+def test_lips_meet_where_open_ones_are_asked_to_shut(mesh: FaceMesh) -> None:
+    gaped = face()
+    gaped[:, LOWER_LIP, 1] += 8
+    for left, share in ((0.0, 1.0), (0.4, 0.5)):
+        shut = mesh.targets(gaped, levels(AU25=0.8), levels(AU25=left))
+        before, after = ((p[0, LOWER_LIP, 1] - p[0, UPPER_LIP, 1]).mean() for p in (gaped, shut))
+        assert after <= (1 - share) * before + 0.5
+    stays = mesh.targets(gaped, levels(AU25=0.8, AU12L=0.2), levels(AU25=0.8))
+    assert (stays[0, LOWER_LIP, 1] - stays[0, UPPER_LIP, 1]).mean() > 0.5 * before
+
+
 def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:
     turned = mesh.targets(face(), levels(), levels(AU61=1.0))
     step = turned[0, 468] - face()[0, 468]

@@ -77,6 +77,16 @@ IRISES = np.array([[468, 469, 470, 471, 472], [473, 474, 475, 476, 477]])
 UPPER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LOWER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """The lips' inner edge, landmark and partner"""
+LIPS = (
+    (np.array([185, 40, 39, 37, 0, 267, 269, 270, 409]), np.array([146, 91, 181, 84, 17, 314, 405, 321, 375]), 0.5),
+    (np.array([184, 74, 73, 72, 11, 302, 303, 304, 408]), np.array([77, 90, 180, 85, 16, 315, 404, 320, 307]), 0.65),
+    (np.array([183, 42, 41, 38, 12, 268, 271, 272, 407]), np.array([96, 89, 179, 86, 15, 316, 403, 319, 325]), 0.8),
+    (UPPER_LIP, LOWER_LIP, 1.0),
+)
+"""The lips from their outer edge to the inner one: landmarks of the upper and the lower lip, and how much of the way together they
+go where a mouth closes"""
+LOWER_CLOSES = 0.6
+"""Share of that way that the lower lip goes"""
 MOUTH_RING = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95])
 EYE_RINGS = (
     np.array([33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]),
@@ -150,6 +160,7 @@ class FaceMesh:
         all that another face shows, `whole` [n].
         """
         change = target - source
+        shut = self._shut(source, change)
         as_shown = change < 0 if whole is None else (change < 0) | whole[:, None]
         change = np.where(as_shown, change * self.shown, change)
         camera = self.cameras(landmarks)
@@ -161,9 +172,21 @@ class FaceMesh:
             if name in self.names:
                 k = self.names.index(name)
                 self._lid(moved, camera, side, source[:, k], change[:, k])
+        way = shut * (moved[:, LOWER_LIP] - moved[:, UPPER_LIP])
+        for upper, lower, share in LIPS:
+            moved[:, upper] += (1 - LOWER_CLOSES) * share * way
+            moved[:, lower] -= LOWER_CLOSES * share * way
         self._part(moved, camera)
         self._turn_eyes(moved, landmarks, change)
         return moved
+
+    def _shut(self, source: Array, change: Array) -> Array:
+        """[n, 1, 1] in [0, 1]: how far open lips are to be shut, which AU25 = 0 says in full; levels and their change [n, K]."""
+        if "AU25" not in self.names:
+            return np.zeros((len(source), 1, 1), np.float32)
+        k = self.names.index("AU25")
+        opened = np.clip((source[:, k] - 0.1) / 0.2, 0, 1)
+        return (opened * np.clip(-change[:, k] / np.maximum(source[:, k], 0.05), 0, 1))[:, None, None]
 
     def _closable(self, landmarks: Array, camera: Array, change: Array) -> Array:
         """The change with the closing of the mouth limited to what there is to close."""
