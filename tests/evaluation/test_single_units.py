@@ -32,9 +32,10 @@ BLINKS = ["eyeBlinkLeft", "eyeBlinkRight"]
 
 
 def drawn(levels: np.ndarray) -> np.ndarray:
-    """Levels [n, 40] in [0, 1] → crops uint8 [n, 128, 128, 3] that show them in their first row."""
+    """Levels [n, 40] in [0, 1] → crops uint8 [n, 128, 128, 3] that show them in their first row, from both ends."""
     crops = np.full((len(levels), 128, 128, 3), 90, np.uint8)
     crops[:, 0, : len(UNITS), 0] = np.rint(np.asarray(levels) * 200)
+    crops[:, 0, -len(UNITS) :, 0] = crops[:, 0, : len(UNITS), 0][:, ::-1]
     return crops
 
 

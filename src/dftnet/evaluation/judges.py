@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from dftnet.au_sources.mediapipe import BLENDSHAPE_AUS, BLENDSHAPES, Blendshapes, aus_from_blendshapes
-from dftnet.au_sources.source import AUSource
+from dftnet.au_sources.source import AUSource, read_sides
 from dftnet.aus import AU_NAMES
 from dftnet.errors import ModelError
 from dftnet.evaluation.landmarks import geometry
@@ -65,6 +65,10 @@ class AuJudge:
     def __call__(self, crops: np.ndarray, units: Sequence[str] = AU_NAMES) -> np.ndarray:
         """uint8 [n, S, S, 3] → levels of `units`, float32 [n, len(units)] in [0, 1], as `levels_as` makes them of its own."""
         return levels_as(self.session(enlarged(crops)), self.names, units)
+
+    def by_halves(self, crops: np.ndarray, units: Sequence[str]) -> np.ndarray:
+        """The same for faces that look ahead, their sides read by halves of the face, as the editor reads them."""
+        return levels_as(read_sides(self.session, enlarged(crops), [True] * len(crops)), self.names, units)
 
 
 class LandmarkReading(NamedTuple):

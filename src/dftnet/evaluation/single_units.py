@@ -150,7 +150,8 @@ def sides(m: Measured, rival: Contender) -> Section:
         ]
         pair = (unit, unit[:-1] + ("R" if unit[-1] == "L" else "L"))
         if all(name in m.judges.estimator.names for name in pair):
-            moved = m.judges.estimator(edits, pair) - m.levels(m.bench.neutral, pair)
+            read = m.judges.estimator.by_halves
+            moved = read(edits, pair) - read(m.bench.images[m.bench.neutral], pair)
             table[unit] = {"own side, estimator": float(moved[:, 0].mean()), "other": float(np.abs(moved[:, 1]).mean())}
     return Section(found, {"sides": table} if table else {})
 
