@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dftnet.au_sources.mediapipe import BLENDSHAPES, Blendshapes
+from dftnet.au_sources.mediapipe import Blendshapes
 from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, ModelError
 from dftnet.evaluation.judges import AuJudge
-from dftnet.evaluation.single_units import OWN_SHAPES
+from dftnet.evaluation.single_units import names_of, own_shape
 from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
@@ -110,7 +110,7 @@ def calibrate(
                 _measure((curve, seen), sessions, crops, own[chosen], (unit, columns, sign))
         names = [generator.au_names[k] for k in columns]
         curves |= {name: [round(float(value), 4) for value in _rising(curve)] for name in names}
-        if judge is not None and own_shapes(unit):
+        if judge is not None and names_of(unit):
             second |= {name: [round(float(value), 4) for value in seen] for name in names}
     progress("calibrating", len(units), len(units))
     calibration = Calibration({name: curves[name] for name in generator.au_names})
@@ -126,13 +126,6 @@ def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
         both = base in SIDED and {base + "L", base + "R"} <= set(names)
         found.setdefault(base if both else name, []).append(k)
     return found
-
-
-def own_shapes(unit: str) -> list[int]:
-    """Which of the 52 blendshapes are the unit's own, of its side alone where it has one; [] where MediaPipe has none."""
-    names = OWN_SHAPES.get(unit) or OWN_SHAPES.get(side_free(unit), ())
-    other = {"L": "Right", "R": "Left"}.get(unit[-1], "none") if unit not in OWN_SHAPES else "none"
-    return [BLENDSHAPES.index(name) for name in names if not name.endswith(other)]
 
 
 def _second_judge() -> tuple[Judge | None, str]:
@@ -153,13 +146,13 @@ def _measure(
     """Fill one side of both judges' curves [len(KNOTS)] in place; unit = (its name, its columns, direction)."""
     generator, read, judge = sessions
     name, columns, sign = unit
-    shapes = own_shapes(name) if judge is not None else []
+    judged = judge is not None and bool(names_of(name))
 
     def seen(pictures: np.ndarray) -> float:
         assert judge is not None
-        return float(np.mean([judge(picture)[shapes].mean() for picture in pictures]))
+        return float(own_shape(np.stack([judge(picture) for picture in pictures]), name).mean())
 
-    before = seen(crops) if shapes else 0.0
+    before = seen(crops) if judged else 0.0
     for i, knot in enumerate(KNOTS):
         if knot * sign > 0:
             goal = own.copy()
@@ -168,7 +161,7 @@ def _measure(
             share = np.abs(goal - own)[:, columns].mean() / abs(knot)
             share = max(float(share), 1e-3)
             curves[0][i] = (read(edits) - own)[:, columns].mean() / share
-            if shapes:
+            if judged:
                 curves[1][i] = (seen(edits) - before) / share
 
 

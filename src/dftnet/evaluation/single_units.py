@@ -15,6 +15,7 @@ from dftnet.evaluation.landmarks import eye_turns, iris_contrast, lid_shift
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mesh import GAZE
 from dftnet.metrics import interval
+from dftnet.units import side_free
 
 BOTH = ("Left", "Right")
 OWN_SHAPES: dict[str, tuple[str, ...]] = {
@@ -40,9 +41,17 @@ STEADY, STEADY_ALONG = 0.01, 0.05
 """A reading, a place along the mesh, that falls by no more from one level to the next is monotone."""
 
 
+def names_of(unit: str) -> tuple[str, ...]:
+    """MediaPipe's own blendshapes of a unit, of its side alone where it has one; () where MediaPipe has none."""
+    if unit in OWN_SHAPES:
+        return OWN_SHAPES[unit]
+    other = {"L": "Right", "R": "Left"}.get(unit[-1], "none")
+    return tuple(name for name in OWN_SHAPES.get(side_free(unit), ()) if not name.endswith(other))
+
+
 def own_shape(shapes: np.ndarray, unit: str) -> np.ndarray:
     """Blendshapes [..., 52] → the unit's own [...]: the mean of its shapes, of a blink the lesser eye."""
-    values = shapes.astype(np.float64)[..., [BLENDSHAPES.index(name) for name in OWN_SHAPES[unit]]]
+    values = shapes.astype(np.float64)[..., [BLENDSHAPES.index(name) for name in names_of(unit)]]
     return values.min(-1) if unit == "AU45" else values.mean(-1)
 
 
