@@ -2,7 +2,8 @@
 
     Δ asked      0    .25   .5    .75   1
     Δ delivered  0    .05   .16   .30   .42     read on validation faces (evaluation/calibrate.py), rising
-    Δ given      the Δ asked at which Δ delivered is the one wanted; 1 beyond .42, which is as far as this unit reaches
+    Δ given      the Δ asked at which Δ delivered is the one wanted; 1 beyond what a unit reaches. One that reaches less than FAR,
+                 as this one, is made even instead: half of what it reaches where .5 is wanted, so that no request is cut off
 
 Kept in a generator's config.json under "calibration"; a generator without it is asked as it always was.
 """
@@ -19,6 +20,8 @@ from dftnet.errors import ModelError
 
 KNOTS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
 """Changes that a unit is asked for when it is measured"""
+FAR = 0.6
+"""A unit that delivers this of a change of 1 or more is corrected to what is read; of the others the reader sees too little"""
 DEAD = 0.1
 """A unit that delivers no more than this of a change of 1 cannot be corrected, and is asked as it is"""
 
@@ -67,5 +70,7 @@ class Calibration:
         knots, curve = knots[order], curve[order]
         if curve[-1] <= DEAD:
             return wanted
+        if curve[-1] < FAR:
+            curve = curve / curve[-1]
         rising = curve + 1e-6 * np.arange(len(curve))  # a plateau has one place
         return sign * float(np.interp(abs(wanted), rising, knots))
