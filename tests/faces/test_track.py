@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dftnet.faces.align import crop_from_image
-from dftnet.faces.detect import Face, FaceDetector
+from dftnet.faces.detect import Face, FaceDetector, _surroundings
 from dftnet.faces.track import Track, Tracker, matrix_of, place_of, smooth, steady, steady_places
 from tests.moving_face import picture
 
@@ -115,3 +115,17 @@ def test_following_a_real_face() -> None:
     fresh = detector(image)[0]
     assert np.abs(face.landmarks - fresh.landmarks).max() < 2.5
     assert detector.follow(np.full((240, 320, 3), 90, np.uint8), face) is None
+
+
+@pytest.mark.parametrize("side", [60, 90, 150, 200, 330])
+def test_what_is_shrunk_to_follow_a_face_stays_in_its_place(side: int) -> None:
+    """A picture whose values are its columns and rows, shrunk around a face of any size, tells where each pixel came from."""
+    rows, columns = np.mgrid[:255, :255]
+    image = np.stack([columns, rows, rows], 2).astype(np.uint8)
+    face = Face(np.array([30, 41, side, side], np.float32), np.zeros((5, 2), np.float32), 1.0)
+    for fast in (False, True):
+        part, matrix = _surroundings(image, face, fast)
+        at_rows, at_columns = np.mgrid[: part.shape[0], : part.shape[1]][:, 2:-2, 2:-2]
+        found = part[2:-2, 2:-2].astype(np.float64)
+        assert np.abs(found[..., 0] - (matrix[0, 0] * at_columns + matrix[0, 2])).max() < 0.6
+        assert np.abs(found[..., 1] - (matrix[1, 1] * at_rows + matrix[1, 2])).max() < 0.6

@@ -106,7 +106,7 @@ class FaceDetector:
 
         `image` is uint8 [h, w, 3]. About 2 ms, whatever the size of the image.
         """
-        near, angle = _surroundings(image, face), _roll(face.landmarks)
+        near, angle = _surroundings(image, face, fast=True), _roll(face.landmarks)
         seen = None
         for _ in range(2):
             seen = self._in_window(near, face, angle)
@@ -284,18 +284,26 @@ def _window_scale(face: Face) -> float:
     return _FACE_IN_WINDOW / max(1.0, float(np.sqrt(face.box[2] * face.box[3])))
 
 
-def _surroundings(image: np.ndarray, face: Face) -> _Surroundings:
-    """What windows around a face can show, however turned; shrunk once for all of them by area averaging where it is large."""
+def _surroundings(image: np.ndarray, face: Face, fast: bool = False) -> _Surroundings:
+    """What windows around a face can show, however turned; shrunk once for all of them by area averaging where it is large.
+
+    `fast`: first by a whole number, then by the rest, in less than half the time.
+    """
     scale = _window_scale(face)
     reach = 0.75 * _WINDOW / scale
     low = np.maximum(np.floor(_centre(face) - reach).astype(int), 0)
     high = np.ceil(_centre(face) + reach).astype(int) + 1
     part = image[low[1] : high[1], low[0] : high[0]]
     fx = fy = 1.0
-    if scale < 0.7:
-        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    k = max(1, min(int(1 / scale), *part.shape[:2])) if fast else 1
+    if k > 1:
+        height, width = (side // k for side in part.shape[:2])
+        part = cv2.resize(part[: k * height, : k * width], (width, height), interpolation=cv2.INTER_AREA)
+    if k * scale < 0.7:
+        size = max(1, round(part.shape[1] * k * scale)), max(1, round(part.shape[0] * k * scale))
         fx, fy = part.shape[1] / size[0], part.shape[0] / size[1]
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    fx, fy = k * fx, k * fy
     image_from_part = np.array([[fx, 0, 0.5 * fx - 0.5 + low[0]], [0, fy, 0.5 * fy - 0.5 + low[1]]])
     return _Surroundings(np.ascontiguousarray(part), image_from_part)
 
