@@ -18,7 +18,7 @@ from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
-from dftnet.training.mesh_teacher import MeshTeacher, cells_of, prime_motion  # noqa: E402
+from dftnet.training.mesh_teacher import MeshTeacher, cells_of, painted, prime_motion  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import ask, asked_back  # noqa: E402
@@ -172,6 +172,22 @@ def test_the_mesh_is_content_with_what_it_drew(faces, config):
     assert right["mesh_flow"] == 0
     assert wrong["mesh_flow"] > 0
     assert right["mesh_attention"] < wrong["mesh_attention"]
+
+
+def test_what_is_painted_counts_by_its_area(faces, config):
+    source = open_source(faces, config, CPU)
+    batch = source.batch(0)
+    edit = ask(build_generator(config.generator), batch)
+    batch.warped.fill_(1)
+    assert painted(edit, batch) == 0
+    batch.warped[:, :, 8:16, 8:16] = 0
+    edit.parts["texture"] = batch.true.clone()
+    assert painted(edit, batch) == 0
+    edit.parts["texture"] += 0.1
+    small = painted(edit, batch)
+    assert small == pytest.approx(0.1 * 3 / 8, rel=0.01), "three of eight are pairs, and a constant has no high-pass"
+    batch.warped[:, :, 8:24, 8:24] = 0
+    assert painted(edit, batch) == pytest.approx(float(small), rel=0.01)
 
 
 def test_cells_of_a_generator_without_them_are_means_of_its_maps(config):

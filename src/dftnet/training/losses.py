@@ -124,12 +124,12 @@ def pair_distance(edited: Tensor, true: Tensor, of: Tensor) -> Tensor:
     for scale in range(3):
         if scale:
             edited, true, window = (F.avg_pool2d(t, 2) for t in (edited, true, window))
-        sharp = _high_pass(edited) - _high_pass(true)
+        sharp = high_pass(edited) - high_pass(true)
         total = total + per_image(window * ((edited - true).abs() + sharp.abs()), of)
     return total / 3
 
 
-def _high_pass(image: Tensor) -> Tensor:
+def high_pass(image: Tensor) -> Tensor:
     """The image less its mean over 5 × 5 pixels, by sums of moved copies: ten times as fast on a CPU as pooling."""
     h, w = image.shape[2:]
     padded = F.pad(image, (2, 2, 2, 2), mode="replicate")

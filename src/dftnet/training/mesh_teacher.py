@@ -18,7 +18,7 @@ from dftnet.errors import RequestError
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
-from dftnet.training.losses import face_window, pair_distance
+from dftnet.training.losses import face_window, high_pass, pair_distance
 from dftnet.training.mesh_batches import DrawnBatch, MeshBatchSource
 from dftnet.training.mesh_drawing import draw
 from dftnet.training.teacher import FrozenTeacher
@@ -31,6 +31,8 @@ PAINTED = 4.0
 """How much more A counts where paint belongs, which is little of a face"""
 SURE = 1e-3
 """What A is held away from 0 and 1 by in the cross entropy, which would have no end there (a clamp would have no gradient)"""
+SMALL = 1 / 200
+"""Share of a crop, of which a smaller opening counts less than by its area"""
 FACES = 48
 """Faces that a unit's mean motion is the median of"""
 
@@ -52,6 +54,7 @@ class MeshTeacher(FrozenTeacher):
             "pair_warped": pair_warped,
             "needless_paint": needless_paint,
             "copied_texture": copied_texture,
+            "painted": painted,
         }
         return {name: given[name](edit, batch) for name in given if name in wanted}
 
@@ -98,6 +101,16 @@ def copied_texture(edit: Edit, batch: DrawnBatch) -> Tensor:
     """E[w·|B - X_a|], w 1 where there is something to warp from: elsewhere B is free."""
     warped = _as_large(torch.minimum(batch.warped, batch.certain), edit.image)
     return (warped * (edit.parts["texture"] - edit.parts["aligned"].detach()).abs()).mean()
+
+
+def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
+    """Mean over pairs of |B - X_b| and of the same of the high-pass, where there is nothing to warp from: by its area, or by
+    SMALL where it is smaller."""
+    hole = 1 - _as_large(batch.warped, edit.image)
+    texture, true = edit.parts["texture"], batch.true
+    difference = (texture - true).abs() + (high_pass(texture) - high_pass(true)).abs()
+    area = texture.shape[1] * hole.sum((1, 2, 3)).clamp(min=SMALL * hole[0].numel())
+    return ((hole * difference).sum((1, 2, 3)) / area * batch.paired).mean()
 
 
 def _as_large(maps: Tensor, image: Tensor) -> Tensor:
