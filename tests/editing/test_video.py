@@ -156,7 +156,7 @@ def test_no_face_and_no_video(editor: Editor, clip: Path, tmp_path: Path) -> Non
     for name, message in {
         "in.mp4": "no face",
         "text.mp4": "readable",
-        "empty.mp4": "readable",
+        "empty.mp4": "is empty",
         "cut.mp4": "video|frame",
     }.items():
         with pytest.raises(ValueError, match=message):
