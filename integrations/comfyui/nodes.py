@@ -9,9 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +43,10 @@ UNITS = {
     "AU26": "jaw drop",
     "AU45": "blink",
 }
+BETWEEN = re.compile(r"([\d%]m?s?)[ \t]+(?=[A-Za-z]|\d+:)")
+"""Where, behind a value, the next unit begins on the same line."""
+CHANGE = re.compile(r"[=:\s][+-][\d.,]+%?\s*$|[=,:][+-][\d.]+%?@")
+"""A value with a sign is a change."""
 FACES_KEPT = 64
 """Pictures whose faces stay read."""
 
@@ -87,19 +94,30 @@ def image_of(source: torch.Tensor, before: list[np.ndarray], after: list[np.ndar
 
 
 def edited(image: torch.Tensor, face: str, request: dftnet.Request) -> io.NodeOutput:
-    """Each picture of the batch edited by itself: image, face mask, paint mask."""
+    """Each picture of the batch edited by itself: image, face mask, paint mask, notes."""
     before = pictures_of(image)
-    after, faces, paints = [], [], []
-    for picture in before:
+    after, faces, paints, notes = [], [], [], []
+    for number, picture in enumerate(before):
         result, where, paint = picture, np.zeros(picture.shape[:2], np.float32), np.zeros(picture.shape[:2], np.float32)
         for one in chosen(picture, face):
             result = editor().render(one, request, onto=result)
             masks = editor().masks(one, request)
             where, paint = np.maximum(where, masks[0]), np.maximum(paint, masks[1])
+        told = dict.fromkeys(note for one in chosen(picture, face) for note in notes_of(one, request, result))
+        notes += [f"picture {number}: {note}" if len(before) > 1 else note for note in told]
         after.append(result)
         faces.append(torch.from_numpy(where))
         paints.append(torch.from_numpy(paint))
-    return io.NodeOutput(image_of(image, before, after), torch.stack(faces), torch.stack(paints))
+    for note in notes:
+        logging.getLogger("dftnet").warning("%s", note)
+    return io.NodeOutput(image_of(image, before, after), torch.stack(faces), torch.stack(paints), "\n".join(notes))
+
+
+def notes_of(face: dftnet.EditableFace, request: dftnet.Request, edited: np.ndarray) -> list[str]:
+    """What the command line would warn of: units that fight or did not land, a face that is small, turned aside, half hidden."""
+    found = [*editor().doubts(face, request), *editor().notes(face, request)]
+    short = editor().short(face, request, editor().read_again(face, edited)) if editor().reads_aus else ""
+    return [*found, short] if short else found
 
 
 def face_input(name: str = "face", words: str = "face") -> Any:
@@ -127,7 +145,37 @@ def masks_out() -> list[Any]:
         io.Image.Output("edited", display_name="image"),
         io.Mask.Output("face_mask", display_name="face mask", tooltip="Outside of it nothing changes."),
         io.Mask.Output("paint_mask", display_name="paint mask", tooltip="Painted rather than moved."),
+        io.String.Output(
+            "notes", display_name="notes", tooltip="Doubts, and what did not land; empty if there is nothing."
+        ),
     ]
+
+
+def more_input(over_time: str = "") -> Any:
+    """What has no slider: sides, gaze, shapes of the mouth, and what people say."""
+    return io.String.Input(
+        "more",
+        default="",
+        multiline=True,
+        optional=True,
+        tooltip="Any unit or words that the model knows, as for dftnet edit --au: AU12L=0.6, wink left=1, look up=0.5, "
+        f'"a slight smile". With a sign a change: AU04=-0.3. A line, or a semicolon, between two.{over_time}',
+    )
+
+
+def written(more: str) -> dftnet.Timeline:
+    """What the text of `more_input` asks for; dftnet's own error in its own words where it is not understood."""
+    items = [item.strip() for item in re.split(r"[\n;]", BETWEEN.sub(r"\1\n", re.sub("[\"'“”]", "", more)))]
+    change = {item: CHANGE.search(item) is not None for item in items if item}
+    plan = dftnet.EditPlan.parse(
+        au=[item for item, signed in change.items() if not signed],
+        add=[item for item, signed in change.items() if signed],
+    )
+    if plan.each:
+        raise dftnet.RequestError(
+            "this node edits the face that it names: leave out the number before the colon", field="au"
+        )
+    return plan.common
 
 
 def asked(emotion: str, strength: float, changes: Mapping[str, float]) -> dftnet.Request:
@@ -153,13 +201,19 @@ class EditExpression(io.ComfyNode):
             display_name="Edit expression",
             category=CATEGORY,
             description="Changes Action Units of a face; everything outside the face stays as it is, pixel for pixel.",
-            inputs=[io.Image.Input("image"), face_input(), emotion_input(), strength_input(), *units],
+            inputs=[io.Image.Input("image"), face_input(), emotion_input(), strength_input(), *units, more_input()],
             outputs=masks_out(),
         )
 
     @classmethod
-    def execute(cls, image: torch.Tensor, face: str, emotion: str, strength: float, **units: float) -> io.NodeOutput:
-        return edited(image, face, asked(emotion, strength, units))
+    def execute(
+        cls, image: torch.Tensor, face: str, emotion: str, strength: float, more: str = "", **units: float
+    ) -> io.NodeOutput:
+        timeline, request = written(more), asked(emotion, strength, units)
+        if not timeline.constant:
+            raise dftnet.RequestError("values over time are for the node Expression over frames", field="au")
+        added = {**request.add, **timeline.request.add}
+        return edited(image, face, replace(request, set=timeline.request.set, add=added))
 
 
 class ReadActionUnits(io.ComfyNode):
@@ -251,6 +305,7 @@ class ExpressionOverFrames(io.ComfyNode):
                 emotion_input(),
                 strength_input(),
                 *units,
+                more_input(" Over time: AU45=0@0s,1@0.5s."),
             ],
             outputs=[io.Image.Output("edited", display_name="images")],
         )
@@ -263,6 +318,7 @@ class ExpressionOverFrames(io.ComfyNode):
         rate: list[float],
         emotion: list[str],
         strength: list[float],
+        more: Sequence[str] = ("",),
         **units: Any,
     ) -> io.NodeOutput:
         clip = torch.cat(list(images))
@@ -273,7 +329,9 @@ class ExpressionOverFrames(io.ComfyNode):
             for name, values in changes.items()
             if any(values)
         }
-        timeline = dftnet.Timeline(request=asked(emotion[0], strength[0], {}), add_keys=keys)
+        said = written(more[0] if more else "")
+        request = replace(asked(emotion[0], strength[0], said.request.add), set=said.request.set)
+        timeline = replace(said, request=request, add_keys={**keys, **said.add_keys})
         plan = dftnet.EditPlan(common=timeline, face=face[0])
         after = before if plan.empty else list(dftnet.edit_frames(before, plan, editor=editor(), rate=rate[0]))
         return io.NodeOutput(image_of(clip, before, after))

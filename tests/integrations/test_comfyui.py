@@ -16,7 +16,7 @@ from tests.integrations import comfy_stub
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "integrations" / "comfyui"
-MASKS = [("edited", "IMAGE"), ("face_mask", "MASK"), ("paint_mask", "MASK")]
+MASKS = [("edited", "IMAGE"), ("face_mask", "MASK"), ("paint_mask", "MASK"), ("notes", "STRING")]
 UNITS = list(dftnet.AU_NAMES)
 
 
@@ -62,11 +62,11 @@ def test_names_and_ranges_that_saved_workflows_hold(nodes):
         for name, s in schemas.items()
     }
     assert told == {
-        "DftnetEditExpression": (["image", "face", "emotion", "strength", *UNITS], MASKS),
+        "DftnetEditExpression": (["image", "face", "emotion", "strength", *UNITS, "more"], MASKS),
         "DftnetReadActionUnits": (["image", "face"], [("table", "STRING"), ("json", "STRING"), ("box", "MASK")]),
         "DftnetExpressionFromPhoto": (["image", "like", "face", "like_face", "strength"], MASKS),
         "DftnetExpressionOverFrames": (
-            ["images", "face", "rate", "emotion", "strength", *UNITS],
+            ["images", "face", "rate", "emotion", "strength", *UNITS, "more"],
             [("edited", "IMAGE")],
         ),
     }
@@ -85,14 +85,14 @@ def test_names_and_ranges_that_saved_workflows_hold(nodes):
 
 
 def test_nothing_asked_gives_the_very_tensor_back(nodes, photo):
-    image, face, paint = run(nodes["DftnetEditExpression"], image=photo)
+    image, face, paint, _ = run(nodes["DftnetEditExpression"], image=photo)
     assert torch.equal(image, photo)
     assert face.shape == paint.shape == photo.shape[:3]
     assert float(face.max()) == 1
 
 
 def test_an_edit_is_the_librarys_within_the_mask_and_the_tensor_outside(nodes, photo):
-    image, face, paint = run(nodes["DftnetEditExpression"], image=photo, AU45=1.0)
+    image, face, paint, _ = run(nodes["DftnetEditExpression"], image=photo, AU45=1.0)
     eight = np.rint(photo[0].numpy() * 255).astype(np.uint8)
     editor = dftnet.Editor.from_pretrained()
     wanted = editor.edit(eight, dftnet.Request(add={"AU45": 1.0}))
@@ -103,6 +103,59 @@ def test_an_edit_is_the_librarys_within_the_mask_and_the_tensor_outside(nodes, p
     eyes = editor.read(eight).landmarks[:2].round().astype(int)
     assert all(float(paint[0][y, x]) > 0.3 for x, y in eyes)
     assert editor.read(wanted).aus["AU45"] > 0.3
+
+
+def test_more_takes_what_the_command_line_takes(nodes):
+    written = sys.modules["comfyui_dftnet.nodes"].written
+    for text, values, changes in [
+        ("", {}, {}),
+        ("AU12L=0.6 AU45R=1", {"AU12L": 0.6, "AU45R": 1.0}, {}),
+        ("wink left=1; look up=0.5\n\npuff cheeks=0.8", {"AU45L": 1.0, "AU63": 0.5, "AU34": 0.8}, {}),
+        ('"close eyes"=1 AU12 80%  smile=0,5', {"AU45": 1.0, "AU12": 0.5, "AU06": 0.3}, {}),
+        ("a slight smile, left eye closed", {"AU12": 0.3, "AU45L": 1.0}, {}),
+        ("AU04=-0.3 AU12L=+20%", {}, {"AU04": -0.3, "AU12L": 0.2}),
+    ]:
+        request = written(text).request
+        assert {name: request.set[name] for name in values} == pytest.approx(values), text
+        assert dict(request.add) == pytest.approx(changes), text
+        assert bool(request.set) == bool(values), text
+    timed = written("AU45=0@0s,1@0.5s AU04=+0.1@0s,+0.3@1s AU12=0.2")
+    assert dict(timed.keys) == {"AU45": [(0.0, 0.0), (0.5, 1.0)]}
+    assert dict(timed.add_keys) == {"AU04": [(0.0, 0.1), (1.0, 0.3)]}
+    assert dict(timed.request.set) == {"AU12": 0.2}
+    for text, words in [("smle=1", "did you mean smile"), ("1:AU12=1", "leave out the number"), ("AU12=2", "outside")]:
+        with pytest.raises(dftnet.RequestError, match=words):
+            written(text)
+
+
+def test_every_unit_of_the_model_can_be_asked_for(nodes, photo):
+    editor = dftnet.Editor.from_pretrained()
+    assert {"AU12L", "AU45R", "AU61", "AU34"} <= set(editor.au_names)
+    eight = np.rint(photo[0].numpy() * 255).astype(np.uint8)
+    for name in editor.au_names:
+        edited = run(nodes["DftnetEditExpression"], image=photo, more=f"{name}=0.9")[0]
+        wanted = editor.edit(eight, {name: 0.9})
+        assert np.array_equal(np.rint(edited[0].numpy() * 255).astype(np.uint8), wanted), name
+    both = run(nodes["DftnetEditExpression"], image=photo, AU45=0.2, AU04=0.3, more="AU45=+0.8; wink left=1")[0]
+    wanted = editor.edit(eight, dftnet.Request(set={"wink left": 1}, add={"AU45": 0.8, "AU04": 0.3}))
+    assert np.array_equal(np.rint(both[0].numpy() * 255).astype(np.uint8), wanted)
+    with pytest.raises(dftnet.RequestError, match="for the node Expression over frames"):
+        run(nodes["DftnetEditExpression"], image=photo, more="AU45=0@0s,1@1s")
+
+
+def test_notes_are_the_warnings_of_the_command_line(nodes, photo, tmp_path, caplog):
+    path = tmp_path / "photo.png"
+    dftnet.write_image(path, np.rint(photo[0].numpy() * 255).astype(np.uint8))
+    values = {"AU05": 1.0, "AU45": 1.0}
+    done = dftnet.edit(path, dftnet.Request(add=values), tmp_path / "out.png")
+    notes = run(nodes["DftnetEditExpression"], image=photo, **values)[3]
+    assert "work against each other" in notes
+    assert (
+        notes.splitlines() == done.warnings == [record.message for record in caplog.records if record.name == "dftnet"]
+    )
+    twice = run(nodes["DftnetEditExpression"], image=torch.cat([photo, photo]), **values)[3].splitlines()
+    assert twice == [f"picture {number}: {words}" for number in range(2) for words in done.warnings]
+    assert run(nodes["DftnetEditExpression"], image=photo)[3] == ""
 
 
 def test_emotion_and_strength(nodes, photo):
@@ -144,6 +197,10 @@ def test_frames_follow_lists_of_floats(nodes, photo):
         assert moved[0] == moved[1] == 0
         assert 0 < moved[2] < moved[4]
     assert torch.equal(run(nodes["DftnetExpressionOverFrames"], images=clip)[0], clip)
+    (said,) = run(nodes["DftnetExpressionOverFrames"], images=clip, more="AU45L=+0@0.04s,+0.9@0.2s")
+    moved = [float((image - frame).abs().max()) for image, frame in zip(said, clip, strict=True)]
+    assert moved[0] == moved[1] == 0
+    assert 0 < moved[2] < moved[5]
 
 
 def test_a_picture_without_a_face_says_so(nodes):

@@ -26,8 +26,11 @@ from dftnet.editing.compositing import Patch, composite, composite_patch, cut, p
 from dftnet.editing.emotions import presets
 from dftnet.editing.eyes import closed_eyes_kept, closed_lids
 from dftnet.editing.face import EditableFace, pick
+from dftnet.editing.fights import fights
+from dftnet.editing.options import FaceEdit
 from dftnet.editing.parallel import in_order
 from dftnet.editing.request import Request, same, target
+from dftnet.editing.wording import UNKNOWN, fell_short
 from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
@@ -138,6 +141,22 @@ class Editor:
         asked = request if isinstance(request, Request) else Request(set=request)
         goal = target(face.vector(self.au_names), asked, self.au_names)
         return (goal, "") if self.opens_eyes else closed_eyes_kept(face, asked, goal, self.au_names)
+
+    def doubts(self, face: EditableFace, request: Request) -> list[str]:
+        """What is worth knowing of a request of this face, a line each: units that fight, closed eyes that stay closed.
+        UnfitFaceError where closed eyes are asked to open and the model cannot do it."""
+        return [text for text in (*fights(request), self.goal(face, request)[1]) if text]
+
+    def notes(self, face: EditableFace, request: Request) -> list[str]:
+        """What is worth knowing of a face that is to be edited, a line each: small, turned aside, its own AUs unknown."""
+        unknown = face.aus_from == "nowhere" and not request.empty
+        return [text for text in (face.note, UNKNOWN if unknown else "") if text]
+
+    def short(self, face: EditableFace, request: Request, read: np.ndarray) -> str:
+        """The units of a face that did not land, where `read` [K] is what it is read to show in the edit (`read_again`); empty where all
+        did."""
+        one = FaceEdit(face=face, goal=self.goal(face, request)[0])
+        return fell_short(one, read, self.au_names, self.reads)
 
     def held(self, face: EditableFace) -> list[str]:
         """The units of a face that stay where they are on the way to any expression: lids that read closed, where the model

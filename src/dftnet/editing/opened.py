@@ -21,13 +21,11 @@ from dftnet.aus import as_vector
 from dftnet.editing.compositing import Patch, patch_box
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace, pick
-from dftnet.editing.fights import fights
 from dftnet.editing.maps import pictures
-from dftnet.editing.options import FaceEdit
-from dftnet.editing.photo import UNKNOWN, chosen_faces
+from dftnet.editing.photo import chosen_faces
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
-from dftnet.editing.wording import describe_request, fell_short, photo_mark
+from dftnet.editing.wording import describe_request, photo_mark
 from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.formats import FORMATS
@@ -78,22 +76,18 @@ class OpenPhoto:
             )
         fit = [face for face in chosen if not face.trouble]
         requests = {face.index: plan.of(face.index).request for face in fit}
-        unknown = any(face.aus_from == "nowhere" and not requests[face.index].empty for face in fit)
-        notes = [*[face.note for face in fit if face.note], *([UNKNOWN] if unknown else [])]
+        notes = [note for face in fit for note in self.editor.notes(face, requests[face.index])]
         return requests, list(dict.fromkeys([*self.doubts(requests), *warnings, *notes]))
 
     def doubts(self, requests: Mapping[int, Request]) -> list[str]:
         """What is worth knowing of these requests of faces, by their numbers: units that fight, closed eyes that stay closed.
         UnfitFaceError where closed eyes are asked to open and the model cannot do it."""
-        words = [text for request in requests.values() for text in fights(request)]
-        words += [self.editor.goal(self.face(index), request)[1] for index, request in requests.items()]
-        return list(dict.fromkeys(text for text in words if text))
+        words = [text for index, request in requests.items() for text in self.editor.doubts(self.face(index), request)]
+        return list(dict.fromkeys(words))
 
     def short(self, index: int, request: Request, read: Mapping[str, float]) -> str:
         """The units of a face that did not land, where `read` is what it is read to show in the edit; empty where all did."""
-        face, editor = self.face(index), self.editor
-        one = FaceEdit(face=face, goal=editor.goal(face, request)[0])
-        return fell_short(one, as_vector(read, editor.au_names), editor.au_names, editor.reads)
+        return self.editor.short(self.face(index), request, as_vector(read, self.editor.au_names))
 
     def edited(self, requests: Mapping[int, Request]) -> np.ndarray:
         """The pixels with each of these faces edited, in the order of their numbers; the same size and type."""

@@ -16,15 +16,13 @@ from dftnet.editing.options import FaceEdit, Report, SaveOptions
 from dftnet.editing.outputs import check_output, original_kept
 from dftnet.editing.plan import Asked, EditPlan, as_plan
 from dftnet.editing.request import same
-from dftnet.editing.wording import describe, describe_plan, fell_short, photo_mark
+from dftnet.editing.wording import UNKNOWN, describe, describe_plan, fell_short, photo_mark
 from dftnet.errors import ModelError, UnfitFaceError
 from dftnet.inference.sessions import Maps
 from dftnet.media.files import atomic_file, beside, check_file, check_folder
 from dftnet.media.image import first_alone, read_image
 from dftnet.media.photo import Photo, encode_photo, left_out, read_photo, write_photo
 from dftnet.media.provenance import mark_edited
-
-UNKNOWN = "this face's own AUs are unknown (no AU estimator is installed), taken as 0"
 
 
 @dataclass(frozen=True, kw_only=True)

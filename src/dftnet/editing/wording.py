@@ -22,6 +22,7 @@ SAME = 0.005
 """Levels of two sides that differ by less are told as one."""
 SHOWN = 0.05
 """Units of another face that are weaker are not named."""
+UNKNOWN = "this face's own AUs are unknown (no AU estimator is installed), taken as 0"
 
 
 def describe(edit: FaceEdit, names: Sequence[str], count: int) -> str:
