@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -47,7 +48,8 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise OSError(
-                f"cannot listen on {host} port {port} ({error.strerror}): choose another with --port"
+                f"cannot listen on {host} port {port} ({error.strerror}): choose another with "
+                f"{'--port' if error.errno in (errno.EADDRINUSE, errno.EACCES) else '--host'}"
             ) from None
 
 

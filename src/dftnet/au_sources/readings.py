@@ -66,9 +66,11 @@ def csv_table(readings: Iterable[Reading], form: str = "openface", scale: int | 
                 each side (AU01L_r, the person's left) and what else the source reads
     pyfeat      input, frame (from 0), FaceRectX …, FaceScore, AU01 … in 0 to 1; the closed eyes AU45 are its AU43
     """
-    if form not in FORMATS or scale not in (None, *SCALES) or (form == "pyfeat" and scale == 5):
+    if form not in FORMATS:
+        raise RequestError(f"format {form!r} is unknown: say {' or '.join(FORMATS)}", field="format")
+    if scale not in (None, *SCALES) or (form == "pyfeat" and scale == 5):
         raise RequestError(
-            f"format {form} in 0 to {scale}; there are openface (0 to 5, or 0 to 1) and pyfeat (0 to 1)", field="format"
+            f"format {form} in 0 to {scale}; there are openface (0 to 5, or 0 to 1) and pyfeat (0 to 1)", field="scale"
         )
     row_of = _openface_row if form == "openface" else _pyfeat_row
     buffer = io.StringIO()

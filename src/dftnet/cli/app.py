@@ -103,6 +103,16 @@ def _usage(error: Any) -> int:
         print(context.get_help() if context is not None else "")
         return 2
     message = " ".join(error.format_message().split()).rstrip(".")
-    path = context.command_path if context is not None else "dftnet"
-    print(f"error: {message}; see {path} --help", file=sys.stderr)
+    verb = next((word for word in sys.argv[1:2] if not word.startswith("-")), "")
+    path = context.command_path if context is not None else f"dftnet {verb}".rstrip()
+    if isinstance(option := getattr(error, "option_name", None), str) and message.endswith("requires an argument"):
+        message = f"{option} needs a value" + (f",{_values[option]}" if option in _values else "")
+    print(f"error: {message}{'' if message.endswith('?') else ';'} see {path} --help", file=sys.stderr)
     return 2
+
+
+_values = {
+    "--au": " such as --au AU12=0.8", "--add": " such as --add AU12=+0.3", "--emotion": " such as --emotion happiness",
+    "--strength": " such as --strength 0.7", "--sweep": " such as --sweep AU45 0:1:8", "--face": " such as --face 1",
+}  # fmt: skip
+"""What to write behind an option that stands without its value."""

@@ -16,7 +16,7 @@ from dftnet.media.files import check_folder
 
 def aus(
     paths: Annotated[list[Path], typer.Argument(help="Photos, clips, or folders that hold some.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, face, box, aus in 0 to 1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: file, frame, face, box, aus.")] = False,
     csv: Annotated[
         Path | None,
         typer.Option(
@@ -31,7 +31,7 @@ def aus(
         ),
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
-    every: Annotated[int, typer.Option(help="Read every so-manieth frame of a video.", min=1)] = 1,
+    every: Annotated[int, typer.Option(help="Of a video, read one frame in so many.", min=1)] = 1,
     model: EstimatorModel = None,
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
@@ -142,7 +142,7 @@ def relabel(
     threads: Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace labels of that name.")] = False,
 ) -> None:
-    """Label a dataset directory anew with the estimator (train on it with --set labels=NAME)."""
+    """Label a dataset directory anew with the estimator. Train on the labels with --set labels=NAME."""
     from dftnet.data.relabel import relabel as label
 
     with progress_bars() as tell:

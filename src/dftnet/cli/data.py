@@ -56,7 +56,8 @@ def prepare(
 def show(
     data: Annotated[Path, typer.Argument(help="A dataset directory.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the pictures. Default: DATA/show.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the pictures. (default: DATA/show)", show_default=False),
     ] = None,
     labels: Annotated[str, typer.Option(help="labels, or NAME of labels-NAME.npz.")] = "labels",
     split: Annotated[str, typer.Option(help="all, train, validation or test.")] = "all",
@@ -64,7 +65,7 @@ def show(
     seed: Annotated[int, typer.Option(help="Which random ones.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier pictures in that folder.")] = False,
 ) -> None:
-    """A card of a training set, with contact sheets of its faces and histograms of its Action Units."""
+    """Print a card of a training set; draw contact sheets of its faces and histograms of its Action Units."""
     from dftnet.data.card import show as run
 
     shown = run(data, output, labels, split, count, seed, overwrite)
@@ -73,10 +74,10 @@ def show(
 
 def landmarks(
     data: Annotated[Path, typer.Argument(help="A dataset directory.", show_default=False)],
-    workers: Annotated[int | None, typer.Option(help="Threads. Default: one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads. (default: one per core)", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Read them again.")] = False,
 ) -> None:
-    """478 landmarks of every face, kept in the set: where the face mesh that teaches a training lies."""
+    """Read 478 landmarks of every face into a training set: a training that a face mesh teaches needs them."""
     from dftnet.data.landmarks import read_landmarks
 
     with progress_bars() as tell:

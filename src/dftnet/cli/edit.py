@@ -131,8 +131,7 @@ def edit(
     emotion: Annotated[
         list[str] | None,
         typer.Option(
-            help="happiness, sadness, surprise, fear, anger, disgust or neutral, and contempt with a model that knows sides; "
-            "for face 1: 1:anger.",
+            help="happiness, sadness, surprise, fear, anger, disgust, contempt or neutral; for face 1: 1:anger.",
             metavar="NAME",
             show_default=False,
         ),
@@ -212,8 +211,8 @@ def edit(
     AU15 pull down lip corners, AU17 raise chin, AU20 stretch lips, AU23 press lips,
     AU25 part lips, AU26 drop jaw; also smile, grin, frown, raise brows, open mouth, blink.
 
-    With a model that knows sides also one side, the person's own: AU12L, AU45R,
-    wink left, smirk right, raise left brow; and look left, look up, kiss, puff cheeks, jaw right.
+    One side, the person's own left or right: AU12L, AU45R, wink left, smirk right, raise left brow;
+    also look left, look up, kiss, puff cheeks, jaw right.
     """
     from dataclasses import replace
 
@@ -283,7 +282,9 @@ def stimuli(
     blind: Annotated[
         int | None,
         typer.Option(
-            help="Names that say nothing, from this seed; the table is DIR-key.csv.", metavar="SEED", show_default=False
+            help="Names that say nothing, from this seed; the table is OUTPUT-key.csv.",
+            metavar="SEED",
+            show_default=False,
         ),
     ] = None,
     judge: Annotated[
@@ -302,8 +303,9 @@ def stimuli(
 ) -> None:
     """Make pictures for experiments: each face with each Action Unit at each level.
 
-    DIR/manifest.csv tells for every picture what was requested, what was measured in it and by whom, and whether that landed;
-    DIR/conditions.csv is for PsychoPy, DIR/preload.json for jsPsych. The same command again goes on where it was.
+    OUTPUT/manifest.csv tells for every picture what was requested, what was measured in it, by whom, and whether it landed.
+
+    OUTPUT/conditions.csv is for PsychoPy, OUTPUT/preload.json for jsPsych. The same command again goes on where it was.
     """
     from dftnet.au_sources.source import make_source
     from dftnet.editing.conditions import Conditions, Presentation, parse_level

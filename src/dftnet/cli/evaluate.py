@@ -69,7 +69,7 @@ def calibrate(
     ],
     data: Annotated[Path, typer.Option("--data", help="A dataset directory (dftnet prepare).", show_default=False)],
     reader: Annotated[
-        Path | None, typer.Option(help="An estimator's model directory. Default: the shipped one.")
+        Path | None, typer.Option(help="An estimator's model directory. (default: the shipped one)", show_default=False)
     ] = None,
     faces: Annotated[int, typer.Option(help="Validation faces a unit and direction.", min=1)] = 32,
 ) -> None:
@@ -110,7 +110,7 @@ def figure(
     side: Annotated[int, typer.Option(help="Height of each picture in pixels.", min=48)] = 192,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it exists.")] = False,
 ) -> None:
-    """The paper's figures 3 (eyelids), 4 (details) and 5 (interpolation) for any photos."""
+    """Draw the paper's figures 3 (eyelids), 4 (details) or 5 (interpolation) for any photos."""
     from dftnet.evaluation.figures import make_figure
     from dftnet.media.files import check_file
     from dftnet.media.formats import photo_format

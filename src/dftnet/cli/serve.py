@@ -36,10 +36,11 @@ def app(
     model: GeneratorModel = None,
     threads: Threads = None,
 ) -> None:
-    """Serve a page with live sliders, and an HTTP API, on this machine.
+    r"""Serve a page with live sliders, and an HTTP API, on this machine.
 
-    Photos stay in memory, nothing is written, nothing leaves the machine. The API is described at /openapi.json and in
-    docs/app.md. Needs `pip install "dftnet[app]"`.
+    Photos stay in memory, nothing is written, nothing leaves the machine.
+
+    The API is described at /openapi.json and in docs/app.md. Needs `pip install "dftnet\[app]"`.
     """
     try:
         from dftnet.app.serve import serve

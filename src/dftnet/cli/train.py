@@ -45,7 +45,8 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            help='"stable" (best), "finetune" (your photos), "paper", "ganimation" (the baseline), "tiny" (seconds).'
+            help='"stable" (the paper\'s generator, six million images), "finetune" (your photos), "light" (the shipped '
+            'generator\'s), "paper" (to the letter), "ganimation" (the baseline), "tiny" (seconds, to try).'
         ),
     ] = "stable",
     config: Annotated[
@@ -71,8 +72,9 @@ def train(
 ) -> None:
     """Train a generator and its critic; the model directory is OUTPUT/model.
 
-    The same command again resumes where it was interrupted. Watch it with `tensorboard --logdir OUTPUT` and the sheets in
-    OUTPUT/samples.
+    The same command again resumes where it was interrupted.
+
+    Watch it with `tensorboard --logdir OUTPUT` and the sheets in OUTPUT/samples.
     """
     check_installed()
     check_folder(run)
@@ -94,7 +96,8 @@ def train(
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a training run.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The model directory to write; RUN/model if missing.")
+        Path | None,
+        typer.Option("--output", "-o", help="The model directory to write. (default: RUN/model)", show_default=False),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The run's dataset directory, for the number of faces and the alignment.")

@@ -70,6 +70,11 @@ class PrepareConfig:
             value = getattr(self, name)
             if value not in allowed:
                 raise RequestError(f"{name} must be one of {', '.join(allowed)}, got {value!r}", field=name)
+        if self.labels is None and (self.labels_format != "auto" or self.au_range is not None):
+            name = "labels_format" if self.labels_format != "auto" else "au_range"
+            raise RequestError(
+                f"{name} is about a table of labels: name it too (--labels), or leave this out", field=name
+            )
         if not 1 <= self.quality <= 100:
             raise RequestError(f"quality must be 1 to 100, got {self.quality}", field="quality")
         if self.every_seconds <= 0:

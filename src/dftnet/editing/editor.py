@@ -153,8 +153,8 @@ class Editor:
         return [text for text in (face.note, UNKNOWN if unknown else "") if text]
 
     def short(self, face: EditableFace, request: Request, read: np.ndarray) -> str:
-        """The units of a face that did not land, where `read` [K] is what it is read to show in the edit (`read_again`); empty where all
-        did."""
+        """The units of a face that did not land, where `read` [K] is what it is read to show in the edit (`read_again`), in words;
+        empty where all did."""
         one = FaceEdit(face=face, goal=self.goal(face, request)[0])
         return fell_short(one, read, self.au_names, self.reads)
 
