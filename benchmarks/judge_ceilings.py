@@ -91,8 +91,8 @@ def main() -> None:
     for name, values in zip(("open", "shut", "left shut"), read, strict=True):
         print(f"  {name:10} {values[0]:.2f} {values[1]:.2f}")
     if arguments.sheet:
-        rows = [np.concatenate(list(three), 1) for three in made]
-        print(write_image(arguments.sheet, np.concatenate(rows, 0), overwrite=True))
+        beside = np.concatenate(list(made.transpose(1, 0, 2, 3, 4)), 2)
+        print(write_image(arguments.sheet, np.concatenate(list(beside), 0), overwrite=True))
 
     rows = neutral_faces(data, data.rows("test"), arguments.faces)
     images, points = np.asarray(data.images()[rows]), np.asarray(data.mesh()[rows], np.float32)
