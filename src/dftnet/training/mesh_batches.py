@@ -34,6 +34,8 @@ FAR = 0.07
 """Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
 BACK_KNOWN = 0.25
 """How far Φ is known on the way back: the edit may not have gone as far as the mesh says"""
+UNDONE = 0.6
+"""How often each unit of a mouth is undone, of those mouths that are"""
 WHOLE = -1
 """In place of the number of a part: the whole of frame b"""
 SHOWN = 0.6
@@ -100,15 +102,19 @@ class Undoing:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.lids = [k for k, name in enumerate(names) if name[:4] == "AU45"]
-        self.mouth = [k for k, name in enumerate(names) if name[:4] in ("AU10", "AU12", "AU20", "AU22", "AU25", "AU26")]
+        mouth = ("AU10", "AU12", "AU20", "AU22", "AU25", "AU26")
+        units = ([k for k, name in enumerate(names) if name[:4] == unit] for unit in mouth)
+        self.mouth = [columns for columns in units if columns]
 
     def draw(self, rng: np.random.Generator, source: Array, asked: Array) -> Array:
-        """[n, K] from the sources' levels and other requests for them: in a half a mouth that is open is closed, as far as it shows
-        anything; of four tenths open eyes close, or shut ones open, a quarter of these one alone."""
+        """[n, K] from the sources' levels and other requests for them: in a half some of what a mouth shows is undone, each unit
+        or not, so that teeth are learnt of every mixture; of four tenths open eyes close, or shut ones open, a quarter of these
+        one alone."""
         asked = asked.copy()
         for row, own in zip(asked, source, strict=True):
-            if rng.random() < 0.5 and own[self.mouth].max(initial=0) > 0.3:
-                row[self.mouth] = 0.0
+            if rng.random() < 0.5 and max((own[unit].max() for unit in self.mouth), default=0) > 0.3:
+                for unit in self.mouth:
+                    row[unit] = 0.0 if rng.random() < UNDONE else own[unit]
             if self.lids and rng.random() < 0.4:
                 lids = self.lids if rng.random() < 0.75 else [self.lids[int(rng.integers(len(self.lids)))]]
                 row[lids] = 0.0 if own[lids].max(initial=0) > 0.4 else rng.uniform(0.7, 1)
