@@ -107,6 +107,15 @@ def test_spread() -> None:
     assert spread(["--au", "a=1", "--", "b=1"]) == ["--au", "a=1", "--", "b=1"]
 
 
+def test_phrases_may_follow_each_other(shell: Shell) -> None:
+    words = ["edit", "photo.jpg", "--au", "a slight smile", "eyes half closed", "--dry-run"]
+    code, out, err = shell(*words)
+    assert code == 0, err
+    assert "asked: AU06=0.18 AU12=0.3 AU45=0.5" in out
+    assert spread(["edit", "--au", "smile", "my photo.jpg"]) == ["edit", "--au", "smile", "my photo.jpg"]
+    assert "no such image: the old barn" in shell.fails("edit", "--au", "smile", "the old barn", "-o", "x.png")
+
+
 def test_default_output_and_overwrite(shell: Shell) -> None:
     assert shell("edit", "photo.jpg", "--au", "smile")[0] == 0
     assert Path("photo-edited.png").exists()

@@ -58,8 +58,9 @@ def spread(arguments: list[str]) -> list[str]:
     """Repeat --au, --add and --emotion before each value that follows one of them.
 
     The word right after the option is always its value; later words are as long as they read like NAME=VALUE or
-    are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), and are not a
-    file. `--au NAME VALUE` becomes `--au NAME=VALUE`, `--sweep NAME A:B:N` becomes `--sweep NAME=A:B:N`.
+    are a plain word of the AU vocabulary or an emotion (also after the number of a face, `1:smile`), or for --au a phrase
+    of such words, and are not a file. `--au NAME VALUE` becomes `--au NAME=VALUE`, `--sweep NAME A:B:N` becomes
+    `--sweep NAME=A:B:N`.
     """
     from dftnet.aus import OPPOSITES, WORDS
     from dftnet.editing.emotions import EMOTION_WORDS, EMOTIONS
@@ -95,9 +96,13 @@ def spread(arguments: list[str]) -> list[str]:
 def _is_value(option: str, word: str, known: Mapping[str, Any]) -> bool:
     """Whether a word reads like NAME=VALUE (which emotions do not take) or one of the option's `known` words, perhaps after
     the number of a face."""
+    from dftnet.editing.phrases import is_phrase
+
     if option == "--emotion":
         return word.rpartition(":")[2].lower() in known
-    return "=" in word or word.rpartition(":")[2].lower() in known or UNIT.fullmatch(word) is not None
+    if "=" in word or word.rpartition(":")[2].lower() in known or UNIT.fullmatch(word) is not None:
+        return True
+    return option == "--au" and " " in word and is_phrase(word.rpartition(":")[2])
 
 
 def edit(

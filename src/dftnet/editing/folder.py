@@ -218,8 +218,9 @@ def _refuse_another_edit(output: Path, pairs: Mapping[str, Job], plan: EditPlan)
     marks = {name: read_mark(target) for name, (_, target) in pairs.items() if target.exists()}
     others = [name for name, mark in marks.items() if mark is not None and mark != right]
     if others:
+        were = "were" if len(others) > 1 else "was"
         raise RequestError(
-            f"{output / first_of(others)} was made by another edit ({marks[others[0]]}): name another folder with -o, "
+            f"{output / first_of(others)} {were} made by another edit ({marks[others[0]]}): name another folder with -o, "
             "or allow --overwrite",
             field="output",
         )

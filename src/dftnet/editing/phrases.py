@@ -7,6 +7,7 @@ shut", "raised eyebrows"), with a degree ("slight", "half", "broad", "no"), and 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -88,6 +89,13 @@ def parse_phrase(text: str) -> dict[str, float]:
     if not found:
         raise RequestError(f"{text!r} asks for nothing; write it like AU12=0.8 or smile=0.5", field="au")
     return found
+
+
+def is_phrase(text: str) -> bool:
+    """Whether `parse_phrase` understands a text."""
+    with contextlib.suppress(RequestError):
+        return bool(parse_phrase(text))
+    return False
 
 
 def _parse_part(part: str, whole: str) -> dict[str, float]:
