@@ -225,6 +225,9 @@ class Video:
 
     def frames(self, other: Callable[[Any], None] | None = None, wanted: Wanted = every_frame) -> Iterator[ClipFrame]:
         """See Clip. Frames that do not decode are passed over; MediaError if none decodes."""
+        from av.video.reformatter import VideoReformatter
+
+        to_rgb, to_yuv = VideoReformatter(), VideoReformatter()  # each keeps its tables from frame to frame
         with self._open() as container:
             stream = pictures(container)[0]
             stream.thread_type = "AUTO"
@@ -243,9 +246,9 @@ class Video:
                 tags = {name: int(getattr(frame, name, 2)) for name in TAGS}
                 tags["color_range"] = 2 if frame.format.name.startswith("yuvj") else tags["color_range"]
                 yield ClipFrame(
-                    number, time, upright(frame.to_ndarray(format="rgb24"), orientation),
+                    number, time, upright(to_rgb.reformat(frame, format="rgb24").to_ndarray(), orientation),
                     duration=float((getattr(frame, "duration", 0) or 0) * self.time_base),
-                    planes=_planes(frame, orientation), tags=tags, turned=orientation > 4, pts=pts,
+                    planes=_planes(frame, orientation, to_yuv), tags=tags, turned=orientation > 4, pts=pts,
                     interlaced=bool(frame.interlaced_frame),
                 )  # fmt: skip
 
@@ -342,13 +345,13 @@ def _orientation(frame: Any) -> int:
     return max(ORIENTATIONS, key=lambda number: sum(np.multiply(ORIENTATIONS[number], shown).tolist()))
 
 
-def _planes(frame: Any, orientation: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Y, U, V of a decoded frame, upright; None for odd sizes."""
+def _planes(frame: Any, orientation: int, to_yuv: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Y, U, V of a decoded frame, upright, by PyAV's reformatter where it has others; None for odd sizes."""
     height, width = frame.height, frame.width
     if height % 2 or width % 2:
         return None
     if frame.format.name not in ("yuv420p", "yuvj420p"):
-        frame = frame.reformat(format="yuv420p")
+        frame = to_yuv.reformat(frame, format="yuv420p")
     whole = frame.to_ndarray()
     y, rest = whole[:height], whole[height:].reshape(2, height // 2, width // 2)
     return upright(y, orientation), upright(rest[0], orientation), upright(rest[1], orientation)
