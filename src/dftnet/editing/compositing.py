@@ -235,9 +235,7 @@ def _extended(flow: np.ndarray, pad: int) -> np.ndarray:
     at = np.arange(-pad, size + pad)
     beyond = np.maximum(0, np.maximum(-at, at - size + 1)) / (0.1 * size)
     share = smooth_step(np.maximum(beyond[:, None], beyond[None, :]))[..., None]
-    small = cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)  # as good as blurring the whole
-    smooth = cv2.resize(_blur(small, 0.02 * size), whole.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return whole + share * (smooth - whole)
+    return whole + share * (_wide_blur(whole, 0.08 * size) - whole)
 
 
 def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
@@ -272,10 +270,11 @@ def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.nd
     alike = np.exp(-((_largest(_blur(difference, 0.01 * size)) / 0.1) ** 2))
     weight = (np.minimum(paint, 0.5) * alike)[..., None]
     reach = 0.06 * size
-    evidence = _blur(weight, reach)[..., None]
-    offset = _blur(weight * difference, reach) / (evidence + 0.02)
+    evidence = _wide_blur(weight, reach)[..., None]
+    offset = _wide_blur(weight * difference, reach) / (evidence + 0.02)
     fine, wanted = texture - _blur(texture, 0.02 * size), aligned - _blur(aligned, 0.02 * size)
-    power, wanted_power = (_blur(weight[..., 0] * _mean(part**2), reach)[..., None] for part in (fine, wanted))
+    parts = (_wide_blur(weight[..., 0] * _mean(part**2), reach)[..., None] for part in (fine, wanted))
+    power, wanted_power = (np.maximum(part, 0) for part in parts)
     gain = np.sqrt((wanted_power + 1e-5) / (power + 1e-5))
     return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
 
@@ -379,6 +378,12 @@ def _blur(plane: np.ndarray, sigma: float) -> np.ndarray:
     if sigma < 0.1:
         return plane
     return cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def _wide_blur(plane: np.ndarray, sigma: float) -> np.ndarray:
+    """`_blur` by many pixels, made of a picture a quarter as large: as good, in a fifth of the time."""
+    small = cv2.resize(plane, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return cv2.resize(_blur(small, sigma / 4), plane.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _largest(planes: np.ndarray) -> np.ndarray:
