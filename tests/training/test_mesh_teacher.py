@@ -14,7 +14,7 @@ from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.data.far import open_faces  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
-from dftnet.networks import LightConfig, build_generator  # noqa: E402
+from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
@@ -152,14 +152,45 @@ def test_an_edit_is_asked_back_to_its_photo(faces, config):
     assert torch.equal(batch.image[batch.back], batch.true[batch.back])
     generator = build_generator(config.generator)
     torch.nn.init.normal_(generator.maps_head.weight, 0, 0.1)
-    shown = asked_back(generator, batch)
     forth = generator.condition(batch.target, batch.aus, None)
+    batch.seam.zero_()
+    batch.seam[0, :, 40:42] = 1
     expected = generator(batch.image, forth).image
+    photo = expected[3].clamp(-1, 1)
+    lips = (photo.roll(4, 1) + photo.roll(-4, 1)) / 2
+    expected[3, :, 40:42] = 0.6 * (1 + lips[:, 40:42]) - 1
+    shown = asked_back(generator, batch)
     assert torch.allclose(shown.image[batch.back], expected[batch.back].clamp(-1, 1), atol=1e-5)
     others = [i for i in range(8) if i not in batch.back.tolist()]
     assert torch.equal(shown.image[others], batch.image[others])
     assert not torch.equal(shown.image[batch.back], batch.image[batch.back])
     assert not shown.image.requires_grad
+
+
+def test_a_line_is_drawn_where_lips_meet_that_were_shut(faces, config):
+    source = open_source(faces, config, CPU)
+    points = np.repeat(landmarks(1, SIZE), 2, 0)
+    own, target = np.zeros((2, 2, len(UNITS)), np.float32)
+    target[0, UNITS.index("AU25")] = 0.8
+    seams = source._seams(points, own, target)
+    assert seams.shape == (2, 1, SIZE, SIZE)
+    assert not seams[1].any(), "nobody's lips were shut there"
+    x, y = np.rint((points[0, 13] + points[0, 14]) / 2).astype(int)
+    assert seams[0, 0, y, x] > 0.5
+    assert seams[0, 0, y - 8, x] < 0.05
+
+
+def test_small_critics_look_at_edits_with_a_true_picture(faces, config):
+    source = open_source(faces, config, CPU)
+    batch = source.batch(0)
+    teacher = LocalTeacher(torch.from_numpy(source.swap), CPU)
+    edit = ask(build_generator(config.generator), batch)
+    before = teacher.terms(edit, batch, ["local"])["local"]
+    alone = batch.paired == 0
+    edit = Edit(torch.where(alone[:, None, None, None], 1 - edit.image, edit.image), edit.parts)
+    assert torch.equal(teacher.terms(edit, batch, ["local"])["local"], before)
+    batch.paired.zero_()
+    assert not torch.equal(teacher.terms(edit, batch, ["local"])["local"], before), "of a set without pairs at all"
 
 
 def test_the_mesh_is_content_with_what_it_drew(faces, config):

@@ -5,8 +5,9 @@
     y       levels    [b, K]                       what it shows, or what was asked for
     M       realness  [b, 1, rows, columns]        patch scores; hinge losses
 
-A critic is told the levels, as planes beside its features: a mouth asked to open has to be an open mouth. Spectral normalisation
-bounds it, so that no gradient penalty is needed.
+A critic is told the levels, as planes beside its features: a mouth asked to open has to be an open mouth. So it is shown edits
+that have a true picture alone: of levels that no face has (AU26 without AU25) it would paint what it likes. Spectral
+normalisation bounds it, so that no gradient penalty is needed.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class LocalTeacher(LearningTeacher):
     def terms(self, edit: Edit, batch: Batch, wanted: Collection[str]) -> dict[str, Tensor]:
         self.network.eval()
         looks = self.network(edit.image, batch.target)
-        terms = {"local": torch.stack([-realness.mean() for realness, _ in looks]).mean()}
+        terms = {"local": torch.stack([-_mean_of(realness, batch) for realness, _ in looks]).mean()}
         if "local_features" in wanted:
             terms["local_features"] = self._features(looks, batch)
         return {name: terms[name] for name in wanted}
@@ -127,5 +128,12 @@ class LocalTeacher(LearningTeacher):
             real, edited = (
                 torch.cat(p) for p in zip(*(r.chunk(2) for r in realness.split(2 * len(fake))), strict=True)
             )
-            terms.append(F.relu(1 - real).mean() + F.relu(1 + edited).mean())
+            terms.append(F.relu(1 - real).mean() + _mean_of(F.relu(1 + edited), batch))
         return {"hinge": torch.stack(terms).mean()}, {"hinge": 1.0}
+
+
+def _mean_of(values: Tensor, batch: Batch) -> Tensor:
+    """Mean of [k · b, …] over the edits of a batch that have a true picture, over all where none has."""
+    of = torch.where(batch.paired.sum() > 0, batch.paired, torch.ones_like(batch.paired))
+    of = of.repeat(len(values) // len(of))
+    return (values.flatten(1).mean(1) * of).sum() / of.sum()

@@ -19,7 +19,7 @@ from torch import Tensor
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
-from dftnet.faces.mesh import Array, FaceMesh, after, moved_points, similarity_between
+from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
 from dftnet.training.mesh_drawing import draw
@@ -36,6 +36,10 @@ BACK_KNOWN = 0.25
 """How far Φ is known on the way back: the edit may not have gone as far as the mesh says"""
 UNDONE = 0.6
 """How often each unit of a mouth is undone, of those mouths that are"""
+SHUT_LIPS = 0.15
+"""AU25 below which lips touch"""
+SEAM = 1 / 36
+"""Width of the line between lips that an edit has shut, share of the crop: what it leaves of teeth there would tell of them"""
 WHOLE = -1
 """In place of the number of a part: the whole of frame b"""
 SHOWN = 0.6
@@ -58,6 +62,8 @@ class DrawnBatch(Batch):
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
     back: Tensor
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
+    seam: Tensor
+    """[len(back), 1, S, S] in [0, 1]: where lips that the edit shuts meet"""
 
 
 class FewUnits:
@@ -272,9 +278,22 @@ class MeshBatchSource(BatchSource):
             true=self._pixels(true),
             paired=self._tensor((paired | back).astype(np.float32)),
             back=torch.from_numpy(np.flatnonzero(back)),
+            seam=self._tensor(self._seams(s[back], own[back], target[back])),
             nuisance=self._tensor(turn),
             **{name: self._tensor(value) for name, value in drawing._asdict().items()},
         )
+
+    def _seams(self, landmarks: Array, own: Array, target: Array) -> Array:
+        """[n, 1, S, S]: a soft line where the lips meet of faces that AU25 leaves, levels [n, K]; nothing of the others."""
+        seams = np.zeros((len(landmarks), self.size, self.size), np.float32)
+        lips = self.names.index("AU25") if "AU25" in self.names else None
+        for seam, points, shut, opened in zip(seams, landmarks, own, target, strict=True):
+            if lips is not None and shut[lips] < SHUT_LIPS < opened[lips]:
+                line = np.concatenate([points[[78]], (points[UPPER_LIP] + points[LOWER_LIP]) / 2, points[[308]]])
+                fixed = np.round(line * 16).astype(np.int32)
+                cv2.polylines(seam, [fixed], False, 1.0, round(SEAM * self.size), cv2.LINE_AA, 4)
+                cv2.GaussianBlur(seam, (0, 0), SEAM * self.size / 3, seam)
+        return seams[:, None]
 
     def _pixels(self, images: NDArray[np.uint8]) -> Tensor:
         """uint8 [n, S, S, 3] → [n, 3, S, S] in [-1, 1] on the device."""
