@@ -130,7 +130,7 @@ def test_pyfeats_columns(folder):
 
 @pytest.mark.parametrize(("form", "scale"), [("pyfeat", 5), ("openface", 3), ("excel", None)])
 def test_forms_that_are_none(form, scale):
-    with pytest.raises(ValueError, match="there are openface"):
+    with pytest.raises(ValueError, match="openface"):
         csv_table([], form, scale)
 
 

@@ -19,7 +19,7 @@ from dftnet.training.losses import pair_distance
 from dftnet.training.mesh_batches import DrawnBatch
 from dftnet.training.mesh_teacher import mesh_flow
 from dftnet.training.teachers import Resized
-from dftnet.training.terms import ask
+from dftnet.training.terms import ask, asked_back
 from dftnet.units import levels_as, side_free
 
 
@@ -97,7 +97,7 @@ def validate(
 
     got2 = asked2 = 0.0
     for index in range(batches):
-        batch = source.batch(-(index + 1) * source.config.batch % 2**31)
+        batch = asked_back(generator, source.batch(-(index + 1) * source.config.batch % 2**31))
         edit = ask(generator, batch, warp_only=warp_only)
         null = generator(batch.image, generator.condition(batch.aus, batch.aus), warp_only=warp_only)
         before, after = judge.read(batch.image), judge.read(edit.image)
