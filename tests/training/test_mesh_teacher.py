@@ -84,7 +84,7 @@ def test_a_drawn_batch_follows_from_seed_and_images_seen(faces, config):
         assert torch.equal(value, getattr(again, name)), name
     assert first.flow.shape == (8, 2, SIZE // 2, SIZE // 2)
     assert first.nuisance.shape == (8, 2)
-    assert first.paired.sum() == 3 + len(first.back) == 5
+    assert first.paired.sum() == 3 + len(first.back) == 6
 
 
 def test_two_processes_share_one_drawn_batch(faces, config):

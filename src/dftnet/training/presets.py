@@ -122,8 +122,9 @@ def light(size: int = 128) -> TrainConfig:
         "copied_texture": 1.0,
         "guide": 0.5,
         "guide_aligned": 1.0,
-        "local": 0.05,
-        "local_features": 1.0,
+        "painted": 6.0,
+        "local": 0.1,
+        "local_features": 2.0,
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
@@ -137,7 +138,7 @@ def light(size: int = 128) -> TrainConfig:
         mesh="facs-mesh.npz",
         labels="read",
         guide="shipped",
-        decay_images=25_000,
+        decay_images=56_000,
         warmup_images=2_000,
         batch=16,
         learning_rate=8e-4,
@@ -151,7 +152,7 @@ def light(size: int = 128) -> TrainConfig:
         },
         pair_share=3 / 8,
         part_share=0.5,
-        back_share=0.4,
+        back_share=0.6,
         pair_pose=10.0,
         jitter=0.04,
         ema_images=3_000.0,
