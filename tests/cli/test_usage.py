@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dftnet.cli import app as cli
-from dftnet.training.presets import PRESETS
 
 PHOTO = str(Path(__file__).parents[2] / "docs" / "pictures" / "astronaut.jpg")
 WRONG = {
@@ -62,5 +61,8 @@ def test_help_keeps_its_brackets(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_help_names_every_preset(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    from dftnet.training.presets import PRESETS
+
     told = help_of("train", monkeypatch, capsys)
     assert all(f'"{name}"' in told for name in PRESETS)
