@@ -179,13 +179,15 @@ def test_readings(nodes, photo):
 
 
 def test_like_another_photo(nodes, photo):
-    relaxed = run(nodes["DftnetEditExpression"], image=photo, AU12=-0.9)[0]
-    back = run(nodes["DftnetExpressionFromPhoto"], image=relaxed, like=photo)[0]
+    shut = run(nodes["DftnetEditExpression"], image=photo, AU45=0.9)[0]
+    like_shut = run(nodes["DftnetExpressionFromPhoto"], image=photo, like=shut)[0]
+    back = run(nodes["DftnetExpressionFromPhoto"], image=shut, like=photo)[0]
     aus = [
-        json.loads(run(nodes["DftnetReadActionUnits"], image=image)[1])[0][0]["aus"]["AU12"]
-        for image in (relaxed, back)
+        json.loads(run(nodes["DftnetReadActionUnits"], image=image)[1])[0][0]["aus"]["AU45"]
+        for image in (photo, like_shut, back)
     ]
-    assert aus[1] > aus[0] + 0.2
+    assert aus[1] > aus[0] + 0.5
+    assert aus[2] < 0.5
 
 
 def test_frames_follow_lists_of_floats(nodes, photo):
