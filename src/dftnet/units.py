@@ -41,6 +41,11 @@ def side_free(name: str) -> str:
     return name[:-1] if name[-1:] in ("L", "R") else name
 
 
+def whole_unit(name: str) -> str:
+    """The unit of which a name is one side, else the name: "AU12L" → "AU12", but "AU30L", which is no side, → "AU30L"."""
+    return side_free(name) if side_free(name) in SIDED else name
+
+
 def mirror_order(names: Sequence[str]) -> np.ndarray:
     """int64 [K]: `levels[..., mirror_order(names)]` are those of the mirrored face."""
     swapped = {"L": "R", "R": "L"}

@@ -12,7 +12,7 @@ from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import UNCHANGED, Request
 from dftnet.editing.timeline import Timeline
-from dftnet.units import SIDED, side_free
+from dftnet.units import whole_unit
 
 LISTED = 8
 """Units named in a line."""
@@ -48,8 +48,8 @@ def _told_together(places: Sequence[int], goal: np.ndarray, names: Sequence[str]
     found: dict[str, list[int]] = {}
     for k in places:
         name = names[k]
-        base = side_free(name)
-        both = [i for i in places if base in SIDED and side_free(names[i]) == base]
+        base = whole_unit(name)
+        both = [i for i in places if whole_unit(names[i]) == base]
         same = len(both) == 2 and abs(goal[both[0]] - goal[both[1]]) < SAME
         found.setdefault(base if same else name, both if same else [k])
     return found

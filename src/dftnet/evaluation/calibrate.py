@@ -24,7 +24,7 @@ from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
-from dftnet.units import SIDED, side_free
+from dftnet.units import whole_unit
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -122,8 +122,8 @@ def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
     """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
-        base = side_free(name)
-        both = base in SIDED and {base + "L", base + "R"} <= set(names)
+        base = whole_unit(name)
+        both = {base + "L", base + "R"} <= set(names)
         found.setdefault(base if both else name, []).append(k)
     return found
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dftnet.errors import RequestError
-from dftnet.units import SIDED
+from dftnet.units import whole_unit
 
 Array = NDArray[np.float32]
 
@@ -59,7 +59,7 @@ SHOWN_SHARE = {
     "AU28": 0.3, "AU30L": 0.5, "AU30R": 0.5, "AU34": 0.5,
 }  # fmt: skip
 """Unit → how much of its shape is there, on average, where a face shows it at 1 among others: least squares over 2,500 pairs of one
-person, all units at once. With these the shapes explain 45 % of how landmarks move from one frame to another, with 1 for all nothing"""
+person, all units at once. So the shapes explain 45 % of how landmarks move between two frames, with 1 for all nothing"""
 
 GAZE = {"AU61": (0.20, 0.0), "AU62": (-0.20, 0.0), "AU63": (0.0, -0.10), "AU64": (0.0, 0.10)}
 """Unit → motion of the irises at 1, in widths of the eye, (along the eye to the right of the image, down)"""
@@ -144,7 +144,7 @@ class FaceMesh:
             triangles=parts["triangles"].astype(np.int64),
             mirror=np.concatenate([parts["mirror"].astype(np.int64), IRISES[1], IRISES[0]]),
             basis=basis.reshape(len(names), -1),
-            shown=np.array([SHOWN_SHARE.get(_base(name), 1.0) for name in names], np.float32),
+            shown=np.array([SHOWN_SHARE.get(whole_unit(name), 1.0) for name in names], np.float32),
             still=still,
             fit=np.linalg.pinv(ones).astype(np.float32),
         )
@@ -257,14 +257,9 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Array]]:
     return parts, dict(zip(parts["names"].tolist(), parts["shapes"].astype(np.float32), strict=True))
 
 
-def _base(name: str) -> str:
-    """The unit of a side: "AU12L" → "AU12"."""
-    return name[:-1] if name[:-1] in SIDED else name
-
-
 def _shapes_of(name: str) -> dict[str, float]:
     """{shape: gain} of a unit, {} for lids and gaze."""
-    base = _base(name)
+    base = whole_unit(name)
     shapes = UNIT_SHAPES.get(base, {})
     return shapes if base == name else {f"{shape}_{name[-1]}": gain for shape, gain in shapes.items()}
 
