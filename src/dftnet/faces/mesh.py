@@ -29,17 +29,17 @@ UNIT_SHAPES: dict[str, dict[str, float]] = {
     "AU01": {"browInnerUp": 1.3},
     "AU02": {"browOuterUp": 1.0},
     "AU04": {"browDown": 1.8},
-    "AU05": {"eyeWide": 2.4},
-    "AU06": {"cheekSquint": 2.0},
-    "AU07": {"eyeSquint": 2.6},
+    "AU05": {"eyeWide": 2.8},
+    "AU06": {"cheekSquint": 2.4},
+    "AU07": {"eyeSquint": 3.1},
     "AU09": {"noseSneer": 0.8},
-    "AU10": {"mouthUpperUp": 1.25},
+    "AU10": {"mouthUpperUp": 1.45},
     "AU12": {"mouthSmile": 1.15},
-    "AU14": {"mouthDimple": 2.1},
+    "AU14": {"mouthDimple": 2.3},
     "AU15": {"mouthFrown": 2.0},
-    "AU17": {"mouthShrugLower": 2.0},
+    "AU17": {"mouthShrugLower": 2.2},
     "AU20": {"mouthStretch": 1.6},
-    "AU23": {"mouthPress_L": 2.2, "mouthPress_R": 2.2},
+    "AU23": {"mouthPress_L": 2.4, "mouthPress_R": 2.4},
     "AU25": {"mouthLowerDown_L": 1.5, "mouthLowerDown_R": 1.5, "mouthUpperUp_L": 0.9, "mouthUpperUp_R": 0.9},
     "AU26": {"jawOpen": 0.65},
     "AU18": {"mouthPucker": 1.3},
@@ -161,8 +161,8 @@ class FaceMesh:
         """
         change = target - source
         shut = self._shut(source, change)
-        as_shown = change < 0 if whole is None else (change < 0) | whole[:, None]
-        change = np.where(as_shown, change * self.shown, change)
+        towards = np.ones_like(change) if whole is None else np.where(whole[:, None], np.sqrt(self.shown), 1)
+        change = change * np.where(change < 0, self.shown, towards)
         camera = self.cameras(landmarks)
         change = self._closable(landmarks, camera, change)
         motion = (change @ self.basis).reshape(len(change), 468, 3)

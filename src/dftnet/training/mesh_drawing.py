@@ -18,6 +18,8 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 64)
 """Sides of the windows of cells that triangles are tested in, each in the smallest that holds it"""
 GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
+ANEW = 1.6
+"""How many times as large an opening is of which all is painted anew: what was seen of teeth would be stretched"""
 COVERED = 0.9
 """How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
 
@@ -108,7 +110,17 @@ def _polygon(ring: Array, size: int) -> Array:
     return np.asarray(shares, np.float32) / np.float32(255)
 
 
-def _area(ring: Array) -> float:
+def mouth_opened(s: Array, t: Array) -> float:
+    """How far a mouth has opened from landmarks s to t [478, 2], so that its inside has to be painted: 0 to 1, which is an opening
+    `ANEW` times as large."""
+    before, after = ring_area(s[MOUTH_RING]), ring_area(t[MOUTH_RING])
+    if after <= 1.1 * before + GROWN * float(((s[33] - s[133]) ** 2).sum()):
+        return 0.0
+    return min(1.0, (after / max(before, 1e-3) - 1) / (ANEW - 1))
+
+
+def ring_area(ring: Array) -> float:
+    """Of a ring [v, 2], in the square of its unit."""
     x, y = ring.T
     return float(abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2)
 
@@ -117,15 +129,14 @@ def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array
     """Paint where mouth or eyes have opened or shut, half as sure in the latter, and the irises; into the maps of edit i."""
     flow, known, warped, certain = maps
     size = warped.shape[-1]
-    width = float(np.linalg.norm(s[33] - s[133]))
-    before, after = _area(s[MOUTH_RING]), _area(t[MOUTH_RING])
-    if after > 1.1 * before + GROWN * width**2:
-        inside = _polygon(t[MOUTH_RING], size) * (1 - before / after)
+    opened = mouth_opened(s, t)
+    if opened:
+        inside = _polygon(t[MOUTH_RING], size) * opened
         warped[i] = np.minimum(warped[i], 1 - inside)
         known[i] *= 1 - 0.8 * inside
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
         width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
-        before, after = _area(s[ring]) / width**2, _area(t[ring]) / width**2
+        before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
         if before < 0.12 and after > before + 0.05:
             inside = _polygon(t[ring], size)
             warped[i] = np.minimum(warped[i], 1 - inside)

@@ -104,13 +104,13 @@ def copied_texture(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """Mean over pairs of |B - X_b| and of the same of the high-pass, where there is nothing to warp from: by its area, or by
-    SMALL where it is smaller."""
-    hole = 1 - _as_large(batch.warped, edit.image)
-    texture, true = edit.parts["texture"], batch.true
+    """Mean over the batch of |B - paint| and of the same of the high-pass, where there is nothing to warp from and the paint is
+    known: by its area, or by SMALL where it is smaller."""
+    hole = (1 - _as_large(batch.warped, edit.image)) * batch.seen
+    texture, true = edit.parts["texture"], batch.paint
     difference = (texture - true).abs() + (high_pass(texture) - high_pass(true)).abs()
     area = texture.shape[1] * hole.sum((1, 2, 3)).clamp(min=SMALL * hole[0].numel())
-    return ((hole * difference).sum((1, 2, 3)) / area * batch.paired).mean()
+    return ((hole * difference).sum((1, 2, 3)) / area).mean()
 
 
 def _as_large(maps: Tensor, image: Tensor) -> Tensor:
