@@ -14,11 +14,13 @@ from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.data.far import open_faces  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
+from dftnet.faces.mesh import MOUTH_RING  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import MeshTeacher, cells_of, painted, prime_motion  # noqa: E402
+from dftnet.training.mouths import MouthBank, shapes_of  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import ask, asked_back  # noqa: E402
@@ -84,7 +86,8 @@ def test_a_drawn_batch_follows_from_seed_and_images_seen(faces, config):
         assert torch.equal(value, getattr(again, name)), name
     assert first.flow.shape == (8, 2, SIZE // 2, SIZE // 2)
     assert first.nuisance.shape == (8, 2)
-    assert first.paired.sum() == 3 + len(first.back) == 6
+    assert first.paired.sum() == 3 + len(first.back)
+    assert len(first.back) == round(5 * config.back_share)
 
 
 def test_two_processes_share_one_drawn_batch(faces, config):
@@ -207,6 +210,30 @@ def test_the_mesh_is_content_with_what_it_drew(faces, config):
     assert right["mesh_attention"] < wrong["mesh_attention"]
 
 
+def test_mouths_that_open_are_shown_what_is_inside(faces, config):
+    source = open_source(faces, config, CPU)
+    assert isinstance(source, MeshBatchSource)
+    assert source.mouths is None, "the toy set has too few open mouths to choose from"
+    ring = landmarks(1, SIZE)[0, MOUTH_RING]
+    ring[11:, 1] += 8  # the lower lip
+    white = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
+    source.mouths = MouthBank(white, ring[None], shapes_of(ring[None]), np.array([1], np.float32))
+    known, shown = 0, 0
+    for images_seen in range(0, 20 * config.batch, config.batch):
+        batch = source.batch(images_seen)
+        of_its_own = batch.paired > 0
+        assert (batch.seen[of_its_own] == 1).all()
+        assert torch.equal(batch.paint[of_its_own], batch.true[of_its_own])
+        for seen, paint, hole in zip(batch.seen, batch.paint, 1 - batch.warped, strict=True):
+            if 0 < seen.sum() < seen.numel():
+                shown += 1
+                assert paint[:, seen[0] > 0].min() == 1, "as bright as the mouth that was chosen, and brighter"
+                assert hole[0][torch.nn.functional.avg_pool2d(seen, 2)[0] > 0.4].mean() > 0.1, "where there is no warp"
+        known += int(of_its_own.sum())
+    assert known
+    assert shown > 5
+
+
 def test_what_is_painted_counts_by_its_area(faces, config):
     source = open_source(faces, config, CPU)
     batch = source.batch(0)
@@ -214,11 +241,12 @@ def test_what_is_painted_counts_by_its_area(faces, config):
     batch.warped.fill_(1)
     assert painted(edit, batch) == 0
     batch.warped[:, :, 8:16, 8:16] = 0
-    edit.parts["texture"] = batch.true.clone()
+    edit.parts["texture"] = batch.paint.clone()
     assert painted(edit, batch) == 0
     edit.parts["texture"] += 0.1
     small = painted(edit, batch)
-    assert small == pytest.approx(0.1 * 3 / 8, rel=0.01), "three of eight are pairs, and a constant has no high-pass"
+    known = float(batch.paired.mean())
+    assert small == pytest.approx(0.1 * known, rel=0.01), "of others it is not known, and a constant has no high-pass"
     batch.warped[:, :, 8:24, 8:24] = 0
     assert painted(edit, batch) == pytest.approx(float(small), rel=0.01)
 

@@ -106,7 +106,7 @@ class FaceDetector:
 
         `image` is uint8 [h, w, 3]. About 2 ms, whatever the size of the image.
         """
-        near, angle = _surroundings(image, face, fast=True), _roll(face.landmarks)
+        near, angle = _surroundings(image, face), _roll(face.landmarks)
         seen = None
         for _ in range(2):
             seen = self._in_window(near, face, angle)
@@ -139,8 +139,7 @@ class FaceDetector:
             scale = 96 / max(height, width)
         small = image
         if scale != 1.0:
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+            small = _resized(image, (max(1, round(width * scale)), max(1, round(height * scale))))
         pad = round(border * max(small.shape[:2]))
         if pad:
             small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
@@ -156,7 +155,7 @@ class FaceDetector:
         if (portrait and not every) or self.max_side / longest >= scale:
             return []
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = _resized(image, size)
         ratio = np.array([width / size[0], height / size[1]], np.float32)
         found: list[Face] = []
         for x, y in itertools.product(_starts(size[0]), _starts(size[1])):
@@ -284,28 +283,33 @@ def _window_scale(face: Face) -> float:
     return _FACE_IN_WINDOW / max(1.0, float(np.sqrt(face.box[2] * face.box[3])))
 
 
-def _surroundings(image: np.ndarray, face: Face, fast: bool = False) -> _Surroundings:
-    """What windows around a face can show, however turned; shrunk once for all of them by area averaging where it is large.
-
-    `fast`: first by a whole number, then by the rest, in less than half the time.
-    """
+def _surroundings(image: np.ndarray, face: Face) -> _Surroundings:
+    """What windows around a face can show, however turned; shrunk once for all of them where it is large."""
     scale = _window_scale(face)
     reach = 0.75 * _WINDOW / scale
     low = np.maximum(np.floor(_centre(face) - reach).astype(int), 0)
     high = np.ceil(_centre(face) + reach).astype(int) + 1
     part = image[low[1] : high[1], low[0] : high[0]]
     fx = fy = 1.0
-    k = max(1, min(int(1 / scale), *part.shape[:2])) if fast else 1
-    if k > 1:
-        height, width = (side // k for side in part.shape[:2])
-        part = cv2.resize(part[: k * height, : k * width], (width, height), interpolation=cv2.INTER_AREA)
-    if k * scale < 0.7:
-        size = max(1, round(part.shape[1] * k * scale)), max(1, round(part.shape[0] * k * scale))
+    if scale < 0.7:
+        size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
         fx, fy = part.shape[1] / size[0], part.shape[0] / size[1]
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    fx, fy = k * fx, k * fy
+        part = _resized(part, size)
     image_from_part = np.array([[fx, 0, 0.5 * fx - 0.5 + low[0]], [0, fy, 0.5 * fy - 0.5 + low[1]]])
     return _Surroundings(np.ascontiguousarray(part), image_from_part)
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w, 3] at another size (width, height): shrunk by a whole number, by means, and linearly by what is left, which
+    takes a fifth of the time of means alone."""
+    (height, width), k = image.shape[:2], max(1, min(image.shape[1] // size[0], image.shape[0] // size[1]))
+    if k > 1:
+        whole = image[: height // k * k, : width // k * k]
+        image = cv2.resize(whole, (width // k, height // k), interpolation=cv2.INTER_AREA)
+    fx, fy = width / (k * size[0]), height / (k * size[1])
+    back = np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, back, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _consensus(rows: np.ndarray) -> Face | None:

@@ -156,8 +156,8 @@ class FaceMesh:
     def targets(self, landmarks: Array, source: Array, target: Array, whole: NDArray[np.bool_] | None = None) -> Array:
         """t [n, 478, 2] of landmarks s [n, 478, 2] and levels y_s, y_t [n, K].
 
-        What a face shows is undone by as much as is there of it (`SHOWN_SHARE`); so are the changes of those that are asked for
-        all that another face shows, `whole` [n].
+        What a face shows is undone by as much as is there of it (`SHOWN_SHARE`). Of those that are asked for all that another
+        face shows, `whole` [n], what is more comes by the root of it: midway between what is there and what the unit alone is.
         """
         change = target - source
         shut = self._shut(source, change)

@@ -133,7 +133,7 @@ def open_mouths(landmarks: Array, yaw: Array, pitch: Array, size: int) -> NDArra
 def _inward(rings: Array) -> Array:
     """Rings [n, 20, 2] shrunk to the line in the middle between their lips."""
     middle = (rings + rings[:, (20 - np.arange(20)) % 20]) / 2
-    return rings + INWARD * (middle - rings)
+    return (rings + np.float32(INWARD) * (middle - rings)).astype(np.float32)
 
 
 def _kinds(shapes: Array) -> Array:
