@@ -119,13 +119,14 @@ def test_following_a_real_face() -> None:
 
 @pytest.mark.parametrize("side", [60, 90, 150, 200, 330])
 def test_what_is_shrunk_around_a_face_stays_in_its_place(side: int) -> None:
-    """A picture whose values are its columns, or its rows, shrunk around a face of any size, tells where each pixel came from;
-    counted from both ends, since a mean of two values is rounded up."""
+    """A picture whose values are its columns and rows, shrunk around a face of any size, tells where each pixel came from, but for
+    means that are rounded up by a half and rounded again."""
+    rows, columns = np.mgrid[:255, :255]
+    image = np.stack([columns, rows, rows], 2).astype(np.uint8)
     face = Face(np.array([30, 41, side, side], np.float32), np.zeros((5, 2), np.float32), 1.0)
-    for axis, places in enumerate(reversed(np.mgrid[:255, :255])):
-        image = np.stack([places, 254 - places, places], 2).astype(np.uint8)
-        part, matrix = _surroundings(image, face)
-        at = np.mgrid[: part.shape[0], : part.shape[1]][1 - axis]
-        found = (part[..., 0].astype(np.float64) + 254 - part[..., 1]) / 2
-        away = found - (matrix[axis, axis] * at + matrix[axis, 2])
-        assert np.abs(away[2:-2, 2:-2]).max() < 0.6
+    part, matrix = _surroundings(image, face)
+    at_rows, at_columns = np.mgrid[: part.shape[0], : part.shape[1]]
+    for axis, at in enumerate((at_columns, at_rows)):
+        away = part[2:-2, 2:-2, axis] - (matrix[axis, axis] * at + matrix[axis, 2])[2:-2, 2:-2]
+        assert -0.01 < away.min()
+        assert away.max() < 1.01
