@@ -35,8 +35,8 @@ FAR = 0.07
 """Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
 BACK_KNOWN = 0.25
 """How far Φ is known on the way back: the edit may not have gone as far as the mesh says"""
-UNDONE = 0.6
-"""How often each unit of a mouth is undone, of those mouths that are"""
+MOUTHS_UNDONE, UNDONE, LIDS_UNDONE, BOTH_LIDS = 0.5, 0.6, 0.4, 0.75
+"""How often an open mouth is undone, and each of its units of those; how often lids are, and then both"""
 SHUT_LIPS = 0.15
 """AU25 below which lips touch"""
 SEAM = 1 / 36
@@ -71,6 +71,38 @@ class DrawnBatch(Batch):
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
     seam: Tensor
     """[len(back), 1, S, S] in [0, 1]: where lips that the edit shuts meet"""
+
+
+@dataclass(kw_only=True)
+class Edits:
+    """What the edits of a batch are, a row each."""
+
+    first: NDArray[np.int64]
+    """[n] the face that is edited"""
+    second: NDArray[np.int64]
+    """[n] the other frame of a pair; of single faces the same"""
+    own: Array
+    """[n, K] what it shows"""
+    target: Array
+    """[n, K] what is asked for"""
+    turn: Array
+    """[n, 2] yaw and pitch from one frame to the other, in TURN"""
+    flip: NDArray[np.bool_]
+    """[n] mirrored?"""
+    jitter: Array
+    """[n, 2, 3] a similarity"""
+    paired: NDArray[np.bool_]
+    """[n] two frames of one person?"""
+    back: NDArray[np.bool_]
+    """[n] edited, and asked back to the photo?"""
+    whole: NDArray[np.bool_]
+    """[n] asked for all that another face shows?"""
+    part: NDArray[np.int64]
+    """[n] number of the part that is taken of the second frame, or WHOLE"""
+
+    def share(self, mine: slice) -> Edits:
+        """Some of them."""
+        return Edits(**{name: value[mine] for name, value in vars(self).items()})
 
 
 class FewUnits:
@@ -125,11 +157,11 @@ class Undoing:
         one alone."""
         asked = asked.copy()
         for row, own in zip(asked, source, strict=True):
-            if rng.random() < 0.5 and max((own[unit].max() for unit in self.mouth), default=0) > 0.3:
+            if rng.random() < MOUTHS_UNDONE and max((own[unit].max() for unit in self.mouth), default=0) > 0.3:
                 for unit in self.mouth:
                     row[unit] = 0.0 if rng.random() < UNDONE else own[unit]
-            if self.lids and rng.random() < 0.4:
-                lids = self.lids if rng.random() < 0.75 else [self.lids[int(rng.integers(len(self.lids)))]]
+            if self.lids and rng.random() < LIDS_UNDONE:
+                lids = self.lids if rng.random() < BOTH_LIDS else [self.lids[int(rng.integers(len(self.lids)))]]
                 row[lids] = 0.0 if own[lids].max(initial=0) > 0.4 else rng.uniform(0.7, 1)
         return asked
 
@@ -218,12 +250,11 @@ class MeshBatchSource(BatchSource):
         part = rng.integers(len(self.parts.parts), size=n)
         part[(rng.random(n) >= config.part_share) | (np.arange(n) >= len(a)) | all_pairs] = WHOLE
         kind = np.arange(n) - len(a)  # below 0 pairs, then the faces that are asked back
-        mine = slice(self.rank, None, self.world)
-        return self._assemble(
-            (source[mine], other[mine]), (own[mine], target[mine], turn[mine]), (flip[mine], motions[mine]),
-            ((kind < 0)[mine], ((kind >= 0) & (kind < back))[mine], np.concatenate([kind[:len(a)] >= 0, whole])[mine]),
-            part[mine],
+        edits = Edits(
+            first=source, second=other, own=own, target=target, turn=turn, flip=flip, jitter=motions, paired=kind < 0,
+            back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]), part=part,
         )  # fmt: skip
+        return self._assemble(edits.share(slice(self.rank, None, self.world)))
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
         a, b = self._frames(rng, all_pairs)
@@ -248,17 +279,13 @@ class MeshBatchSource(BatchSource):
         shift = centre - turn @ centre + m[:, :2] * self.size
         return np.concatenate([turn, shift[:, :, None]], 2).astype(np.float32)
 
-    def _assemble(
-        self,
-        rows: tuple[NDArray[np.int64], NDArray[np.int64]],
-        asked: tuple[Array, Array, Array],
-        moves: tuple[NDArray[np.bool_], Array],
-        kinds: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
-        part: NDArray[np.int64],
-    ) -> DrawnBatch:
+    def _assemble(self, edits: Edits) -> DrawnBatch:
         """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
         faces drawn, and of those that are asked back the way back."""
-        (first, second), (own, target, turn), (flip, jitter), (paired, back, whole) = rows, asked, moves, kinds
+        first, second, flip, jitter, paired, back = (
+            getattr(edits, name) for name in ("first", "second", "flip", "jitter", "paired", "back")
+        )
+        own, target, turn, part = edits.own, edits.target, edits.turn, edits.part.copy()
         s, t = self.landmarks[first], self.landmarks[second]
         onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
         still = self.mesh.still
@@ -273,7 +300,7 @@ class MeshBatchSource(BatchSource):
         own, target = (np.where(flip[:, None], y[:, self.swap], y).astype(np.float32) for y in (own, target))
         turn = np.where(flip[:, None], turn * np.array([-1, 1], np.float32), turn)
         alone = ~paired
-        t[alone] = self.mesh.targets(s[alone], own[alone], target[alone], whole[alone])
+        t[alone] = self.mesh.targets(s[alone], own[alone], target[alone], edits.whole[alone])
         for i in np.flatnonzero(part != WHOLE):
             if not self.parts.fits(part[i], target[i] - own[i], turn[i]):
                 part[i] = WHOLE

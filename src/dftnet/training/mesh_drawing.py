@@ -89,9 +89,8 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     eyes = np.zeros_like(warped)
     known = mask.astype(np.float32)
     for i in range(len(s)):
-        _openings(i, s[i], t[i], (flow, known, warped, certain), source[i] - target[i])
-        for ring in EYE_RINGS:
-            eyes[i] = np.maximum(eyes[i], np.maximum(_polygon(s[i][ring], size), _polygon(t[i][ring], size)))
+        _mouth(i, s[i], t[i], (known, warped))
+        _eyes(i, s[i], t[i], (flow, known, warped, certain, eyes), source[i] - target[i])
     return Drawing(
         flow=np.ascontiguousarray(flow.transpose(0, 3, 1, 2)),
         mask=known[:, None],
@@ -125,28 +124,35 @@ def ring_area(ring: Array) -> float:
     return float(abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2)
 
 
-def _openings(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array], step: Array) -> None:
-    """Paint where mouth or eyes have opened or shut, half as sure in the latter, and the irises; into the maps of edit i."""
-    flow, known, warped, certain = maps
-    size = warped.shape[-1]
+def _mouth(i: int, s: Array, t: Array, maps: tuple[Array, Array]) -> None:
+    """Paint where the mouth has opened, into the maps of edit i: `known`, `warped`."""
+    known, warped = maps
     opened = mouth_opened(s, t)
     if opened:
-        inside = _polygon(t[MOUTH_RING], size) * opened
+        inside = _polygon(t[MOUTH_RING], warped.shape[-1]) * opened
         warped[i] = np.minimum(warped[i], 1 - inside)
         known[i] *= 1 - 0.8 * inside
+
+
+def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Array], step: Array) -> None:
+    """Paint where eyes have opened or shut, half as sure in the latter, and the irises; into the maps of edit i: `flow`, `known`,
+    `warped`, `certain`, `eyes`."""
+    flow, known, warped, certain, eyes = maps
+    size = warped.shape[-1]
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
+        shown, asked = _polygon(s[ring], size), _polygon(t[ring], size)
+        eyes[i] = np.maximum(eyes[i], np.maximum(shown, asked))
         width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
         before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
         if before < 0.12 and after > before + 0.05:
-            inside = _polygon(t[ring], size)
-            warped[i] = np.minimum(warped[i], 1 - inside)
-            known[i] *= 1 - 0.8 * inside
+            warped[i] = np.minimum(warped[i], 1 - asked)
+            known[i] *= 1 - 0.8 * asked
         elif after < before - 0.05:
-            inside, shut = _polygon(s[ring], size), 1 - after / before
-            warped[i] = np.minimum(warped[i], 1 - COVERED * shut**2 * inside)
-            certain[i] *= 1 - inside / 2
+            shut = 1 - after / before
+            warped[i] = np.minimum(warped[i], 1 - COVERED * shut**2 * shown)
+            certain[i] *= 1 - shown / 2
         if before > 0.1 and after > 0.06:
-            _iris(flow[i], _polygon(t[ring], size), t, iris, step[iris[0]])
+            _iris(flow[i], asked, t, iris, step[iris[0]])
 
 
 def _iris(flow: Array, opening: Array, t: Array, iris: NDArray[np.int64], step: Array) -> None:
