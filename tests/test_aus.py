@@ -34,7 +34,7 @@ def test_unknown_name_suggests(name: str, nearest: str) -> None:
     [
         ("AU43", r"AU43 \(eyes closed\) is not among the units of this tool; .* AU45 \(blink\)"),
         ("24", r"lip pressor.*AU23"),
-        ("AU53=1", "movement of the head.*none of them comes near"),
+        ("AU55=1", "movement of the head.*none of them comes near"),
     ],
 )
 def test_units_of_facs_that_are_not_ours(unit: str, told: str) -> None:

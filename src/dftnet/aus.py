@@ -52,6 +52,10 @@ AU_DESCRIPTIONS: dict[str, str] = {
     "AU62": "eyes turn right",
     "AU63": "eyes up",
     "AU64": "eyes down",
+    "AU51": "head turn left",
+    "AU52": "head turn right",
+    "AU53": "head up",
+    "AU54": "head down",
 }
 """Unit → what it does. Left and right are the person's; a unit with sides does it on one. A model knows those of its `au_names`."""
 
@@ -92,6 +96,10 @@ WORDS: dict[str, dict[str, float]] = {
     "look right": {"AU61": 0.0, "AU62": 1.0},
     "look up": {"AU63": 1.0, "AU64": 0.0},
     "look down": {"AU63": 0.0, "AU64": 1.0},
+    "turn head left": {"AU51": 1.0, "AU52": 0.0},
+    "turn head right": {"AU51": 0.0, "AU52": 1.0},
+    "raise head": {"AU53": 1.0, "AU54": 0.0},
+    "lower head": {"AU53": 0.0, "AU54": 1.0},
     "kiss": {"AU18": 1.0},
     "pucker": {"AU18": 1.0},
     "funnel lips": {"AU22": 1.0},
@@ -120,7 +128,7 @@ OTHER_UNITS: dict[int, tuple[str, tuple[str, ...]]] = {
     33: ("cheek blow", ()), 35: ("cheek suck", ()), 36: ("tongue bulge", ()),
     37: ("lip wipe", ()), 38: ("nostril dilator", ("AU09",)), 39: ("nostril compressor", ("AU09",)),
     41: ("lid droop", ("AU45",)), 42: ("slit", ("AU07", "AU45")), 43: ("eyes closed", ("AU45",)), 44: ("squint", ("AU07",)),
-    46: ("wink", ("AU45L", "AU45R")), **dict.fromkeys(range(51, 61), ("movement of the head", ())),
+    46: ("wink", ("AU45L", "AU45R")), **dict.fromkeys(range(55, 61), ("movement of the head", ())),
     **dict.fromkeys(range(65, 70), ("movement of the eyes", ())),
 }  # fmt: skip
 """FACS units that are not ours → (name, the nearest of ours in effect)."""
@@ -273,6 +281,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "nose and cheeks": ("AU06", "AU09", "AU34"),
     "mouth": ("AU10", "AU12", "AU14", "AU15", "AU18", "AU20", "AU22", "AU23", "AU25", "AU28"),
     "jaw": ("AU17", "AU26", "AU30"),
+    "head": ("AU51", "AU52", "AU53", "AU54"),
 }
 """Part of the face → its units, as a page groups them."""
 
@@ -282,7 +291,8 @@ PLAIN_NAMES: dict[str, str] = {
     "AU12": "Smile", "AU14": "Dimples", "AU15": "Lip corners down", "AU17": "Raise chin", "AU18": "Pucker lips",
     "AU20": "Stretch lips", "AU22": "Funnel lips", "AU23": "Press lips", "AU25": "Part lips", "AU26": "Drop jaw",
     "AU28": "Suck lips in", "AU30": "Jaw aside", "AU34": "Puff cheeks", "AU45": "Close eyes", "AU61": "Look left",
-    "AU62": "Look right", "AU63": "Look up", "AU64": "Look down",
+    "AU62": "Look right", "AU63": "Look up", "AU64": "Look down", "AU51": "Turn head left", "AU52": "Turn head right",
+    "AU53": "Raise head", "AU54": "Lower head",
 }  # fmt: skip
 """Unit → what a slider is called."""
 

@@ -32,7 +32,11 @@ UNITS: tuple[str, ...] = (
 lip suck, cheek puff; the jaw to the left and right; eyes turned left, right, up, down. A model's config.json says which units it
 has."""
 
-ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES))
+TURNS: tuple[str, ...] = ("AU51", "AU52", "AU53", "AU54")
+"""The head turned left, right, up, down, by about 5° at 1: the last units of models that can (`dftnet export --turns-head`). No
+reader reads them; a photo's own are taken as 0."""
+
+ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES), *TURNS)
 """Every name that can be asked for."""
 
 
@@ -49,8 +53,8 @@ def whole_unit(name: str) -> str:
 def mirror_order(names: Sequence[str]) -> np.ndarray:
     """int64 [K]: `levels[..., mirror_order(names)]` are those of the mirrored face."""
     swapped = {"L": "R", "R": "L"}
-    eyes = {"AU61": "AU62", "AU62": "AU61"}
-    others = [name[:-1] + swapped[name[-1]] if name[-1] in swapped else eyes.get(name, name) for name in names]
+    turned = {"AU61": "AU62", "AU62": "AU61", "AU51": "AU52", "AU52": "AU51"}
+    others = [name[:-1] + swapped[name[-1]] if name[-1] in swapped else turned.get(name, name) for name in names]
     return np.array([names.index(name) for name in others], np.int64)
 
 

@@ -9,7 +9,7 @@ from dftnet.editing.phrases import FORMS, MEANINGS, parse_phrase
 from dftnet.editing.plan import EditPlan
 from dftnet.editing.timeline import parse_values_over_time
 from dftnet.errors import RequestError
-from dftnet.units import AU_NAMES, UNITS
+from dftnet.units import AU_NAMES, TURNS, UNITS
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,9 @@ from dftnet.units import AU_NAMES, UNITS
         ("looking to the left", {"look left": 1}),
         ("eyes slightly to the right", {"look right": 0.3}),
         ("eyes looking up", {"look up": 1}),
+        ("head turned to the left", {"turn head left": 1}),
+        ("turn the head slightly right", {"turn head right": 0.3}),
+        ("head lowered, a smile", {"lower head": 1, "smile": 1}),
         ("gaze down", {"look down": 1}),
         ("jaw pushed to the right", {"jaw right": 1}),
         ("kissing", {"kiss": 1}),
@@ -86,8 +89,8 @@ SIDED_WORDS = {word for word, units in WORDS.items() if not set(units) <= set(AU
 
 @pytest.mark.parametrize("word", WORDS)
 def test_every_word_means_what_a_model_has(word: str) -> None:
-    """All are asked of a model of 40 units; one of 17 names the unit that it lacks."""
-    EditPlan.parse(au=[word]).check_units(UNITS)
+    """All are asked of a model of 40 units that turns heads too; one of 17 names the unit that it lacks."""
+    EditPlan.parse(au=[word]).check_units((*UNITS, *TURNS))
     if word in SIDED_WORDS:
         with pytest.raises(RequestError, match="this model does not know AU"):
             EditPlan.parse(au=[word]).check_units(AU_NAMES)

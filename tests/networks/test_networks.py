@@ -14,8 +14,10 @@ from dftnet.networks import (  # noqa: E402
     build_generator,
     generator_config,
 )
+from dftnet.networks.light import TURNED  # noqa: E402
 from dftnet.training.export import MAPS, Maps, difference, export_generator, load_generator  # noqa: E402
 from dftnet.training.presets import PRESETS, preset  # noqa: E402
+from dftnet.units import TURNS  # noqa: E402
 
 SMALL = dict(channels=(8, 16, 16), residual_blocks=1)
 CONFIGS = {
@@ -231,6 +233,26 @@ def test_light_is_trained_further_from_what_is_edited_with():
     assert torch.allclose(trained(image, turned).image, shipped(image, asked).image, atol=1e-5)
     with pytest.raises(ValueError, match="another architecture"):
         trained.begin_from(build_generator(CONFIGS["stable"]))
+
+
+def test_what_explained_turns_of_a_head_can_be_asked_for():
+    trained = light(nuisance=2)
+    able = trained.for_editing(turns=True)
+    assert (able.config.au_count, able.config.nuisance) == (17 + len(TURNS), 0)
+    image, asked = torch.rand(4, 3, 32, 32) * 2 - 1, torch.rand(4, 17)
+    told = torch.cat([asked, TURNED * torch.tensor([[1.0, 0], [-1, 0], [0, -1], [0, 1]])], 1)
+    for_left_right_up_down = torch.cat([asked, torch.eye(4)], 1)
+    assert torch.allclose(able(image, for_left_right_up_down).image, trained(image, told).image, atol=1e-5)
+    again = light(nuisance=2)
+    again.begin_from(able)
+    assert torch.allclose(again(image, told).image, trained(image, told).image, atol=1e-5)
+    plain = light()
+    plain.begin_from(able)
+    assert torch.allclose(plain(image, asked).image, trained(image, asked).image, atol=1e-5)
+    with pytest.raises(ValueError, match="not learnt what a turn of the head does"):
+        light().for_editing(turns=True)
+    with pytest.raises(ValueError, match="not learnt what a turn of the head does"):
+        build_generator(CONFIGS["stable"]).for_editing(turns=True)
 
 
 def test_light_exports_convolutions_of_four_channels_or_a_multiple():

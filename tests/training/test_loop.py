@@ -227,6 +227,8 @@ def test_an_unfinished_run_can_be_exported_and_started_from(faces, finished, tmp
     assert torch.allclose(logits[1], 2 * logits[0] - 1, atol=0.02)
     told = [export_run(run, tmp_path / f"opens-{yes}", faces, Finish(opens_eyes=yes)) for yes in (False, True)]
     assert [open_model(path, "generator").opens_eyes for path in told] == [False, True]
+    with pytest.raises(RequestError, match="leave out --turns-head"):
+        export_run(run, tmp_path / "turns", faces, Finish(turns_head=True))
     louder = load_generator(export_run(run, tmp_path / "louder", faces, Finish(condition={"AU45": 1.5})))
     more = torch.cat([y[:, :-1], 1.5 * y[:, -1:]], 1)
     with torch.no_grad():

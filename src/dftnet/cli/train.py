@@ -129,6 +129,13 @@ def export(
         bool,
         typer.Option("--opens-eyes", help="Say that this model opens closed eyes; without it they are left closed."),
     ] = False,
+    turns_head: Annotated[
+        bool,
+        typer.Option(
+            "--turns-head",
+            help="Offer small turns of the head, AU51 to AU54: what the run learnt of them from pairs of frames.",
+        ),
+    ] = False,
 ) -> None:
     """Write the model directory of a run as it stands at its newest training state, finished or not."""
     check_installed()
@@ -145,5 +152,6 @@ def export(
         attention=(scale, offset),
         condition=parse_numbers(gain or [], "--gain"),
         opens_eyes=opens_eyes,
+        turns_head=turns_head,
     )
     print(export_run(run, output, data, finish))

@@ -13,7 +13,10 @@ from dftnet.editing.request import Request
 from dftnet.editing.timeline import Timeline
 from dftnet.units import level_of
 
-FIGHTS = (("AU05", "AU45"), ("AU12", "AU15"), ("AU07", "AU05"), ("AU23", "AU26"))
+FIGHTS = (
+    ("AU05", "AU45"), ("AU12", "AU15"), ("AU07", "AU05"), ("AU23", "AU26"),
+    ("AU61", "AU62"), ("AU63", "AU64"), ("AU51", "AU52"), ("AU53", "AU54"),
+)  # fmt: skip
 """Units whose muscles pull against each other, on the same side of a face."""
 FELT = 0.2
 """Two units fight where more than this is asked of both."""

@@ -36,6 +36,8 @@ _CLOSE, _OPEN = r"clos(?:e|ed|ing)|shut", r"open(?:ed|ing)?"
 _UP, _DOWN = r"rais(?:e|ed|ing)|lift(?:ed|ing)?|up", r"lower(?:ed|ing)?|drop(?:ped|ping)?|down"
 _WRINKLE = r"wrinkl(?:e|ed|ing)|scrunch(?:ed|ing)?"
 MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (r"(?:heads?|face)", _UP, "raise head"),
+    (r"(?:heads?|face)", _DOWN, "lower head"),
     (r"(?:eyes?|lids?|eyelids?)", _CLOSE, "close eyes"),
     (r"(?:eyes?|lids?|eyelids?)", rf"wide(?: {_OPEN})?|widen(?:ed|ing)?", "widen eyes"),
     (r"(?:eyes?|lids?|eyelids?)", _OPEN, "open eyes"),
@@ -69,6 +71,7 @@ ON_SIDES: tuple[tuple[str, str], ...] = (
     (r"smirk(?:s|ing)?|(?:lopsided|crooked) smile", "smirk {}"),
     (r"brows? (?:rais(?:e|ed|ing)|lift(?:ed|ing)?|up)|(?:rais(?:e|ed|ing)|lift(?:ed|ing)?) brows?", "raise {} brow"),
     (r"look(?:s|ing)?|gaze|(?:eyes? )?glanc(?:e|es|ing)|eyes(?: turn(?:ed)?)?|turn(?:ed)? eyes", "look {}"),
+    (r"head(?: turn(?:ed|ing|s)?)?|turn(?:ed|ing|s)? head", "turn head {}"),
     (r"jaw(?: moved| pushed| shifted)?|(?:mov|push|shift)(?:e|ed|ing)? jaw", "jaw {}"),
 )
 """(what is done on a side, word of the vocabulary for a side)."""

@@ -63,8 +63,11 @@ class Generator(nn.Module, ABC):
     def scale_attention(self, gain: float, offset: float) -> None:
         """The logit of A → gain · logit + offset, folded into the layer that gives it."""
 
-    def for_editing(self) -> Generator:
-        """The generator without what only training needs."""
+    def for_editing(self, turns: bool = False) -> Generator:
+        """The generator without what only training needs; `turns`: with `units.TURNS` after its units, where it learnt what a turn
+        of the head does. RequestError where it did not."""
+        if turns:
+            raise RequestError("this generator has not learnt what a turn of the head does: leave out --turns-head")
         return self
 
     def begin_from(self, trained: Generator) -> None:

@@ -18,6 +18,7 @@ are taken from X_a. Nothing asked is nothing done: Φ and 1 - A are multiplied b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -29,7 +30,10 @@ from torch import Tensor, nn
 from dftnet.errors import RequestError
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
+from dftnet.units import TURNS
 
+TURNED = 0.5
+"""A request of 1 for a turn of the head, as a nuisance of the training: 5°. At 10° ears double at the border of what is edited"""
 ASKED = 0.05
 """A change of units that sums up to this much, or more, is carried out in full"""
 
@@ -56,6 +60,8 @@ class LightConfig(GeneratorConfig):
     """Channels of F at h/8, h/4 and h/2."""
     texture_channels: tuple[int, int, int, int] = (64, 32, 32, 16)
     """Channels of T at h/8, h/4, h/2 and h."""
+    turns: bool = False
+    """Whether the last of its units are `units.TURNS`, made of what explained the turns of a head while training."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -164,25 +170,53 @@ class LightDFTNet(Generator):
     def scale_attention(self, gain: float, offset: float) -> None:
         scale_output(self.maps_head, 2, gain, offset)
 
-    @torch.no_grad()
-    def for_editing(self) -> LightDFTNet:
-        """The same network without its inputs for nuisance."""
+    def for_editing(self, turns: bool = False) -> LightDFTNet:
+        """The same network without its inputs for nuisance, or with requests in their place: yaw to the person's left is AU51, to
+        the right AU52, pitch up AU53, down AU54, `TURNED` at 1."""
         config = self.config
+        if turns and config.nuisance != 2:
+            return super().for_editing(turns)  # type: ignore[return-value]
         if not config.nuisance:
             return self
-        k, joined = config.au_count, config.channels[-1] + config.au_count
-        small = LightDFTNet(replace(config, nuisance=0))
-        state = deepcopy(self.state_dict())
-        state["join.weight"] = state["join.weight"][:, :joined]
+        k = config.au_count
+        small = replace(config, nuisance=0, turns=turns, au_count=k + len(TURNS) * turns)
+
+        def picked(columns: Tensor, along: int) -> Tensor:
+            units, yaw, pitch = (columns.narrow(along, start, size) for start, size in ((0, k), (k, 1), (k + 1, 1)))
+            turned = [TURNED * part for part in (yaw, -yaw, -pitch, pitch)]
+            return torch.cat([units, *turned], along) if turns else units
+
+        return self._with_inputs(small, picked)
+
+    def _for_training(self) -> LightDFTNet:
+        """A network with `units.TURNS` as it was before `for_editing`."""
+        k = self.config.au_count - len(TURNS)
+
+        def picked(columns: Tensor, along: int) -> Tensor:
+            units, yaw, pitch = (columns.narrow(along, start, size) for start, size in ((0, k), (k, 1), (k + 3, 1)))
+            return torch.cat([units, yaw / TURNED, pitch / TURNED], along)
+
+        return self._with_inputs(replace(self.config, nuisance=2, turns=False, au_count=k), picked)
+
+    @torch.no_grad()
+    def _with_inputs(self, config: LightConfig, picked: Callable[[Tensor, int], Tensor]) -> LightDFTNet:
+        """The same network with another condition: `picked` of the weights that see it, along a dimension."""
+        other, state = LightDFTNet(config), deepcopy(self.state_dict())
+        channels = config.channels[-1]
+        join = state["join.weight"]
+        state["join.weight"] = torch.cat([join[:, :channels], picked(join[:, channels:], 1)], 1)
         for name in [n for n in state if n.endswith("modulation.weight")]:
-            state[name] = state[name][:, :k]
+            state[name] = picked(state[name], 1)
         if self.motion is not None:
-            state["motion.maps"] = state["motion.maps"][:k]
-        small.load_state_dict(state)
-        return small.to(self.join.weight.device)
+            state["motion.maps"] = picked(state["motion.maps"], 0)
+        other.load_state_dict(state)
+        return other.to(self.join.weight.device)
 
     @torch.no_grad()
     def begin_from(self, trained: Generator) -> None:
+        if isinstance(trained, LightDFTNet) and trained.config.turns and not self.config.turns:
+            trained = trained._for_training()
+            trained = trained if self.config.nuisance else trained.for_editing()
         if (
             not isinstance(trained, LightDFTNet)
             or replace(trained.config, nuisance=self.config.nuisance) != self.config

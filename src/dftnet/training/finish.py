@@ -21,6 +21,7 @@ from dftnet.training.config import TrainConfig, from_dict, to_dict
 from dftnet.training.export import export_generator
 from dftnet.training.run import load_state, read_log
 from dftnet.training.run import read_config as read_run_config
+from dftnet.units import TURNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,9 @@ class Finish:
     """AU → factor of what the network is told of it: above 1 for an AU that lands short."""
     opens_eyes: bool = False
     """Its paint was seen to show what closed lids hide: eyes that read closed may be asked to open."""
+
+    turns_head: bool = False
+    """What explained turns of the head while training becomes units to ask for, `units.TURNS`."""
 
     def __post_init__(self) -> None:
         if any(not 0 < share < 1 for share in self.mixed.values()) or sum(self.mixed.values()) >= 1:
@@ -123,7 +127,7 @@ def write_model(
         generator.scale_condition(names.index(au_name(au)), factor)
     document = {
         "size": config.size,
-        "au_names": names,
+        "au_names": [*names, *TURNS] if finish.turns_head else names,
         "opens_eyes": finish.opens_eyes,
         "alignment": dict(faces.info["alignment"] if faces else TEMPLATE),
         "provenance": {
@@ -138,7 +142,7 @@ def write_model(
         },
         "results": _last_validation(trained),
     }
-    return export_generator(directory, generator.for_editing(), document)
+    return export_generator(directory, generator.for_editing(finish.turns_head), document)
 
 
 def _average(states: Sequence[tuple[float, dict[str, Tensor]]]) -> dict[str, Tensor]:

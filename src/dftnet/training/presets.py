@@ -87,7 +87,7 @@ def finetune(size: int = 128) -> TrainConfig:
     config = stable(size)
     return replace(
         config,
-        generator=LightConfig(),
+        generator=LightConfig(nuisance=2),
         critic=replace(config.critic, au_count=40),
         labels="read",
         init="dftnet-128",
