@@ -20,7 +20,7 @@ from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E4
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import MeshTeacher, cells_of, painted, prime_motion  # noqa: E402
-from dftnet.training.mouths import MouthBank, shapes_of  # noqa: E402
+from dftnet.training.mouths import MouthBank, openness  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import ask, asked_back  # noqa: E402
@@ -217,7 +217,7 @@ def test_mouths_that_open_are_shown_what_is_inside(faces, config):
     ring = landmarks(1, SIZE)[0, MOUTH_RING]
     ring[11:, 1] += 8  # the lower lip
     white = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
-    source.mouths = MouthBank(white, ring[None], shapes_of(ring[None]), np.array([1], np.float32))
+    source.mouths = MouthBank(white, ring[None], openness(ring[None]), np.array([1], np.float32))
     known, shown = 0, 0
     for images_seen in range(0, 20 * config.batch, config.batch):
         batch = source.batch(images_seen)

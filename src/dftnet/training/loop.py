@@ -31,7 +31,7 @@ from dftnet.training.mesh_batches import MeshBatchSource, open_source
 from dftnet.training.mesh_teacher import prime_motion
 from dftnet.training.players import Players
 from dftnet.training.progress import Pace, TrainLog
-from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
+from dftnet.training.run import SAVE_EVERY, check_claim, claim, load_state, resume, save_state
 from dftnet.training.teacher import LearningTeacher, Teacher
 from dftnet.training.teachers import build_teachers
 from dftnet.training.terms import ask, asked_back, generator_terms
@@ -290,7 +290,7 @@ def _train(
     watched = rank == 0 and len(faces.rows("validation")) > 0
     held_out = open_source(faces, config, device, split="validation") if watched else None
     teachers: list[Teacher] = [*build_teachers(config, source.names, device)]
-    players = Players.build(config, source.names, device)
+    players = Players.build(config, source.names, device, begin=load_state(run) is None)
     if rank == 0:
         claim(run, to_dict(config))
     distributed.barrier()

@@ -1,11 +1,12 @@
-"""Insides of mouths for lips that an edit opens: of the same shape, and always the same ones.
+"""Insides of mouths for lips that an edit opens: the more open, the other, and always the same.
 
 A photo of shut lips does not say what is behind them, and a network shown the inside of another mouth each time paints the mean of
-all, a pale band. So a few mouths of the set are chosen, one for each way of being open, typical of its kind; what a request is to
-paint is theirs, laid into the opening that the mesh draws, and no longer a matter of chance.
+all, a grey band; so it does with forty mouths, each for its shape. So a few mouths of the set are chosen, from hardly open to wide
+open, typical of their kind; what a request is to paint is theirs, laid into the opening that the mesh draws, one fading into the
+next as it opens: no matter of chance any more, and a smooth function of what can be seen.
 
     ring     [20, 2]   the lips' inner edge (`faces.mesh.MOUTH_RING`), pixels of the crop
-    shape    [40]      the ring from corner to corner: their middle at 0, their distance 1
+    openness           its area over the square of its width
 """
 
 from __future__ import annotations
@@ -22,30 +23,27 @@ from dftnet.training.mesh_drawing import draw_triangles, ring_area
 
 CORNERS = (0, 10)
 """Of the ring: the right corner of the mouth and the left one"""
-KINDS = 40
-"""Mouths that are chosen"""
-CANDIDATES = 120
-"""Mouths of nearly the same shape, of which one is"""
+KINDS = (0.1, 0.4, 0.7, 0.95)
+"""Quantiles of how open requests open mouths: one mouth is chosen for each"""
+CANDIDATES = 250
+"""Mouths as open as that, of which it is one"""
 OPEN = 60 / 128**2
 """A mouth may be chosen whose opening has at least this share of the crop"""
-AHEAD = 12.0
+AHEAD = 8.0
 """Degrees of yaw and pitch up to which it may"""
 INWARD = 0.1
 """How far a chosen ring shrinks to its middle line, so that none of its lips is painted"""
 CELLS = (24, 48)
 """Mouths are compared on a grid of so many rows and columns"""
 CLEAR = 0.6
-"""Share of them whose teeth have less clear edges than those that may be chosen; half of it have too much colour"""
-SHADE = 0.7
+"""Share of them with less clear edges, and less of a difference between teeth and throat, than those that may be chosen; a cast of
+colour is as good as that, and half of them may lean to a side or lie in the dark"""
+SHADE = 0.5
 """Power of the ratio of two faces' brightness that a mouth's follows"""
 SKIN = np.array([50, 280, 205, 425])
 """Landmarks on the cheeks: where a face's brightness is taken"""
-LIT = 110.0
-"""`brightness` above which a face's mouth may be chosen"""
-GAIN = (0.4, 1.5)
+GAIN = (0.5, 1.2)
 """Least and most that a mouth is darkened or lit by"""
-STEPS = 12
-"""Of the search for kinds of shapes"""
 
 
 def _strip() -> NDArray[np.int64]:
@@ -60,16 +58,10 @@ def _strip() -> NDArray[np.int64]:
 STRIP = _strip()
 
 
-def shapes_of(rings: Array) -> Array:
-    """[n, 20, 2] → [n, 40]."""
-    right, left = rings[:, CORNERS[0]], rings[:, CORNERS[1]]
-    axis = left - right
-    width = np.maximum((axis * axis).sum(1, keepdims=True), 1e-6)
-    across = np.stack([-axis[:, 1], axis[:, 0]], 1)
-    from_middle = rings - ((left + right) / 2)[:, None]
-    along = np.einsum("nvd,nd->nv", from_middle, axis) / width
-    down = np.einsum("nvd,nd->nv", from_middle, across) / width
-    return np.concatenate([along, down], 1).astype(np.float32)
+def openness(rings: Array) -> Array:
+    """[n, 20, 2] → [n]"""
+    width = np.linalg.norm(rings[:, CORNERS[0]] - rings[:, CORNERS[1]], axis=1)
+    return np.array([ring_area(ring) for ring in rings], np.float32) / np.maximum(width, 1e-3) ** 2
 
 
 def brightness(image: NDArray[np.uint8], landmarks: Array) -> float:
@@ -81,32 +73,30 @@ def brightness(image: NDArray[np.uint8], landmarks: Array) -> float:
 
 @dataclass(frozen=True)
 class MouthBank:
-    """The chosen mouths of a set."""
+    """The chosen mouths of a set, from hardly open to wide open."""
 
     images: NDArray[np.uint8]
     """[k, S, S, 3]"""
     rings: Array
     """[k, 20, 2], shrunk by `INWARD`"""
-    shapes: Array
-    """[k, 40], what each was chosen for"""
+    open: Array
+    """[k], rising: the openness that each was chosen for"""
     shades: Array
     """[k]: `brightness` of their faces"""
 
     @classmethod
     def choose(cls, images: NDArray[np.uint8], landmarks: Array, wanted: Array) -> MouthBank | None:
-        """From open mouths, crops [m, S, S, 3] with landmarks [m, 478, 2]: for each of the `KINDS` of shapes among those that
-        requests want, rings [n, 20, 2], the mouth that is most like the others of its shape. None where there is too little
-        to choose from."""
+        """From open mouths, crops [m, S, S, 3] with landmarks [m, 478, 2], the one most like the others that are as open, for each
+        of `KINDS` of the rings [n, 20, 2] that requests want. None where there is too little to choose from."""
         rings = landmarks[:, MOUTH_RING]
-        if len(rings) < CANDIDATES or len(wanted) < KINDS:
+        if len(rings) < CANDIDATES or not len(wanted):
             return None
-        own = shapes_of(rings)
-        kinds = _kinds(shapes_of(wanted))
-        chosen = []
-        inner = _inward(rings)
+        kinds = np.quantile(openness(wanted), KINDS).astype(np.float32)
+        own, inner = openness(rings), _inward(rings)
         shades = np.array([brightness(*pair) for pair in zip(images, landmarks, strict=True)], np.float32)
+        chosen = []
         for kind in kinds:
-            near = np.argsort(np.abs(own - kind).sum(1), kind="stable")[:CANDIDATES]
+            near = np.argsort(np.abs(own - kind), kind="stable")[:CANDIDATES]
             chosen.append(near[_most_typical(images[near], inner[near], shades[near])])
         picked = np.array(chosen)
         return cls(images[picked], inner[picked], kinds, shades[picked])
@@ -114,14 +104,17 @@ class MouthBank:
     def inside(self, rings: Array, shades: Array) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """What is in openings [n, 20, 2] of faces with `brightness` [n]: uint8 [n, S, S, 3], and bool [n, S, S] where it is."""
         size = self.images.shape[1]
-        which = np.abs(shapes_of(rings)[:, None] - self.shapes).sum(2).argmin(1)
-        places, mask = draw_triangles(rings, self.rings[which], STRIP, size)
-        gains = np.clip((shades / self.shades[which]) ** SHADE, *GAIN)
-        inside = [
-            cv2.convertScaleAbs(_at(self.images[k], xy), alpha=float(gain))
-            for k, xy, gain in zip(which, places, gains, strict=True)
-        ]
-        return np.stack(inside) if inside else np.zeros((0, size, size, 3), np.uint8), mask
+        place = np.interp(openness(rings), self.open, np.arange(len(self.open)))
+        found = np.zeros((len(rings), size, size, 3), np.float32)
+        mask = np.zeros((len(rings), size, size), bool)
+        for step in (0, 1):
+            which = np.minimum(np.floor(place).astype(int) + step, len(self.open) - 1)
+            share = np.abs(1 - step - (place - np.floor(place)))
+            places, mask = draw_triangles(rings, self.rings[which], STRIP, size)
+            gains = np.clip((shades / self.shades[which]) ** SHADE, *GAIN) * share
+            for one, k, xy, gain in zip(found, which, places, gains, strict=True):
+                one += gain * _at(self.images[k], xy)
+        return np.clip(np.round(found), 0, 255).astype(np.uint8), mask
 
 
 def open_mouths(landmarks: Array, yaw: Array, pitch: Array, size: int) -> NDArray[np.bool_]:
@@ -134,15 +127,6 @@ def _inward(rings: Array) -> Array:
     """Rings [n, 20, 2] shrunk to the line in the middle between their lips."""
     middle = (rings + rings[:, (20 - np.arange(20)) % 20]) / 2
     return (rings + np.float32(INWARD) * (middle - rings)).astype(np.float32)
-
-
-def _kinds(shapes: Array) -> Array:
-    """[n, 40] → the means of `KINDS` groups of them, by Lloyd's steps."""
-    means = shapes[np.linspace(0, len(shapes) - 1, KINDS).astype(int)]
-    for _ in range(STEPS):
-        group = np.abs(shapes[:, None] - means).sum(2).argmin(1)
-        means = np.stack([shapes[group == k].mean(0) if (group == k).any() else means[k] for k in range(KINDS)])
-    return means.astype(np.float32)
 
 
 def _most_typical(images: NDArray[np.uint8], rings: Array, shades: Array) -> int:
@@ -159,10 +143,13 @@ def _most_typical(images: NDArray[np.uint8], rings: Array, shades: Array) -> int
     stack = np.stack(looks)
     grey = stack.mean(3)
     edges = np.stack([np.abs(look - cv2.GaussianBlur(look, (0, 0), 2)).mean() for look in grey])
+    depth = np.quantile(grey, 0.9, (1, 2)) - np.quantile(grey, 0.1, (1, 2))
     cast = np.stack([np.ptp(look[g >= np.quantile(g, 0.75)].mean(0)) for look, g in zip(stack, grey, strict=True)])
-    fine = (edges >= np.quantile(edges, CLEAR)) & (cast <= np.quantile(cast, 1 - CLEAR / 2)) & (shades > LIT)
-    if not fine.any():
-        fine = edges >= np.quantile(edges, CLEAR)
+    uneven = np.abs(stack - stack[:, :, ::-1]).mean((1, 2, 3))
+    fine = (edges >= np.quantile(edges, CLEAR)) & (depth >= np.quantile(depth, CLEAR))
+    for flaw, share in ((cast, CLEAR), (uneven, 0.5), (-shades, 0.5)):
+        if (fine & (flaw <= np.quantile(flaw, share))).any():
+            fine &= flaw <= np.quantile(flaw, share)
     small = stack.reshape(len(stack), rows // 2, 2, columns // 2, 2, 3).mean((2, 4))
     distance = np.abs(small[:, None] - small).mean((2, 3, 4)).sum(1)
     return int(np.where(fine, distance, np.inf).argmin())

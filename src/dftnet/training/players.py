@@ -30,11 +30,12 @@ class Players:
     critics: list[LearningTeacher]
 
     @classmethod
-    def build(cls, config: TrainConfig, names: Sequence[str], device: torch.device) -> Players:
-        """Untrained, the same on every process: the seed decides."""
+    def build(cls, config: TrainConfig, names: Sequence[str], device: torch.device, *, begin: bool = True) -> Players:
+        """Untrained, the same on every process: the seed decides. Without `begin`, for a state to be loaded, the model that a run
+        began with is not looked for."""
         torch.manual_seed(config.seed)
         generator = build_generator(config.generator)
-        if config.init:
+        if config.init and begin:
             start = load_generator(find_model(config.init, "generator"))
             try:
                 generator.begin_from(start)

@@ -41,7 +41,7 @@ from dftnet.training.estimator.batches import EstimatorBatches
 from dftnet.training.export import export_estimator, load_estimator
 from dftnet.training.interruption import interruptions
 from dftnet.training.progress import TrainLog
-from dftnet.training.run import SAVE_EVERY, check_claim, claim, resume, save_state
+from dftnet.training.run import SAVE_EVERY, check_claim, claim, load_state, resume, save_state
 from dftnet.units import ALL_UNITS, side_free
 
 PRECISIONS = ("float32", "bfloat16")
@@ -168,7 +168,8 @@ def begin_from(network: Estimator, start: Estimator, name: str) -> None:
 class Training:
     """The state of a run: network, averaged network, optimiser, images seen."""
 
-    def __init__(self, data: FaceData, config: TrainAUsConfig, device: torch.device) -> None:
+    def __init__(self, data: FaceData, config: TrainAUsConfig, device: torch.device, *, begin: bool = True) -> None:
+        """Without `begin`, for a state to be loaded, the reader that a run began with is not looked for."""
         self.config, self.device = config, device
         self.batches = EstimatorBatches(data, config.labels, config.batch, config.seed, config.jitter)
         torch.manual_seed(config.seed)
@@ -178,7 +179,7 @@ class Training:
         self.variance = torch.from_numpy(np.maximum(aus.var(0), 0.01)).to(device)
         with torch.no_grad():  # start at the labels' means
             network.head.bias.copy_(torch.logit(torch.from_numpy(np.clip(aus.mean(0), 0.03, 0.9))))
-        if config.init:
+        if config.init and begin:
             begin_from(network, load_estimator(find_model(config.init, "estimator")), config.init)
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -274,7 +275,7 @@ def train_aus(
     if config.threads:
         torch.set_num_threads(config.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training = Training(data, config, device)
+    training = Training(data, config, device, begin=load_state(run) is None)
     claim(run, asdict(config))
     if state := resume(run):
         training.load(state)
