@@ -23,7 +23,7 @@ from dftnet.training.mesh_drawing import draw_triangles, ring_area
 
 CORNERS = (0, 10)
 """Of the ring: the right corner of the mouth and the left one"""
-KINDS = (0.1, 0.4, 0.7, 0.95)
+KINDS = (0.4, 0.7, 0.95)
 """Quantiles of how open requests open mouths: one mouth is chosen for each"""
 CANDIDATES = 250
 """Mouths as open as that, of which it is one"""

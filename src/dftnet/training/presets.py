@@ -122,7 +122,7 @@ def light(size: int = 128) -> TrainConfig:
         "copied_texture": 1.0,
         "guide": 0.5,
         "guide_aligned": 2.0,
-        "painted": 6.0,
+        "painted": 10.0,
         "local": 0.1,
         "local_features": 2.0,
     }
@@ -133,7 +133,7 @@ def light(size: int = 128) -> TrainConfig:
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=90_000, critic=False, warp_only=True),
-            Phase(name="paint", images=150_000, weights=paint),
+            Phase(name="paint", images=170_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
