@@ -24,7 +24,7 @@ from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
-from dftnet.units import whole_unit
+from dftnet.units import TURNS, whole_unit
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -74,11 +74,12 @@ def calibrate(
     seed: int = 0,
     progress: Progress = lambda what, done, total: None,
 ) -> Calibrated:
-    """Measure and write; returns the curves. Raises ModelError where the reader does not read a unit of the model."""
+    """Measure and write; returns the curves, of all units but turns of the head, which nobody reads. Raises ModelError where the
+    reader does not read another unit of the model."""
     generator, estimator = GeneratorSession(model), EstimatorSession(reader)
     generator.calibration = Calibration()
     reader_of = AuJudge(estimator)
-    absent = [name for name in generator.au_names if not reader_of.reads(name)]
+    absent = [name for name in generator.au_names if not reader_of.reads(name) and name not in TURNS]
     if absent or generator.model.conditioning != "difference":
         what = (
             f"does not read {', '.join(absent)}" if absent else "cannot correct a model that is told absolute targets"
@@ -113,15 +114,17 @@ def calibrate(
         if judge is not None and names_of(unit):
             second |= {name: [round(float(value), 4) for value in seen] for name in names}
     progress("calibrating", len(units), len(units))
-    calibration = Calibration({name: curves[name] for name in generator.au_names})
+    calibration = Calibration({name: curves[name] for name in generator.au_names if name in curves})
     _write(generator.directory, calibration)
     return Calibrated(calibration, second, not_judged)
 
 
 def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
-    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there."""
+    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; without TURNS."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
+        if name in TURNS:
+            continue
         base = whole_unit(name)
         both = {base + "L", base + "R"} <= set(names)
         found.setdefault(base if both else name, []).append(k)
