@@ -38,6 +38,8 @@ CELLS = (24, 48)
 CLEAR = 0.6
 """Share of them with less clear edges, and less of a difference between teeth and throat, than those that may be chosen; a cast of
 colour is as good as that, and half of them may lean to a side or lie in the dark"""
+LIGHT = 0.8
+"""Share of the mouths that open least whose teeth are darker than those that may be chosen"""
 SHADE = 0.5
 """Power of the ratio of two faces' brightness that a mouth's follows"""
 SKIN = np.array([50, 280, 205, 425])
@@ -97,7 +99,8 @@ class MouthBank:
         chosen = []
         for kind in kinds:
             near = np.argsort(np.abs(own - kind), kind="stable")[:CANDIDATES]
-            chosen.append(near[_most_typical(images[near], inner[near], shades[near])])
+            throat = bool(kind > kinds[0])
+            chosen.append(near[_most_typical(images[near], inner[near], shades[near], throat)])
         picked = np.array(chosen)
         return cls(images[picked], inner[picked], kinds, shades[picked])
 
@@ -129,8 +132,9 @@ def _inward(rings: Array) -> Array:
     return (rings + np.float32(INWARD) * (middle - rings)).astype(np.float32)
 
 
-def _most_typical(images: NDArray[np.uint8], rings: Array, shades: Array) -> int:
-    """Of mouths of one shape: the one nearest to all others, on a grid, of those with clear edges and no cast of colour."""
+def _most_typical(images: NDArray[np.uint8], rings: Array, shades: Array, throat: bool) -> int:
+    """Of mouths that are as open: the one nearest to all others, on a grid, of those with clear edges, no cast of colour, and the
+    darkest `throat`, or the lightest teeth."""
     rows, columns = CELLS
     u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
     edge = np.linspace(0, 1, 11)
@@ -146,7 +150,8 @@ def _most_typical(images: NDArray[np.uint8], rings: Array, shades: Array) -> int
     depth = np.quantile(grey, 0.9, (1, 2)) - np.quantile(grey, 0.1, (1, 2))
     cast = np.stack([np.ptp(look[g >= np.quantile(g, 0.75)].mean(0)) for look, g in zip(stack, grey, strict=True)])
     uneven = np.abs(stack - stack[:, :, ::-1]).mean((1, 2, 3))
-    fine = (edges >= np.quantile(edges, CLEAR)) & (depth >= np.quantile(depth, CLEAR))
+    wanted = depth if throat else np.quantile(grey, 0.75, (1, 2))
+    fine = (edges >= np.quantile(edges, CLEAR)) & (wanted >= np.quantile(wanted, CLEAR if throat else LIGHT))
     for flaw, share in ((cast, CLEAR), (uneven, 0.5), (-shades, 0.5)):
         if (fine & (flaw <= np.quantile(flaw, share))).any():
             fine &= flaw <= np.quantile(flaw, share)

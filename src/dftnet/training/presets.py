@@ -133,7 +133,7 @@ def light(size: int = 128) -> TrainConfig:
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=90_000, critic=False, warp_only=True),
-            Phase(name="paint", images=170_000, weights=paint),
+            Phase(name="paint", images=182_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
