@@ -43,6 +43,7 @@ SIDES: tuple[tuple[str, Request], ...] = (
     ("contempt", Request(emotion="contempt")),
     ("sadness", Request(emotion="sadness")),
     ("kiss", Request(set={"AU18": 1.0})),
+    ("turn head left", Request(set={"AU51": 1.0})),
 )
 """Each side, and what else is beyond the 17 units."""
 

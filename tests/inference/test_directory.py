@@ -12,7 +12,7 @@ import pytest
 import dftnet
 from dftnet.errors import ModelError
 from dftnet.inference.directory import WEIGHTS, find_model, has_default, models, open_model, read_config
-from dftnet.units import UNITS
+from dftnet.units import TURNS, UNITS
 from tests.synthetic_model import write_generator
 
 
@@ -22,7 +22,7 @@ def test_the_shipped_models_are_listed():
         ("au-estimator", "estimator", 128),
     ]
     (generator,) = models("generator")
-    assert (generator.au_names, generator.conditioning) == (UNITS, "difference")
+    assert (generator.au_names, generator.conditioning) == ((*UNITS, *TURNS), "difference")
     assert len(repr(generator)) < 600
 
 
