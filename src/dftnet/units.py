@@ -33,7 +33,7 @@ lip suck, cheek puff; the jaw to the left and right; eyes turned left, right, up
 has."""
 
 TURNS: tuple[str, ...] = ("AU51", "AU52", "AU53", "AU54")
-"""The head turned left, right, up, down, by about 5° at 1: the last units of models that can (`dftnet export --turns-head`). No
+"""The head turned left, right, up, down, by 3° to 6° at 1: the last units of models that can (`dftnet export --turns-head`). No
 reader reads them; a photo's own are taken as 0."""
 
 ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES), *TURNS)

@@ -33,7 +33,7 @@ from dftnet.networks.layers import planes, resize_flow, scale_output, warp
 from dftnet.units import TURNS
 
 TURNED = 0.5
-"""A request of 1 for a turn of the head, as a nuisance of the training: 5°. At 10° ears double at the border of what is edited"""
+"""A request of 1 for a turn of the head, as a nuisance of the training, of 10°, at which ears double at the border of the face"""
 ASKED = 0.05
 """A change of units that sums up to this much, or more, is carried out in full"""
 
