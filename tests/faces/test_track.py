@@ -128,5 +128,5 @@ def test_what_is_shrunk_around_a_face_stays_in_its_place(side: int) -> None:
     at_rows, at_columns = np.mgrid[: part.shape[0], : part.shape[1]]
     for axis, at in enumerate((at_columns, at_rows)):
         away = part[2:-2, 2:-2, axis] - (matrix[axis, axis] * at + matrix[axis, 2])[2:-2, 2:-2]
-        assert away.min() > -0.01
-        assert away.max() < 1.01
+        assert away.min() > -0.1
+        assert away.max() < 1.1
