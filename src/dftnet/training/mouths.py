@@ -108,15 +108,14 @@ class MouthBank:
         """What is in openings [n, 20, 2] of faces with `brightness` [n]: uint8 [n, S, S, 3], and bool [n, S, S] where it is."""
         size = self.images.shape[1]
         place = np.interp(openness(rings), self.open, np.arange(len(self.open)))
+        lower = np.floor(place).astype(int)
+        two = lower, np.minimum(lower + 1, len(self.open) - 1)
+        both, mask = draw_triangles(rings, np.concatenate([self.rings[which] for which in two], 2), STRIP, size)
         found = np.zeros((len(rings), size, size, 3), np.float32)
-        mask = np.zeros((len(rings), size, size), bool)
-        for step in (0, 1):
-            which = np.minimum(np.floor(place).astype(int) + step, len(self.open) - 1)
-            share = np.abs(1 - step - (place - np.floor(place)))
-            places, mask = draw_triangles(rings, self.rings[which], STRIP, size)
+        for which, places, share in zip(two, np.split(both, 2, 3), (1 - (place - lower), place - lower), strict=True):
             gains = np.clip((shades / self.shades[which]) ** SHADE, *GAIN) * share
             for one, k, xy, gain in zip(found, which, places, gains, strict=True):
-                one += gain * _at(self.images[k], xy)
+                one += gain * _at(self.images[k], np.ascontiguousarray(xy))
         return np.clip(np.round(found), 0, 255).astype(np.uint8), mask
 
 
