@@ -97,6 +97,8 @@ class Edits:
     """[n] edited, and asked back to the photo?"""
     whole: NDArray[np.bool_]
     """[n] asked for all that another face shows?"""
+    filled: NDArray[np.bool_]
+    """[n] shown what is inside of its mouth, if that opens?"""
     part: NDArray[np.int64]
     """[n] number of the part that is taken of the second frame, or WHOLE"""
 
@@ -193,7 +195,7 @@ class MeshBatchSource(BatchSource):
         turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
         self.turn = np.nan_to_num(turn).astype(np.float32) / TURN
         self.special = [self._showing("AU45"), self._showing("AU25", "AU26")]
-        self.mouths = self._mouths() if config.paints_mouths else None
+        self.mouths = self._mouths() if config.paints_mouths and split == "train" else None
         self._pool = ThreadPoolExecutor(1)
         self._ahead: tuple[tuple[int, bool], Future[Batch]] | None = None
 
@@ -252,7 +254,8 @@ class MeshBatchSource(BatchSource):
         kind = np.arange(n) - len(a)  # below 0 pairs, then the faces that are asked back
         edits = Edits(
             first=source, second=other, own=own, target=target, turn=turn, flip=flip, jitter=motions, paired=kind < 0,
-            back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]), part=part,
+            back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]),
+            filled=(kind >= back) & learns_paint, part=part,
         )  # fmt: skip
         return self._assemble(edits.share(slice(self.rank, None, self.world)))
 
@@ -283,8 +286,8 @@ class MeshBatchSource(BatchSource):
         """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
         faces drawn, and of those that are asked back the way back."""
         first, second, flip, jitter, paired, back = (
-            getattr(edits, name) for name in ("first", "second", "flip", "jitter", "paired", "back")
-        )
+            edits.first, edits.second, edits.flip, edits.jitter, edits.paired, edits.back,
+        )  # fmt: skip
         own, target, turn, part = edits.own, edits.target, edits.turn, edits.part.copy()
         s, t = self.landmarks[first], self.landmarks[second]
         onto = np.repeat(np.eye(2, 3, dtype=np.float32)[None], len(first), 0)
@@ -320,7 +323,7 @@ class MeshBatchSource(BatchSource):
                 true[i] = self.parts.image(part[i], image[i], true[i])
         paint, seen = true.copy(), np.zeros((len(true), 1, self.size, self.size), np.float32)
         seen[paired | back] = 1
-        opens = [i for i in np.flatnonzero(alone & ~back) if self.mouths and mouth_opened(s[i], t[i])]
+        opens = [i for i in np.flatnonzero(edits.filled) if self.mouths and mouth_opened(s[i], t[i])]
         paint[opens], seen[opens, 0] = self._insides(image[opens], s[opens], t[opens], drawing.flow[opens])
         return DrawnBatch(
             image=self._pixels(image),
