@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from dftnet.data.dataset import FaceData
-from dftnet.evaluation.bench import neutral_faces
+from dftnet.evaluation.bench import asked, neutral_faces
 from dftnet.evaluation.judges import LandmarkJudge
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mesh import FaceMesh
@@ -47,16 +47,13 @@ def main() -> None:
     edit = Contender(arguments.model, GeneratorSession(arguments.model))
     crops = np.asarray(data.images()[neutral_faces(data, data.rows("test"), arguments.faces)])
     before = angles(mesh, judge(crops).points)
-    rows = [crops]
+    idle, rows = np.zeros((len(crops), len(edit.units)), np.float32), [crops]
     print(f"{len(crops)} faces; degrees turned at 0.5 and at 1, and where that was the wrong way")
     for unit in TURNS:
         axis, sign = AXES[unit]
         told = []
         for level in (0.5, 1.0):
-            idle = np.zeros((len(crops), len(edit.units)), np.float32)
-            asked = idle.copy()
-            asked[:, edit.units.index(unit)] = level
-            edited = edit(crops, idle, asked)[0]
+            edited = edit(crops, idle, asked(idle, edit.units, **{unit: level}))[0]
             turned = sign * (angles(mesh, judge(edited).points) - before)[:, axis]
             told.append(
                 f"{turned.mean():.1f} (5 to 95 % {np.quantile(turned, 0.05):.1f} to {np.quantile(turned, 0.95):.1f})"
@@ -64,11 +61,8 @@ def main() -> None:
         rows.append(edited)
         print(f"  {unit}  {told[0]}  {told[1]}  {(turned <= 0).sum()}")
     if arguments.sheet:
-        print(
-            write_image(
-                arguments.sheet, np.concatenate([np.concatenate(list(r[:10]), 1) for r in rows]), overwrite=True
-            )
-        )
+        sheet = np.concatenate([np.concatenate(list(row[:10]), 1) for row in rows])
+        print(write_image(arguments.sheet, sheet, overwrite=True))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ FIGHTS = (
     ("AU05", "AU45"), ("AU12", "AU15"), ("AU07", "AU05"), ("AU23", "AU26"),
     ("AU61", "AU62"), ("AU63", "AU64"), ("AU51", "AU52"), ("AU53", "AU54"),
 )  # fmt: skip
-"""Units whose muscles pull against each other, on the same side of a face."""
+"""Units whose muscles pull against each other, on the same side of a face, and turns of eyes or head to opposite sides."""
 FELT = 0.2
 """Two units fight where more than this is asked of both."""
 

@@ -106,8 +106,8 @@ def finetune(size: int = 128) -> TrainConfig:
 
 def light(size: int = 128) -> TrainConfig:
     """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted, by pairs
-    of one person and by the way back from its own edits; critics and guide have little say, since alone they paint teeth that no
-    mouth has.
+    of one person, by insides of real mouths, and by the way back from its own edits; critics and guide have little say, since alone
+    they paint teeth that no mouth has.
 
     Needs landmarks in the set (`dftnet landmarks`), what the shipped reader reads as labels (`dftnet relabel --name read`), and
     the mesh (--set mesh=facs-mesh.npz).
