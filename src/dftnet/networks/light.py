@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from dftnet.errors import RequestError
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
+from dftnet.networks.mouth import MouthInside, filled
 from dftnet.units import TURNS
 
 TURNED = 0.5
@@ -62,6 +63,8 @@ class LightConfig(GeneratorConfig):
     """Channels of T at h/8, h/4, h/2 and h."""
     turns: bool = False
     """Whether the last of its units are `units.TURNS`, made of what explained the turns of a head while training."""
+    mouth: bool = False
+    """Whether the inside of a mouth that opens is drawn (networks/mouth.py), and T finds its place."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -154,6 +157,7 @@ class LightDFTNet(Generator):
         self.texture2a, self.texture2 = _conv(t4 + 16, t2), _conv(t2, t1 - 4)
         self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
+        self.mouth = MouthInside(t4 + 16 + 4) if config.mouth else None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -264,17 +268,20 @@ class LightDFTNet(Generator):
         flow = asked * bound * torch.tanh(flow / bound)
         return torch.cat([flow, 1 - asked * torch.sigmoid(-maps[:, 2:])], 1)
 
-    def texture(self, code: Tensor, features: list[Tensor], edit: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """Eq. 4, B = T(c): [b, 3, h, w] in [-1, 1]; edit is (Φ, A, X_a)."""
+    def texture(
+        self, code: Tensor, features: list[Tensor], edit: tuple[Tensor, Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Eq. 4, B = T(c): [b, 3, h, w] in [-1, 1], and T's features at half the size; edit is (Φ, A, X_a)."""
         flow, attention, aligned = edit
         warped = [_warped(f, F.avg_pool2d(flow, r) / r) for f, r in zip(features, (4, 8), strict=True)]
         x = _double(F.relu(self.texture8(torch.cat([code, warped[1]], 1))))
         x = _double(F.relu(self.texture4(torch.cat([x, warped[0]], 1))))
         again = F.relu(self.again(F.pixel_unshuffle(aligned, 2)))
-        x = F.relu(self.texture2a(torch.cat([x, again], 1)))
+        half = torch.cat([x, again], 1)
+        x = F.relu(self.texture2a(half))
         x = _double(F.relu(self.texture2(x)))
         x = F.relu(self.texture1(torch.cat([x, aligned.to(x.dtype), attention.to(x.dtype)], 1)))
-        return torch.tanh(self.colour(x).float())
+        return torch.tanh(self.colour(x).float()), half
 
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
         """image [b, 3, h, w] in [-1, 1], condition [b, K + nuisance] or [b, K] → Edit, with "cells", Φ and A at half the size.
@@ -290,5 +297,9 @@ class LightDFTNet(Generator):
         parts = {"flow": flow, "attention": attention, "texture": aligned, "aligned": aligned, "cells": cells}
         if warp_only:
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
-        parts["texture"] = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
-        return Edit(compose(attention, parts["texture"], aligned), parts)  # Eq. 5
+        texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
+        if self.mouth is not None:
+            maps = self.mouth(torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1))
+            attention, texture, where = filled((attention, texture), self.mouth, maps.detach(), self.asked(condition))
+            parts |= {"mouth": maps, "inside": where, "attention": attention}
+        return Edit(compose(attention, texture, aligned), parts | {"texture": texture})  # Eq. 5

@@ -219,11 +219,6 @@ class TrainConfig:
         """The generator's λ above 0 in a phase."""
         return self.weights_of(phase).generator(critic=phase.critic, warp_only=phase.warp_only)
 
-    @property
-    def paints_mouths(self) -> bool:
-        """Whether a phase is shown what to paint into mouths that open."""
-        return bool(self.mesh) and any(self.weights_of(phase).painted > 0 for phase in self.phases)
-
     def taught(self, phase: Phase) -> bool:
         """Whether a frozen teacher has a say in a phase."""
         weights = self.generator_weights(phase)

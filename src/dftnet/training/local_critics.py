@@ -24,6 +24,7 @@ from dftnet.networks.layers import channels_last, planes
 from dftnet.training.batches import Batch
 from dftnet.training.loss_weights import LossWeights
 from dftnet.training.teacher import LearningTeacher
+from dftnet.training.terms import as_criticised
 
 Window = tuple[float, float, float, float]
 MOUTH: Window = (0.25, 0.59, 0.75, 0.97)
@@ -96,7 +97,7 @@ class LocalTeacher(LearningTeacher):
 
     def terms(self, edit: Edit, batch: Batch, wanted: Collection[str]) -> dict[str, Tensor]:
         self.network.eval()
-        looks = self.network(edit.image, batch.target)
+        looks = self.network(as_criticised(edit, batch), batch.target)
         terms = {"local": torch.stack([-_mean_of(realness, batch) for realness, _ in looks]).mean()}
         if "local_features" in wanted:
             terms["local_features"] = self._features(looks, batch)

@@ -34,7 +34,7 @@ from dftnet.training.progress import Pace, TrainLog
 from dftnet.training.run import SAVE_EVERY, check_claim, claim, load_state, resume, save_state
 from dftnet.training.teacher import LearningTeacher, Teacher
 from dftnet.training.teachers import build_teachers
-from dftnet.training.terms import ask, asked_back, generator_terms
+from dftnet.training.terms import as_criticised, ask, asked_back, generator_terms
 from dftnet.training.validation import flow_health, open_judge, sample_sheet, validate
 
 VALIDATION_IMAGES = 512
@@ -87,9 +87,9 @@ class Trainer:
             if edit is None or config.critic_steps > 1:
                 with torch.no_grad(), self.autocast():
                     edit = ask(self.forward, batch)
-            share = self.source.uniform(images_seen)
+            share, fake = self.source.uniform(images_seen), as_criticised(edit, batch).detach()
             for critic in critics:
-                own = self._critic_step(critic, batch, edit.image.detach(), phase, index, share)
+                own = self._critic_step(critic, batch, fake, phase, index, share)
                 values = {f"{critic.NAME}_{name}": value for name, value in own.items()} | values
         self.players.update_average(config, images_seen)
         return values

@@ -19,11 +19,11 @@ from torch import Tensor
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
-from dftnet.faces.mesh import LOWER_LIP, MOUTH_RING, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
+from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
-from dftnet.training.mesh_drawing import draw, mouth_opened
-from dftnet.training.mouths import MouthBank, brightness, open_mouths
+from dftnet.training.mesh_drawing import draw
+from dftnet.training.mouths import draw_mouth, teeth_shown
 from dftnet.training.pair_parts import PairParts
 from dftnet.units import SIDED
 
@@ -41,8 +41,6 @@ SHUT_LIPS = 0.15
 """AU25 below which lips touch"""
 SEAM = 1 / 36
 """Width of the line between lips that an edit has shut, share of the crop: what it leaves of teeth there would tell of them"""
-ASKED_FIRST, MOUTHS = 3000, 6000
-"""Requests that say how mouths open, and open mouths of which some are chosen to show what is inside"""
 WHOLE = -1
 """In place of the number of a part: the whole of frame b"""
 SHOWN = 0.6
@@ -63,10 +61,8 @@ class DrawnBatch(Batch):
     """[b, 1, m, m] in [0, 1]: how far A is known"""
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
-    paint: Tensor
-    """[b, 3, S, S] in [-1, 1]: what is to be painted"""
-    seen: Tensor
-    """[b, 1, S, S] in [0, 1]: where `paint` is known; of faces without a true picture inside mouths that open"""
+    mouth: Tensor
+    """[b, 7, …]: where the inside of a mouth is that opens (`mouths.draw_mouth`)"""
     back: Tensor
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
     seam: Tensor
@@ -97,8 +93,6 @@ class Edits:
     """[n] edited, and asked back to the photo?"""
     whole: NDArray[np.bool_]
     """[n] asked for all that another face shows?"""
-    filled: NDArray[np.bool_]
-    """[n] shown what is inside of its mouth, if that opens?"""
     part: NDArray[np.int64]
     """[n] number of the part that is taken of the second frame, or WHOLE"""
 
@@ -195,7 +189,6 @@ class MeshBatchSource(BatchSource):
         turn = np.stack([data.extras.get(a, nothing) for a in ("yaw", "pitch")], 1)
         self.turn = np.nan_to_num(turn).astype(np.float32) / TURN
         self.special = [self._showing("AU45"), self._showing("AU25", "AU26")]
-        self.mouths = self._mouths() if config.paints_mouths and split == "train" else None
         self._pool = ThreadPoolExecutor(1)
         self._ahead: tuple[tuple[int, bool], Future[Batch]] | None = None
 
@@ -205,18 +198,6 @@ class MeshBatchSource(BatchSource):
         if not columns:
             return self.rows[:0]
         return self.rows[self.aus[self.rows][:, columns].max(1) > SHOWN]
-
-    def _mouths(self) -> MouthBank | None:
-        """Insides of mouths for requests that open them, from the faces of this split."""
-        rng = np.random.default_rng([self.config.seed, len(self.rows)])
-        rows = rng.permutation(self.rows)
-        some = rows[:ASKED_FIRST]
-        s, own = self.landmarks[some], self.aus[some]
-        t = self.mesh.targets(s, own, self.few.draw(rng, own))
-        wanted = t[[mouth_opened(*pair) > 0 for pair in zip(s, t, strict=True)]][:, MOUTH_RING]
-        yaw, pitch = self.turn[rows].T * TURN
-        mouths = rows[open_mouths(self.landmarks[rows], yaw, pitch, self.size)][:MOUTHS]
-        return MouthBank.choose(self.images[mouths], self.landmarks[mouths], wanted)
 
     def _found(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the landmarks of these rows lie on the face."""
@@ -254,8 +235,7 @@ class MeshBatchSource(BatchSource):
         kind = np.arange(n) - len(a)  # below 0 pairs, then the faces that are asked back
         edits = Edits(
             first=source, second=other, own=own, target=target, turn=turn, flip=flip, jitter=motions, paired=kind < 0,
-            back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]),
-            filled=(kind >= back) & learns_paint, part=part,
+            back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]), part=part,
         )  # fmt: skip
         return self._assemble(edits.share(slice(self.rank, None, self.world)))
 
@@ -321,14 +301,11 @@ class MeshBatchSource(BatchSource):
             true[i] = _moved(crop, both[i])
             if part[i] != WHOLE:
                 true[i] = self.parts.image(part[i], image[i], true[i])
-        paint, seen = true.copy(), np.zeros((len(true), 1, self.size, self.size), np.float32)
-        seen[paired | back] = 1
-        opens = [i for i in np.flatnonzero(edits.filled) if self.mouths and mouth_opened(s[i], t[i])]
-        paint[opens], seen[opens, 0] = self._insides(image[opens], s[opens], t[opens], drawing.flow[opens])
+        shown = teeth_shown(target, self.names)
+        mouth = np.stack([draw_mouth(*one) for one in zip(image, s, t, shown, strict=True)])
         return DrawnBatch(
             image=self._pixels(image),
-            paint=self._pixels(paint),
-            seen=self._tensor(seen),
+            mouth=self._tensor(mouth),
             aus=self._tensor(own),
             target=self._tensor(target),
             true=self._pixels(true),
@@ -338,21 +315,6 @@ class MeshBatchSource(BatchSource):
             nuisance=self._tensor(turn),
             **{name: self._tensor(value) for name, value in drawing._asdict().items()},
         )
-
-    def _insides(
-        self, images: NDArray[np.uint8], s: Array, t: Array, flow: Array
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Crops [n, S, S, 3] moved by Φ [n, 2, m, m], with insides of mouths in their openings; and where these are, [n, S, S]."""
-        if self.mouths is None or not len(images):
-            return images, np.zeros(images.shape[:3], bool)
-        shades = np.array([brightness(*pair) for pair in zip(images, s, strict=True)], np.float32)
-        inside, where = self.mouths.inside(t[:, MOUTH_RING], shades)
-        y, x = np.mgrid[: self.size, : self.size].astype(np.float32)
-        for one, image, motion, opening in zip(inside, images, flow, where, strict=True):
-            dx, dy = (cv2.resize(axis, (self.size, self.size)) for axis in motion)
-            moved = cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            one[~opening] = moved[~opening]
-        return inside, where
 
     def _seams(self, landmarks: Array, own: Array, target: Array) -> Array:
         """[n, 1, S, S]: a soft line where the lips meet of faces that AU25 leaves, levels [n, K]; nothing of the others."""

@@ -100,7 +100,7 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     )
 
 
-def _polygon(ring: Array, size: int) -> Array:
+def polygon(ring: Array, size: int) -> Array:
     """The inside of a ring [v, 2] of cells, [size, size] in [0, 1] with soft borders."""
     fine = np.zeros((size * 4, size * 4), np.uint8)
     corners = np.round(((ring + 0.5) * 4 - 0.5) * 16).astype(np.int32)
@@ -129,7 +129,7 @@ def _mouth(i: int, s: Array, t: Array, maps: tuple[Array, Array]) -> None:
     known, warped = maps
     opened = mouth_opened(s, t)
     if opened:
-        inside = _polygon(t[MOUTH_RING], warped.shape[-1]) * opened
+        inside = polygon(t[MOUTH_RING], warped.shape[-1]) * opened
         warped[i] = np.minimum(warped[i], 1 - inside)
         known[i] *= 1 - 0.8 * inside
 
@@ -140,7 +140,7 @@ def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Ar
     flow, known, warped, certain, eyes = maps
     size = warped.shape[-1]
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
-        shown, asked = _polygon(s[ring], size), _polygon(t[ring], size)
+        shown, asked = polygon(s[ring], size), polygon(t[ring], size)
         eyes[i] = np.maximum(eyes[i], np.maximum(shown, asked))
         width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
         before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2

@@ -55,6 +55,7 @@ class MeshTeacher(FrozenTeacher):
             "needless_paint": needless_paint,
             "copied_texture": copied_texture,
             "painted": painted,
+            "inside": inside,
         }
         return {name: given[name](edit, batch) for name in given if name in wanted}
 
@@ -104,13 +105,26 @@ def copied_texture(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """Mean over the batch of |B - paint| and of the same of the high-pass, where there is nothing to warp from and the paint is
-    known: by its area, or by SMALL where it is smaller."""
-    hole = (1 - _as_large(batch.warped, edit.image)) * batch.seen
-    texture, true = edit.parts["texture"], batch.paint
+    """Mean over pairs of |B - true| and of the same of the high-pass, where there is nothing to warp from: by its area, or by SMALL
+    where it is smaller."""
+    hole = (1 - _as_large(batch.warped, edit.image)) * batch.paired[:, None, None, None]
+    texture, true = edit.parts["texture"], batch.true
     difference = (texture - true).abs() + (high_pass(texture) - high_pass(true)).abs()
     area = texture.shape[1] * hole.sum((1, 2, 3)).clamp(min=SMALL * hole[0].numel())
     return ((hole * difference).sum((1, 2, 3)) / area).mean()
+
+
+def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
+    """The maps of the mouth against what the landmarks say: cross entropy of where it is, and where it is L1 of the lengths (shares
+    of a centimetre) and of the light."""
+    if "mouth" not in edit.parts:
+        return edit.image.new_zeros(())
+    maps, goal = edit.parts["mouth"].float(), batch.mouth
+    where = goal[:, 6:]
+    place = F.binary_cross_entropy_with_logits(maps[:, 6:], where, 1 + PAINTED * where)
+    scale = maps.new_tensor([0.1] * 3 + [1 / 3] * 3)[:, None, None]
+    apart = (where * scale * (maps[:, :6] - goal[:, :6]).abs()).sum((1, 2, 3))
+    return place + (apart / where.sum((1, 2, 3)).clamp(min=SMALL * edit.image[0, 0].numel())).mean()
 
 
 def _as_large(maps: Tensor, image: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def finetune(size: int = 128) -> TrainConfig:
     config = stable(size)
     return replace(
         config,
-        generator=LightConfig(nuisance=2),
+        generator=LightConfig(nuisance=2, mouth=True),
         critic=replace(config.critic, au_count=40),
         labels="read",
         init="dftnet-128",
@@ -106,8 +106,8 @@ def finetune(size: int = 128) -> TrainConfig:
 
 def light(size: int = 128) -> TrainConfig:
     """A light generator of forty units, taught by a face mesh: first where everything moves, then what has to be painted, by pairs
-    of one person, by insides of real mouths, and by the way back from its own edits; critics and guide have little say, since alone
-    they paint teeth that no mouth has.
+    of one person, by the mesh where a mouth opens, and by the way back from its own edits; critics and guide have little say, since
+    alone they paint teeth that no mouth has.
 
     Needs landmarks in the set (`dftnet landmarks`), what the shipped reader reads as labels (`dftnet relabel --name read`), and
     the mesh (--set mesh=facs-mesh.npz).
@@ -121,19 +121,20 @@ def light(size: int = 128) -> TrainConfig:
         "needless_paint": 3.0,
         "copied_texture": 1.0,
         "guide": 0.5,
-        "guide_aligned": 2.0,
-        "painted": 10.0,
+        "guide_aligned": 1.5,
+        "painted": 6.0,
+        "inside": 2.0,
         "local": 0.1,
         "local_features": 2.0,
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
-        generator=LightConfig(nuisance=2),
+        generator=LightConfig(nuisance=2, mouth=True),
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=90_000, critic=False, warp_only=True),
-            Phase(name="paint", images=182_000, weights=paint),
+            Phase(name="paint", images=160_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",

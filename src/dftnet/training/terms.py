@@ -42,6 +42,14 @@ def ask(generator: Generator, batch: Batch, *, warp_only: bool = False) -> Edit:
     return generator(batch.image, condition, warp_only=warp_only)
 
 
+def as_criticised(edit: Edit, batch: Batch) -> Tensor:
+    """X̂_t with the true picture where a mouth's inside is drawn, of pairs: a critic would know it by that alone."""
+    if "inside" not in edit.parts:
+        return edit.image
+    share = edit.parts["inside"].to(edit.image.dtype) * batch.paired[:, None, None, None]
+    return torch.lerp(edit.image, batch.true.to(edit.image.dtype), share)
+
+
 def generator_terms(
     generator: Generator,
     batch: Batch,
