@@ -14,16 +14,14 @@ from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.data.far import open_faces  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
-from dftnet.faces.mesh import MOUTH_RING  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
-from dftnet.training.mesh_teacher import MeshTeacher, cells_of, painted, prime_motion  # noqa: E402
-from dftnet.training.mouths import MouthBank, openness  # noqa: E402
+from dftnet.training.mesh_teacher import MeshTeacher, cells_of, inside, painted, prime_motion  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
-from dftnet.training.terms import ask, asked_back  # noqa: E402
+from dftnet.training.terms import as_criticised, ask, asked_back  # noqa: E402
 from dftnet.units import UNITS, levels_as  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 from tests.toy_mesh import vertices, write_toy_mesh  # noqa: E402
@@ -60,7 +58,7 @@ def config(tmp_path_factory):
         base,
         generator=LightConfig(
             nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
-            motion_cells=32,
+            motion_cells=32, mouth=True,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
         phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
@@ -210,28 +208,34 @@ def test_the_mesh_is_content_with_what_it_drew(faces, config):
     assert right["mesh_attention"] < wrong["mesh_attention"]
 
 
-def test_mouths_that_open_are_shown_what_is_inside(faces, config):
+def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     source = open_source(faces, config, CPU)
-    assert isinstance(source, MeshBatchSource)
-    assert source.mouths is None, "the toy set has too few open mouths to choose from"
-    ring = landmarks(1, SIZE)[0, MOUTH_RING]
-    ring[11:, 1] += 8  # the lower lip
-    white = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
-    source.mouths = MouthBank(white, ring[None], openness(ring[None]), np.array([1], np.float32))
-    known, shown = 0, 0
-    for images_seen in range(0, 20 * config.batch, config.batch):
+    generator = build_generator(config.generator)
+    told = 0
+    for images_seen in range(0, 10 * config.batch, config.batch):
         batch = source.batch(images_seen)
-        of_its_own = batch.paired > 0
-        assert (batch.seen[of_its_own] == 1).all()
-        assert torch.equal(batch.paint[of_its_own], batch.true[of_its_own])
-        for seen, paint, hole in zip(batch.seen, batch.paint, 1 - batch.warped, strict=True):
-            if 0 < seen.sum() < seen.numel():
-                shown += 1
-                assert paint[:, seen[0] > 0].min() == 1, "as bright as the mouth that was chosen, and brighter"
-                assert hole[0][torch.nn.functional.avg_pool2d(seen, 2)[0] > 0.4].mean() > 0.1, "where there is no warp"
-        known += int(of_its_own.sum())
-    assert known
-    assert shown > 5
+        where = batch.mouth[:, 6:].amax((1, 2, 3))
+        hole = (1 - batch.warped[:, :, 15:]).amax((1, 2, 3))
+        assert (hole[where > 0.9] > 0.1).all(), "there is nothing to warp from"
+        told += int((where > 0.5).sum())
+    assert told > 5
+    edit = ask(generator, batch)
+    assert inside(edit, batch) > 0
+    edit.parts["mouth"] = torch.cat([batch.mouth[:, :6], (2 * batch.mouth[:, 6:] - 1) * 20], 1)
+    assert inside(edit, batch) < 1.0, "what is left is the entropy of the soft borders"
+    right = float(inside(edit, batch))
+    edit.parts["mouth"][:, 0] += 10
+    assert inside(edit, batch) > right
+
+
+def test_critics_are_not_shown_what_is_drawn(faces, config):
+    batch = open_source(faces, config, CPU).batch(0)
+    edit = ask(build_generator(config.generator), batch)
+    edit.parts["inside"] = torch.ones_like(edit.parts["inside"])
+    seen = as_criticised(edit, batch)
+    paired = batch.paired > 0
+    assert torch.equal(seen[paired], batch.true[paired])
+    assert torch.equal(seen[~paired], edit.image[~paired]), "of others nobody knows what is behind their lips"
 
 
 def test_what_is_painted_counts_by_its_area(faces, config):
@@ -241,7 +245,7 @@ def test_what_is_painted_counts_by_its_area(faces, config):
     batch.warped.fill_(1)
     assert painted(edit, batch) == 0
     batch.warped[:, :, 8:16, 8:16] = 0
-    edit.parts["texture"] = batch.paint.clone()
+    edit.parts["texture"] = batch.true.clone()
     assert painted(edit, batch) == 0
     edit.parts["texture"] += 0.1
     small = painted(edit, batch)

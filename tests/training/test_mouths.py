@@ -1,4 +1,4 @@
-"""Mouths chosen to show what is inside of one that opens."""
+"""Where the inside of a mouth is that opens, and how it is lit."""
 
 from __future__ import annotations
 
@@ -8,72 +8,66 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.faces.mesh import MOUTH_RING  # noqa: E402
-from dftnet.training.mouths import CANDIDATES, MouthBank, brightness, open_mouths, openness  # noqa: E402
+from dftnet.networks.mouth import UPPER, millimetre, window  # noqa: E402
+from dftnet.training.mouths import CHEEKS, SKIN, draw_mouth, light_on, teeth_shown  # noqa: E402
 
-SIZE = 64
+SIZE = 128
+MM = millimetre(SIZE)
+CENTRE = (64, 92)
+LEFT, TOP = window(SIZE)[:2]
 
 
-def ring(width: float = 24, height: float = 10, smile: float = 0, centre: tuple[float, float] = (32, 44)) -> np.ndarray:
-    """[20, 2]: upper lip from the right corner to the left one, lower lip back."""
+def face(width: float = 46, height: float = 14, smile: float = 0) -> np.ndarray:
+    """Landmarks [478, 2] of a mouth of so many millimetres: upper lip from the right corner to the left one, lower lip back."""
     x = np.linspace(-1, 1, 11)
     bow = smile * x**2
     upper = np.stack([x * width / 2, -height / 2 * (1 - x**2) - bow], 1)
     lower = np.stack([x * width / 2, height / 2 * (1 - x**2) - bow], 1)
-    return (np.concatenate([upper, lower[9:0:-1]]) + centre).astype(np.float32)
-
-
-def face(opening: np.ndarray) -> np.ndarray:
-    """[478, 2]"""
-    points = np.full((478, 2), 20, np.float32)
-    points[MOUTH_RING] = opening
+    points = np.full((478, 2), 64, np.float32)
+    points[MOUTH_RING] = np.concatenate([upper, lower[9:0:-1]]) * MM + CENTRE
+    points[33], points[263], points[133] = (30, 48), (98, 48), (46, 48)
+    points[SKIN] = [(40, 75), (88, 75), (44, 80), (84, 80)]
     return points
 
 
-def test_openness_is_the_same_wherever_however_large_and_however_turned():
-    one = ring(width=24, height=10, smile=3)
-    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]], np.float32)
-    other = (1.7 * one @ turn.T + (3, -8)).astype(np.float32)
-    assert openness(np.stack([one, other])) == pytest.approx(2 / 3 * 10 / 24, rel=0.02)
+def skin(colour: tuple[float, float, float] = tuple(CHEEKS)) -> np.ndarray:
+    return np.full((SIZE, SIZE, 3), np.round(colour), np.uint8)
 
 
-def test_an_opening_shows_the_mouth_that_is_as_open_or_two_that_fade():
-    flat, round_ = ring(height=4), ring(width=12, height=14)
-    images = np.stack([np.full((SIZE, SIZE, 3), level, np.uint8) for level in (60, 120)])
-    levels = openness(np.stack([flat, round_]))
-    bank = MouthBank(images, np.stack([flat, round_]), levels, np.full(2, 150, np.float32))
-    between = ring(height=24 * 1.5 * float(levels.mean()))
-    asked = np.stack([ring(width=12, height=16), ring(height=3), ring(height=3), between])
-    inside, where = bank.inside(asked, np.array([150, 150, 75, 150], np.float32))
-    assert inside.shape == (4, SIZE, SIZE, 3)
-    found = [np.unique(one[mask]) for one, mask in zip(inside, where, strict=True)]
-    assert [len(levels) for levels in found] == [1, 1, 1, 1]
-    assert [int(levels[0]) for levels in found] == [120, 60, round(60 * 0.5**0.5), pytest.approx(90, abs=2)]
-    assert where[0, 44, 32]
-    assert not where[0, 30, 32]
-    assert where[0].sum() == pytest.approx(12 * 16 * 2 / 3, rel=0.15)
+def test_lengths_are_millimetres_from_the_middle_and_from_both_lips():
+    maps = draw_mouth(skin(), face(height=0.2), face(), 4.0)
+    row, column = round(CENTRE[1]) - TOP, CENTRE[0] - LEFT
+    x, down, up, *_, inside = maps[:, row, column]
+    assert inside == 1
+    assert x == pytest.approx(0, abs=0.05)
+    assert down - (UPPER - 4) == pytest.approx(7, abs=0.7), "half of the opening, which begins where 4 mm of the teeth are left"
+    assert up == pytest.approx(7, abs=0.7)
+    assert maps[0, row, column + 8] == pytest.approx(8 / MM, abs=0.05)
+    area = maps[6].sum() / MM**2
+    assert area == pytest.approx(46 * 14 * 2 / 3, rel=0.15)
 
 
-def test_the_most_typical_clear_mouth_is_chosen():
-    rng = np.random.default_rng(0)
-    n = CANDIDATES
-    images = np.full((n, SIZE, SIZE, 3), 180, np.uint8)
-    images[:, 40:44, 20:44] = 240  # teeth
-    images[:, 44:48, 20:44] = 30
-    images[: n // 2, 40:48, 20:44] = 150  # half of them blurred to a band
-    images[-1, 40:44, 20:44], images[-1, 44:48, 20:44] = 30, 240  # one the other way up
-    images[-2] = (images[-2] * 0.4).astype(np.uint8)  # and one in the dark
-    landmarks = np.stack([face(ring(height=8 + rng.uniform(0, 0.1))) for _ in range(n)])
-    assert brightness(images[-2], landmarks[-2]) == pytest.approx(72, abs=1)
-    wanted = ring(height=8)[None]
-    bank = MouthBank.choose(images, landmarks, wanted)
-    assert bank is not None
-    assert (bank.images[:, 41, 30] == 240).all()
-    assert (bank.images[:, 46, 30] == 30).all()
-    assert MouthBank.choose(images[:-1], landmarks[:-1], wanted) is None
-    assert MouthBank.choose(images, landmarks, wanted[:0]) is None
+def test_teeth_stay_in_the_middle_of_the_face_where_one_side_smiles():
+    there = face()
+    there[MOUTH_RING] += np.float32((4, 0))  # the lips move to a side, the nose does not
+    maps = draw_mouth(skin(), face(height=0.2), there, 4.0)
+    assert maps[0, round(CENTRE[1]) - TOP, CENTRE[0] - LEFT] == pytest.approx(0, abs=0.05)
 
 
-def test_mouths_are_chosen_that_are_open_on_faces_that_look_ahead():
-    landmarks = np.stack([face(ring(height=12)), face(ring(height=0.5)), face(ring(height=12)), face(ring(height=12))])
-    angles = np.array([0, 0, 20, 0], np.float32), np.array([5, 0, 0, -15], np.float32)
-    assert open_mouths(landmarks, *angles, SIZE).tolist() == [True, False, False, False]
+def test_a_mouth_that_does_not_open_has_no_inside():
+    assert not draw_mouth(skin(), face(), face(), 4.0).any()
+    assert not draw_mouth(skin(), face(), face(height=5), 4.0).any()
+
+
+def test_a_mouth_is_lit_as_its_face():
+    bright, dark = (light_on(skin(c), face()) for c in ((160, 120, 100), (40, 30, 25)))
+    assert bright == pytest.approx(np.ones(3), abs=0.01)
+    assert dark == pytest.approx(np.full(3, 0.5), abs=0.01), "by the root: teeth are white on a dark face too"
+    blue = light_on(skin((120, 120, 130)), face())
+    assert blue[2] > 1 > blue[0], "in the colour of the light"
+
+
+def test_a_raised_lip_shows_more_of_the_teeth():
+    names = ("AU10L", "AU10R", "AU12L", "AU12R", "AU26")
+    levels = np.array([[0, 0, 0, 0, 1], [0, 0, 1, 1, 0], [0, 0, 1, 0, 0], [1, 1, 1, 1, 0]], np.float32)
+    assert teeth_shown(levels, names).tolist() == [3.5, 7.0, 5.25, UPPER]
