@@ -36,6 +36,9 @@ TURNS: tuple[str, ...] = ("AU51", "AU52", "AU53", "AU54")
 """The head turned left, right, up, down, by 3° to 6° at 1: the last units of models that can (`dftnet export --turns-head`). No
 reader reads them; a photo's own are taken as 0."""
 
+TURN_DEGREES = 5.0
+"""What a turn of 1 was taught to be"""
+
 ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES), *TURNS)
 """Every name that can be asked for."""
 

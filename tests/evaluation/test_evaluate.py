@@ -21,13 +21,13 @@ from dftnet.evaluation.config import QUICK, STANDARD, Counts, EvaluationConfig
 from dftnet.evaluation.doses import LEVELS, read_doses
 from dftnet.evaluation.judges import JUDGED, AuJudge, Judges, LandmarkReading, enlarged
 from dftnet.evaluation.landing import gaps, landing
-from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, head_held, iris_discs, shape_distance
+from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, head_held, head_turn, iris_discs, shape_distance
 from dftnet.evaluation.methods import COPY, Contender, contenders, enlarged_maps, parameter_count
 from dftnet.evaluation.report import as_json, score_table, text
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import to_float, to_uint8
 from dftnet.metrics import Interval
-from dftnet.units import UNITS
+from dftnet.units import TURNS, UNITS
 from tests.synthetic_model import write_estimator, write_generator
 from tests.toy_faces import write_toy_faces
 
@@ -188,6 +188,37 @@ def test_a_turned_head_is_held_still() -> None:
     held = head_held(elsewhere, face)
     assert np.allclose(held, smiling)
     assert shape_distance(held[..., :2], face[..., :2]) == pytest.approx([4 / 468] * 2)
+    assert head_turn(face, face + 1) == pytest.approx(np.zeros((2, 2)), abs=1e-9)
+    assert head_turn(elsewhere, face)[:, 0] == pytest.approx(np.degrees([yaw] * 2), abs=0.2), "to the person's left"
+    assert head_turn(face, elsewhere)[:, 1] == pytest.approx(np.degrees([pitch] * 2), abs=0.2), "up"
+
+
+def test_the_turn_between_two_pictures_is_asked_of_models_that_turn_heads(measured: Measured) -> None:
+    asked_of: list[np.ndarray] = []
+
+    class Turner(Contender):
+        @property
+        def units(self) -> tuple[str, ...]:
+            return (*AU_NAMES, *TURNS)
+
+        def __call__(self, crops: np.ndarray, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Maps]:
+            asked_of.append(target[:, -4:] - source[:, -4:])
+            return crops, None  # type: ignore[return-value]
+
+    rng = np.random.default_rng(0)
+    head = rng.normal(0, 30, (478, 3))
+    angles = np.radians([0, 2.5, 0, -20, 0, 0, 0, 0, 0, 0])
+    turns = [np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]]) for a in angles]
+    solid = np.stack([head @ turn.T + 50 for turn in turns])
+    assert measured.seen is not None
+    seen = measured.seen._replace(points=solid[..., :2], depth=solid[..., 2])
+    measured = replace(measured, seen=seen)
+    found = values(gaps(measured, Turner("turner", None)))
+    still, turned = asked_of
+    assert not still.any()
+    assert turned == pytest.approx(np.array([[0.5, 0, 0, 0], [0, 1, 0, 0], [0] * 4, [0] * 4]), abs=0.01)
+    assert "gap closed, video pairs, turned: in landmarks" in found
+    assert "gap closed, video pairs, turned: in landmarks" not in values(gaps(measured, Contender(COPY, None)))
 
 
 def test_iris_discs_lie_between_the_lids() -> None:

@@ -9,12 +9,15 @@ from dftnet import metrics
 from dftnet.aus import AU_NAMES
 from dftnet.evaluation.bench import Measured, Score, Section, asked, decibels
 from dftnet.evaluation.judges import EMBEDDING, ESTIMATOR, JUDGED, LANDMARKS, enlarged
-from dftnet.evaluation.landmarks import CLOSED, RIGID, gaze, head_held, iris_discs, shape_distance
+from dftnet.evaluation.landmarks import CLOSED, RIGID, gaze, head_held, head_turn, iris_discs, shape_distance
 from dftnet.evaluation.methods import Contender
 from dftnet.faces.mask import face_mask
 from dftnet.faces.mesh import similarity_between
 from dftnet.metrics import Interval, interval
+from dftnet.units import TURN_DEGREES, TURNS
 
+TURNED = ", turned"
+"""Ends the sections of pairs whose turn of the head was asked for too; models that cannot have none"""
 OPEN_EYES = 0.18
 """Eye aspect ratio from which an eye counts as open before the edit."""
 GHOST = 0.25
@@ -163,9 +166,23 @@ def _laid_onto(images: np.ndarray, points: np.ndarray, onto: np.ndarray) -> np.n
 
 
 def _gap(m: Measured, rival: Contender, title: str, pairs: np.ndarray) -> list[Score]:
+    """Edits of the first pictures with the units of the second ones; and, by a model that knows turns of the head and a judge that
+    sees them, with the turn between the two asked for as well."""
+    a, b = pairs.T
+    own, wanted = m.levels(a, rival.units), m.levels(b, rival.units)
+    found = _closed(m, title, pairs, rival(m.bench.images[a], own, wanted)[0])
+    if m.judges.landmarks and m.seen and set(TURNS) <= set(rival.units):
+        turn = np.clip(head_turn(m.seen.solid[a], m.seen.solid[b]) / TURN_DEGREES, -1, 1)
+        left, down = np.maximum(turn, 0).T
+        right, up = np.maximum(-turn, 0).T
+        turned = asked(wanted, rival.units, **dict(zip(TURNS, (left, right, up, down), strict=True)))
+        found += _closed(m, title + TURNED, pairs, rival(m.bench.images[a], own, turned)[0])
+    return found
+
+
+def _closed(m: Measured, title: str, pairs: np.ndarray, edits: np.ndarray) -> list[Score]:
     a, b = pairs.T
     bench, judges = m.bench, m.judges
-    edits, _ = rival(bench.images[a], m.levels(a, rival.units), m.levels(b, rival.units))
     people, true = bench.people[a], bench.images[b]
     face = face_mask(bench.images.shape[1])[None, ..., None] > 0.5
 

@@ -70,17 +70,30 @@ def shape_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def head_held(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    """Landmarks [n, 478, 3] turned, shifted and scaled onto others [n, 478, 3] by the least squares of the points RIGID (Umeyama
-    1991): what remains between the two is no motion of the head. float64 [n, 478, 3]."""
+    """Landmarks [n, 478, 3] turned, shifted and scaled onto others [n, 478, 3]: what remains between the two is no motion of the
+    head. float64 [n, 478, 3]."""
     p, q = (np.asarray(x, np.float64) for x in (points, onto))
+    scale, turn = _rigid(p, q)
+    turned = np.einsum("nij,nvj->nvi", turn, p - p[:, RIGID].mean(1, keepdims=True))
+    return scale[:, None, None] * turned + q[:, RIGID].mean(1, keepdims=True)
+
+
+def head_turn(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Degrees [n, 2], to the person's left and down, that a head turned from landmarks [n, 478, 3] to others; z away from the
+    camera."""
+    _, turn = _rigid(*(np.asarray(x, np.float64) for x in (points, onto)))
+    ahead = -turn[:, :, 2]  # where a face looks that looked into the camera
+    return np.degrees(np.stack([np.arctan2(ahead[:, 0], -ahead[:, 2]), np.arctan2(ahead[:, 1], -ahead[:, 2])], 1))
+
+
+def _rigid(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scales [n] and rotations [n, 3, 3] that bring the points RIGID of p onto those of q by least squares (Umeyama 1991)."""
     a, b = (x[:, RIGID] - x[:, RIGID].mean(1, keepdims=True) for x in (p, q))
     u, s, vt = np.linalg.svd(np.einsum("nvi,nvj->nij", b, a))
     mirrored = np.linalg.det(u @ vt) < 0
     s[mirrored, 2] *= -1
     u[mirrored, :, 2] *= -1
-    scale = s.sum(1) / np.maximum((a * a).sum((1, 2)), 1e-12)
-    turned = np.einsum("nij,nvj->nvi", u @ vt, p - p[:, RIGID].mean(1, keepdims=True))
-    return scale[:, None, None] * turned + q[:, RIGID].mean(1, keepdims=True)
+    return s.sum(1) / np.maximum((a * a).sum((1, 2)), 1e-12), u @ vt
 
 
 def gaze(points: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+from dftnet.evaluation.landing import TURNED
 from dftnet.evaluation.methods import COPY
 from dftnet.media.files import write_file
 
@@ -152,7 +153,10 @@ def plots(folder: Path, result: dict) -> list[Path]:
         written.append(folder / ("dose-response.png" if "estimator" in judge else "dose-response-landmarks.png"))
         figure.savefig(written[-1], dpi=110)
         pyplot.close(figure)
-    gaps = {name: [s for s in found if s.section.startswith("gap")] for name, found in result["scores"].items()}
+    gaps = {
+        name: [s for s in found if s.section.startswith("gap") and not s.section.endswith(TURNED)]
+        for name, found in result["scores"].items()
+    }
     labels = [f"{s.section.removeprefix('gap closed, ')}\n{s.name}" for s in next(iter(gaps.values()))]
     if labels:
         figure, axis = pyplot.subplots(figsize=(11, 5))
