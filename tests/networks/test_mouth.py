@@ -8,8 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from dftnet.faces.mouth import MAPS, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
-from dftnet.networks.mouth import MAPS, MouthInside, window  # noqa: E402
+from dftnet.networks.mouth import MouthInside  # noqa: E402
 
 
 def looked_at(x: float, down: float, up: float, light: float = 1.0) -> list[float]:
@@ -67,3 +68,22 @@ def test_the_rest_of_a_generator_begins_as_it_does_without_a_mouth():
     torch.manual_seed(3)
     build_generator(LightConfig())
     assert torch.equal(torch.rand(1), after)
+
+
+def test_the_photo_is_painted_as_the_crop_is_only_finer():
+    random = torch.Generator().manual_seed(0)
+    x, y = torch.meshgrid(torch.linspace(-24, 24, 40), torch.linspace(0, 1, 20), indexing="xy")
+    maps = torch.stack(
+        [x, 3 + 18 * y, 22 * (1 - y), *(torch.full_like(x, 0.7 + 0.2 * k) for k in range(3)), 8 - 16 * y]
+    )
+    maps += 0.01 * torch.rand(maps.shape, generator=random)
+    crop = (MouthInside(4).drawn(maps[None])[0].permute(1, 2, 0).numpy() + 1) / 2
+    same, inside = painted(maps.numpy(), 1)
+    assert same == pytest.approx(crop, abs=1e-4)
+    assert inside == pytest.approx(torch.sigmoid(maps[6]).numpy(), abs=1e-6)
+    finer, _ = painted(maps.numpy(), 4)
+    assert finer.shape == (80, 160, 3)
+    means = finer.reshape(20, 4, 40, 4, 3).mean((1, 3))
+    assert abs(means - crop).mean() < 0.01
+    steps = [abs(picture[:, 1:] - picture[:, :-1]).max() for picture in (crop, finer)]
+    assert steps[1] > 0.5 * steps[0], "edges are as steep in four times as many pixels"

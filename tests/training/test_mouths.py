@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.faces.mesh import MOUTH_RING  # noqa: E402
-from dftnet.networks.mouth import UPPER, millimetre, window  # noqa: E402
+from dftnet.faces.mouth import UPPER, millimetre, window  # noqa: E402
 from dftnet.training.mouths import CHEEKS, SKIN, draw_mouth, light_on, teeth_shown  # noqa: E402
 
 SIZE = 128
@@ -40,7 +40,9 @@ def test_lengths_are_millimetres_from_the_middle_and_from_both_lips():
     x, down, up, *_, inside = maps[:, row, column]
     assert inside == 1
     assert x == pytest.approx(0, abs=0.05)
-    assert down - (UPPER - 4) == pytest.approx(7, abs=0.7), "half of the opening, which begins where 4 mm of the teeth are left"
+    assert down - (UPPER - 4) == pytest.approx(7, abs=0.7), (
+        "half of the opening, which begins where 4 mm of the teeth are left"
+    )
     assert up == pytest.approx(7, abs=0.7)
     assert maps[0, row, column + 8] == pytest.approx(8 / MM, abs=0.05)
     area = maps[6].sum() / MM**2

@@ -27,12 +27,16 @@ import numpy as np
 
 from dftnet.errors import MediaError
 from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
+from dftnet.faces.mouth import painted, window
+from dftnet.inference.sessions import NO_MOUTH
 
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
+NOWHERE = -6.0
+"""Logit of where the inside of a mouth is below which nothing of it is drawn."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 FAINT, STILL = 1e-3, 1 / 64
 """Paint and motion (photo pixels) below which a pixel of the photo stays as it is."""
@@ -94,6 +98,7 @@ def composite(
     flow: np.ndarray,
     attention: np.ndarray,
     texture: np.ndarray,
+    mouth: np.ndarray = NO_MOUTH,
 ) -> np.ndarray:
     """A copy of the photo with the face edited; every pixel outside the face's mask is that of the input.
 
@@ -101,11 +106,12 @@ def composite(
     crop_from_image  [2, 3] similarity
     crop             uint8 [S, S, 3], the photo resampled by crop_from_image
     flow, attention, texture   float [2, S, S] crop pixels, [1, S, S] in [0, 1], [3, S, S] in [-1, 1]
+    mouth            float [7, h, w], where the inside of a mouth is drawn (faces/mouth.py), or nothing
 
     Flow 0 with attention 1 returns the input, byte for byte.
     """
     result = Patch(0, 0, photo.copy())
-    _edit(photo, result, crop_from_image, _prepare(crop, flow, attention, texture, crop_from_image))
+    _edit(photo, result, crop_from_image, _prepare(crop, (flow, attention, texture, mouth), crop_from_image))
     return result.pixels
 
 
@@ -116,10 +122,11 @@ def composite_patch(
     flow: np.ndarray,
     attention: np.ndarray,
     texture: np.ndarray,
+    mouth: np.ndarray = NO_MOUTH,
 ) -> Patch:
     """Only the part of `composite`'s result within `patch_box`, equal bit for bit; the time does not grow with the photo."""
     patch = cut(photo, patch_box(len(crop), crop_from_image, photo.shape))
-    _edit(photo, patch, crop_from_image, _prepare(crop, flow, attention, texture, crop_from_image))
+    _edit(photo, patch, crop_from_image, _prepare(crop, (flow, attention, texture, mouth), crop_from_image))
     return patch
 
 
@@ -146,7 +153,7 @@ def photo_masks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `composite` does with each pixel of a photo [H, W, 3], two float32 [H, W] in [0, 1]: how far the flow is obeyed
     there (0 outside the face), and how much of it is paint."""
-    maps = _prepare(crop, flow, attention, texture, crop_from_image)
+    maps = _prepare(crop, (flow, attention, texture, NO_MOUTH), crop_from_image)
     matrix = np.asarray(crop_from_image, np.float64) + np.array([[0, 0, maps.pad], [0, 0, maps.pad]])
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     planes = (
@@ -171,9 +178,10 @@ def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _
 
 
 def _prepare(
-    crop: np.ndarray, flow: np.ndarray, attention: np.ndarray, texture: np.ndarray, crop_from_image: np.ndarray
+    crop: np.ndarray, parts: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], crop_from_image: np.ndarray
 ) -> _CropMaps:
-    """Mask, agreement and share of detail, at the crop's resolution."""
+    """Mask, agreement and share of detail, at the crop's resolution; the inside of a mouth at the texture's."""
+    flow, attention, texture, mouth = parts
     size = len(crop)
     shapes = {"crop": crop.shape, "flow": flow.shape, "attention": attention.shape, "texture": texture.shape}
     wanted = {"crop": (size, size, 3), "flow": (2, size, size)}
@@ -183,7 +191,7 @@ def _prepare(
     pad = round(OVERHANG * size)
     mask = face_mask(size, pad)
     source = crop.astype(np.float32) / 255
-    painted = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
+    colours = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
     moved = _extended(np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32), pad) * mask[..., None]
     at = (np.arange(size) + 0.5) / size
     across = smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
@@ -192,17 +200,19 @@ def _prepare(
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
     paint *= smooth_step(paint / TRACE)
     aligned = _warp(source, moved[pad:-pad, pad:-pad])
-    painted = _agree(painted, aligned, paint)
-    same = _sameness(aligned, painted)
+    colours = _agree(colours, aligned, paint)
+    same = _sameness(aligned, colours)
     detail = 1 - paint * (1 - same)
     shrink = _shrink(crop_from_image)
-    masked, painted, detail = (_blur(_bordered(plane, pad), shrink) for plane in (paint * keep, painted, detail))
+    masked, colours, detail = (_blur(_bordered(plane, pad), shrink) for plane in (paint * keep, colours, detail))
     factor = 4 if scale < 0.3 else 2 if scale < 0.6 else 1
     coarse = _coarse(crop.tobytes(), size, pad, shrink, factor)
     shown = np.asarray(masked > FAINT / CUBIC)
     rows, columns = _span(shown.max(1), BESIDE), _span(shown.max(0), BESIDE)
-    texture = _enlarged(np.ascontiguousarray(painted[rows, columns]), factor)
+    texture = _enlarged(np.ascontiguousarray(colours[rows, columns]), factor)
     corner = columns.start, rows.start
+    if mouth.size and factor > 1:
+        _draw_mouth(texture, mouth, (window(size)[0] + pad - corner[0], window(size)[1] + pad - corner[1]), factor)
     return _CropMaps(pad, _blur(moved, shrink), masked, texture, corner, detail, coarse, factor)
 
 
@@ -249,6 +259,20 @@ def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
         picture = _blur(np.clip(picture + 1.2 * (picture - _blur(picture, 2)), low, high), 0.9)
         factor //= 2
     return picture
+
+
+def _draw_mouth(texture: np.ndarray, maps: np.ndarray, place: tuple[int, int], factor: int) -> None:
+    """The inside of a mouth, as sharp as it is drawn, into a texture [h · factor, w · factor, 3] that it begins in at x, y."""
+    seen = maps[-1] > NOWHERE
+    if not seen.any():
+        return
+    down, across = _span(seen.max(1), 2), _span(seen.max(0), 2)
+    colour, inside = painted(maps[:, down, across], factor)
+    x, y = factor * (place[0] + across.start), factor * (place[1] + down.start)
+    rows, columns = texture.shape[:2]
+    there = slice(max(y, 0), max(y + len(inside), 0)), slice(max(x, 0), max(x + inside.shape[1], 0))
+    here = slice(max(-y, 0), max(rows - y, 0)), slice(max(-x, 0), max(columns - x, 0))
+    texture[there] += _thrice(inside[here]) * (colour[here] - texture[there])
 
 
 def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ class Edit(NamedTuple):
     """"attention" A [b, 1, h, w] in [0, 1] (1 takes the aligned source), "texture" B and "aligned" X_a [b, 3, h, w]; "flow" Φ
     [b, 2, h, w] in pixels where the generator has one; "cells" [b, 3, h/2, w/2], Φ and A before they are enlarged, where it makes
     them so; "mouth" [b, 7, …], the maps of a mouth's inside in its window, and "inside" [b, 1, h, w] in [0, 1], where it is drawn
-    (networks/mouth.py), where it draws one"""
+    (faces/mouth.py), where it draws one"""
 
 
 class Generator(nn.Module, ABC):

@@ -64,7 +64,7 @@ class LightConfig(GeneratorConfig):
     turns: bool = False
     """Whether the last of its units are `units.TURNS`, made of what explained the turns of a head while training."""
     mouth: bool = False
-    """Whether the inside of a mouth that opens is drawn (networks/mouth.py), and T finds its place."""
+    """Whether the inside of a mouth that opens is drawn (faces/mouth.py), and T finds its place."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15

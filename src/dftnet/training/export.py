@@ -32,7 +32,7 @@ from dftnet.onnx_runtime import open_graph
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
 MAPS = ("edited", "flow", "aligned", "texture", "attention")
-"""What a generator's graph answers"""
+"""What a generator's graph answers; one that draws the insides of mouths, "mouth" too"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +98,20 @@ def difference(path: Path, graph: nn.Module, inputs: Mapping[str, Tensor], outpu
 
 
 class Maps(nn.Module):
-    """A generator with the tuple MAPS for an answer; one that does not warp answers Φ = 0."""
+    """A generator with the tuple `answers` for an answer; one that does not warp answers Φ = 0."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
+        self.answers = (*MAPS, "mouth") if getattr(generator.config, "mouth", False) else MAPS
 
     def forward(self, image: Tensor, aus: Tensor) -> tuple[Tensor, ...]:
         edit = self.generator(image, aus)
         parts = edit.parts
         flow = parts["flow"] if "flow" in parts else torch.zeros_like(image[:, :2])
         aligned = parts["aligned"] if "flow" in parts else image + 0.0
-        return edit.image, flow, aligned, parts["texture"], parts["attention"]
+        found = parts | {"edited": edit.image, "flow": flow, "aligned": aligned}
+        return tuple(found[name] for name in self.answers)
 
 
 def export_generator(
@@ -126,8 +128,9 @@ def export_generator(
     if example is None:
         example = torch.rand(2, 3, document["size"], document["size"], generator=random) * 2 - 1
     inputs = {"image": example, "aus": torch.rand(len(example), len(document["au_names"]), generator=random)}
+    maps = Maps(exported)
     export = Export(
-        kind="generator", network=exported, graph=Maps(exported).eval(), inputs=inputs, outputs=MAPS, tolerance=1e-3
+        kind="generator", network=exported, graph=maps.eval(), inputs=inputs, outputs=maps.answers, tolerance=1e-3
     )
     golden = {f"input.{k}": v for k, v in inputs.items()} | {f"output.{k}": v for k, v in export.answers().items()}
     golden = {k: v.half() if k != "input.aus" else v for k, v in golden.items()}

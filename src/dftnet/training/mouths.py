@@ -1,4 +1,4 @@
-"""Where the inside of a mouth is that an edit opens, in the coordinates of its drawing (networks/mouth.py), from landmarks.
+"""Where the inside of a mouth is that an edit opens, in the coordinates of its drawing (faces/mouth.py), from landmarks.
 
     ring     [20, 2]   the lips' inner edge (`faces.mesh.MOUTH_RING`), pixels of the crop
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dftnet.faces.mesh import MOUTH_RING, Array
-from dftnet.networks.mouth import MAPS, UPPER, millimetre, window
+from dftnet.faces.mouth import MAPS, UPPER, millimetre, window
 from dftnet.training.mesh_drawing import draw_triangles, mouth_opened, polygon
 
 UNDER_NOSE, EYES = 2, (33, 263)
