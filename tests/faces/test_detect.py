@@ -150,6 +150,21 @@ def test_a_portrait_is_searched_once(photo, detect, monkeypatch):
     assert len(detect(crowd(photo, 3000, 400, [(100, 100, 90)]), 640)) == 1  # told how finely to look
 
 
+def test_a_portrait_is_found_at_a_coarse_look_and_is_the_same_face_among_all(photo, detect, monkeypatch):
+    looked = []
+    image = cv2.resize(photo, (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    boxes = detect._boxes
+    monkeypatch.setattr(detect, "_boxes", lambda small: looked.append(max(small.shape)) or boxes(small))
+    (alone,) = detect(image)
+    assert looked == [320]
+    first = detect(image, every=True)[0]
+    assert looked == [320, 320, 640]
+    assert all(np.array_equal(*pair) for pair in zip(alone, first, strict=True))
+    looked.clear()
+    assert len(detect(crowd(photo, 1024, 1024, [(500, 500, 100)]))) == 1
+    assert looked == [320, 640], "no portrait: small faces may be beside it"
+
+
 @pytest.mark.parametrize(("side", "pixels"), [(640, 20), (1067, 21), (2000, 38), (2200, 40), (12000, 40)])
 def test_the_limit_that_is_told(photo, side, pixels):
     assert smallest_face(side // 2, side) == pixels
