@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces.mouth import MAPS, painted, window  # noqa: E402
+from dftnet.faces.mouth import CRISP, MAPS, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.networks.mouth import MouthInside  # noqa: E402
 
@@ -80,7 +80,7 @@ def test_the_photo_is_painted_as_the_crop_is_only_finer():
     crop = (MouthInside(4).drawn(maps[None])[0].permute(1, 2, 0).numpy() + 1) / 2
     same, inside = painted(maps.numpy(), 1)
     assert same == pytest.approx(crop, abs=1e-4)
-    assert inside == pytest.approx(torch.sigmoid(maps[6]).numpy(), abs=1e-6)
+    assert inside == pytest.approx(torch.sigmoid(CRISP * maps[6]).numpy(), abs=1e-6)
     finer, _ = painted(maps.numpy(), 4)
     assert finer.shape == (80, 160, 3)
     means = finer.reshape(20, 4, 40, 4, 3).mean((1, 3))

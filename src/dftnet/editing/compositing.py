@@ -35,7 +35,7 @@ SAME_LIGHT, SAME_HUE = 0.12, 0.05
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
-NOWHERE = -6.0
+NOWHERE = -3.0
 """Logit of where the inside of a mouth is below which nothing of it is drawn."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 FAINT, STILL = 1e-3, 1 / 64

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.faces.mouth import BRIGHTEST, DEEP, MAPS, TEETH_DEEP, WIDE, tongue_and_throat, upper_teeth, window
+from dftnet.faces.mouth import BRIGHTEST, CRISP, DEEP, MAPS, TEETH_DEEP, WIDE, tongue_and_throat, upper_teeth, window
 
 
 def _whole(x: Tensor, size: int) -> Tensor:
@@ -68,6 +68,6 @@ def filled(
     """A and B of an edit with the inside of the mouth in them, and where it is, [b, 1, h, w] in [0, 1]."""
     attention, texture = edit
     size = int(texture.shape[-1])
-    where = _whole(asked * torch.sigmoid(maps[:, 6:]), size)
+    where = _whole(asked * torch.sigmoid(CRISP * maps[:, 6:]), size)
     texture = torch.lerp(texture, _whole(inside.drawn(maps), size), where)
     return attention * (1 - where), texture, where
