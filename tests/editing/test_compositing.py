@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dftnet.editing.compositing import composite, composite_patch, patch_box
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import painted, window
 from dftnet.faces.mask import OVERHANG, face_mask
-from dftnet.faces.mouth import painted, window
 
 SIZE = 64
 
@@ -233,39 +234,49 @@ def test_wrong_photo_is_refused() -> None:
         composite(grey, placed(0, 1, (25, 25)), np.zeros((SIZE, SIZE, 3), np.uint8), *maps())
 
 
-def opened(shown: float = 9.0) -> np.ndarray:
-    """Maps [7, h, w] of a mouth that is open all over its window."""
-    left, top, right, bottom = window(SIZE)
+def opened(part: str) -> np.ndarray:
+    """Maps [7, h, w] of a part that is seen all over its window."""
+    left, top, right, bottom = window(SIZE, PARTS[part].WINDOW)
     x, y = np.meshgrid(np.linspace(-20, 20, right - left), np.linspace(0, 1, bottom - top))
-    light = np.ones_like(x)
-    return np.stack([x, 9 - shown + 20 * y, 20 * (1 - y), light, light, light, 20 * light]).astype(np.float32)
+    one = np.ones_like(x)
+    own = (x, 20 * y, 20 * (1 - y)) if part == "mouth" else (0.8 * x, 8 * y - 4, 6 * one)
+    return np.stack([*own, one, one, one, 20 * one]).astype(np.float32)
 
 
-def test_the_inside_of_a_mouth_is_as_sharp_as_it_is_drawn() -> None:
+PARTS = {"mouth": mouth, "eyes": eye}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_is_drawn_is_as_sharp_as_it_is_drawn(part: str) -> None:
     photo = portrait(500, 500)
     matrix = placed(0, 0.16, (250, 250))
-    mouth = opened()
-    left, top, right, bottom = window(SIZE)
+    seen = opened(part)
+    nothing = np.zeros((0, 0, 0), np.float32)
+    left, top, right, bottom = window(SIZE, PARTS[part].WINDOW)
     texture = np.full((SIZE, SIZE, 3), 0.5, np.float32)
-    texture[top:bottom, left:right] = painted(mouth, 1)[0]
+    texture[top:bottom, left:right] = painted(seen, 1, PARTS[part].colours)[0]
     flow, attention, _ = maps(attention=0)
     arguments = photo, matrix, cut(photo, matrix), flow, attention, 2 * texture.transpose(2, 0, 1) - 1
-    coarse, fine = composite(*arguments), composite(*arguments, mouth)
-    patch = composite_patch(*arguments, mouth)
+
+    def drawn(maps_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (maps_of, nothing) if part == "mouth" else (nothing, maps_of)
+
+    coarse, fine = composite(*arguments), composite(*arguments, *drawn(seen))
+    patch = composite_patch(*arguments, *drawn(seen))
     assert np.array_equal(patch.pixels, fine[patch.y :, patch.x :][: patch.pixels.shape[0], : patch.pixels.shape[1]])
     corner = np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ [left + 6, top + 3, 1]
     x, y = corner[:2].astype(int)
     here = np.s_[y : y + 40, x : x + 120]
-    assert abs(fine[here].astype(float) - coarse[here]).mean() < 12, "it is the same mouth"
+    assert abs(fine[here].astype(float) - coarse[here]).mean() < 12, "it is the same"
     steps = [np.abs(np.diff(picture[here].astype(float).mean(2), axis=1)).max() for picture in (coarse, fine)]
     assert steps[1] > 1.3 * steps[0]
-    nowhere = mouth.copy()
+    nowhere = seen.copy()
     nowhere[6] = -20
-    assert np.array_equal(composite(*arguments, nowhere), coarse)
+    assert np.array_equal(composite(*arguments, *drawn(nowhere)), coarse)
 
 
-def test_a_face_as_small_as_the_crop_needs_no_finer_mouth() -> None:
+def test_a_face_as_small_as_the_crop_needs_nothing_finer() -> None:
     photo = portrait(100, 100)
     matrix = placed(0, 1.0, (50, 50))
     arguments = photo, matrix, cut(photo, matrix), *maps(attention=0.2, texture=0.1)
-    assert np.array_equal(composite(*arguments, opened()), composite(*arguments))
+    assert np.array_equal(composite(*arguments, opened("mouth"), opened("eyes")), composite(*arguments))

@@ -58,7 +58,7 @@ def config(tmp_path_factory):
         base,
         generator=LightConfig(
             nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
-            motion_cells=32, mouth=True,
+            motion_cells=32, mouth=True, eyes=True,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
         phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
@@ -221,7 +221,8 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     assert told > 5
     edit = ask(generator, batch)
     assert inside(edit, batch) > 0
-    edit.parts["mouth"] = torch.cat([batch.mouth[:, :6], (2 * batch.mouth[:, 6:] - 1) * 20], 1)
+    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
+        edit.parts[name] = torch.cat([goal[:, :6], (2 * goal[:, 6:] - 1) * 20], 1)
     assert inside(edit, batch) < 1.0, "what is left is the entropy of the soft borders"
     right = float(inside(edit, batch))
     edit.parts["mouth"][:, 0] += 10
@@ -231,7 +232,7 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
 def test_critics_are_not_shown_what_is_drawn(faces, config):
     batch = open_source(faces, config, CPU).batch(0)
     edit = ask(build_generator(config.generator), batch)
-    edit.parts["inside"] = torch.ones_like(edit.parts["inside"])
+    edit.parts["drawn"] = torch.ones_like(edit.parts["drawn"])
     seen = as_criticised(edit, batch)
     paired = batch.paired > 0
     assert torch.equal(seen[paired], batch.true[paired])

@@ -20,15 +20,16 @@ edit becomes the photo itself. Where both have faded the result is the input, by
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from dftnet.errors import MediaError
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import INSIDE, painted, window
 from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
-from dftnet.faces.mouth import painted, window
-from dftnet.inference.sessions import NO_MOUTH
 
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
@@ -36,7 +37,7 @@ same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
 NOWHERE = -3.0
-"""Logit of where the inside of a mouth is below which nothing of it is drawn."""
+"""Logit of where a drawn part is below which nothing of it is drawn."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 FAINT, STILL = 1e-3, 1 / 64
 """Paint and motion (photo pixels) below which a pixel of the photo stays as it is."""
@@ -98,7 +99,7 @@ def composite(
     flow: np.ndarray,
     attention: np.ndarray,
     texture: np.ndarray,
-    mouth: np.ndarray = NO_MOUTH,
+    *drawn: np.ndarray,
 ) -> np.ndarray:
     """A copy of the photo with the face edited; every pixel outside the face's mask is that of the input.
 
@@ -106,12 +107,12 @@ def composite(
     crop_from_image  [2, 3] similarity
     crop             uint8 [S, S, 3], the photo resampled by crop_from_image
     flow, attention, texture   float [2, S, S] crop pixels, [1, S, S] in [0, 1], [3, S, S] in [-1, 1]
-    mouth            float [7, h, w], where the inside of a mouth is drawn (faces/mouth.py), or nothing
+    drawn            of the mouth and the eyes, float [7, h, w], where and how they are drawn (faces/drawn.py), or nothing
 
     Flow 0 with attention 1 returns the input, byte for byte.
     """
     result = Patch(0, 0, photo.copy())
-    _edit(photo, result, crop_from_image, _prepare(crop, (flow, attention, texture, mouth), crop_from_image))
+    _edit(photo, result, crop_from_image, _prepare(crop, (flow, attention, texture), crop_from_image, drawn))
     return result.pixels
 
 
@@ -122,11 +123,11 @@ def composite_patch(
     flow: np.ndarray,
     attention: np.ndarray,
     texture: np.ndarray,
-    mouth: np.ndarray = NO_MOUTH,
+    *drawn: np.ndarray,
 ) -> Patch:
     """Only the part of `composite`'s result within `patch_box`, equal bit for bit; the time does not grow with the photo."""
     patch = cut(photo, patch_box(len(crop), crop_from_image, photo.shape))
-    _edit(photo, patch, crop_from_image, _prepare(crop, (flow, attention, texture, mouth), crop_from_image))
+    _edit(photo, patch, crop_from_image, _prepare(crop, (flow, attention, texture), crop_from_image, drawn))
     return patch
 
 
@@ -153,7 +154,7 @@ def photo_masks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What `composite` does with each pixel of a photo [H, W, 3], two float32 [H, W] in [0, 1]: how far the flow is obeyed
     there (0 outside the face), and how much of it is paint."""
-    maps = _prepare(crop, (flow, attention, texture, NO_MOUTH), crop_from_image)
+    maps = _prepare(crop, (flow, attention, texture), crop_from_image)
     matrix = np.asarray(crop_from_image, np.float64) + np.array([[0, 0, maps.pad], [0, 0, maps.pad]])
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     planes = (
@@ -178,10 +179,13 @@ def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _
 
 
 def _prepare(
-    crop: np.ndarray, parts: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], crop_from_image: np.ndarray
+    crop: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    crop_from_image: np.ndarray,
+    drawn: Sequence[np.ndarray] = (),
 ) -> _CropMaps:
-    """Mask, agreement and share of detail, at the crop's resolution; the inside of a mouth at the texture's."""
-    flow, attention, texture, mouth = parts
+    """Mask, agreement and share of detail, at the crop's resolution; what is drawn at the texture's."""
+    flow, attention, texture = parts
     size = len(crop)
     shapes = {"crop": crop.shape, "flow": flow.shape, "attention": attention.shape, "texture": texture.shape}
     wanted = {"crop": (size, size, 3), "flow": (2, size, size)}
@@ -211,8 +215,11 @@ def _prepare(
     rows, columns = _span(shown.max(1), BESIDE), _span(shown.max(0), BESIDE)
     texture = _enlarged(np.ascontiguousarray(colours[rows, columns]), factor)
     corner = columns.start, rows.start
-    if mouth.size and factor > 1:
-        _draw_mouth(texture, mouth, (window(size)[0] + pad - corner[0], window(size)[1] + pad - corner[1]), factor)
+    if factor > 1:
+        for maps, part in zip(drawn, (mouth, eye), strict=False):
+            if maps.size:
+                left, top, *_ = window(size, part.WINDOW)
+                _draw(texture, maps, (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
     return _CropMaps(pad, _blur(moved, shrink), masked, texture, corner, detail, coarse, factor)
 
 
@@ -261,13 +268,15 @@ def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
     return picture
 
 
-def _draw_mouth(texture: np.ndarray, maps: np.ndarray, place: tuple[int, int], factor: int) -> None:
-    """The inside of a mouth, as sharp as it is drawn, into a texture [h · factor, w · factor, 3] that it begins in at x, y."""
-    seen = maps[-1] > NOWHERE
+def _draw(
+    texture: np.ndarray, maps: np.ndarray, place: tuple[int, int], factor: int, colours: Callable[..., np.ndarray]
+) -> None:
+    """A drawn part, as sharp as it is drawn, into a texture [h · factor, w · factor, 3] that its window begins in at x, y."""
+    seen = maps[INSIDE] > NOWHERE
     if not seen.any():
         return
     down, across = _span(seen.max(1), 2), _span(seen.max(0), 2)
-    colour, inside = painted(maps[:, down, across], factor)
+    colour, inside = painted(maps[:, down, across], factor, colours)
     x, y = factor * (place[0] + across.start), factor * (place[1] + down.start)
     rows, columns = texture.shape[:2]
     there = slice(max(y, 0), max(y + len(inside), 0)), slice(max(x, 0), max(x + inside.shape[1], 0))

@@ -208,8 +208,8 @@ class Editor:
         return composite_patch(photo, face.crop_from_image, face.crop, *parts)
 
     def _parts(self, face: EditableFace, goal: np.ndarray) -> tuple[np.ndarray, ...] | None:
-        """Flow, attention, texture and mouth of one face, without a batch axis; None where it is already as asked; UnfitFaceError
-        for a face with `trouble`."""
+        """Flow, attention, texture, mouth and eyes of one face, without a batch axis; None where it is already as asked;
+        UnfitFaceError for a face with `trouble`."""
         if face.trouble:
             raise UnfitFaceError(face.trouble)
         own = face.vector(self.au_names)
@@ -222,7 +222,8 @@ class Editor:
         if face.trouble:
             raise UnfitFaceError(face.trouble)
         photo = face.image if onto is None else onto
-        return composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture, maps.mouth)
+        parts = maps.flow, maps.attention, maps.texture, maps.mouth, maps.eyes
+        return composite(photo, face.crop_from_image, face.crop, *parts)
 
     def masks(self, face: EditableFace, request: Request | Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Where the photo changes, two float32 [H, W] in [0, 1]: the face (0 where no edit of it changes anything), and how

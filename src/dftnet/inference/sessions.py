@@ -24,7 +24,7 @@ MAX_BATCH = 16
 """Crops of one run of a graph; more are cut in several runs, so that memory stays bounded."""
 
 
-NO_MOUTH = np.zeros((0, 0, 0), np.float32)
+NOT_DRAWN = np.zeros((0, 0, 0), np.float32)
 
 
 class Maps(NamedTuple):
@@ -40,8 +40,10 @@ class Maps(NamedTuple):
     """[n, 3, S, S] in [-1, 1], the crop warped by the flow."""
     image: np.ndarray
     """[n, 3, S, S] in [-1, 1], the edited crop."""
-    mouth: np.ndarray = NO_MOUTH
-    """[n, 7, h, w]: where the inside of a mouth is drawn (faces/mouth.py); [n, 0, 0, 0] of a model that draws none."""
+    mouth: np.ndarray = NOT_DRAWN
+    """[n, 7, h, w]: where and how the inside of a mouth is drawn (faces/mouth.py); [n, 0, 0, 0] of a model that draws none."""
+    eyes: np.ndarray = NOT_DRAWN
+    """[n, 7, h, w]: the same of eyes that open (faces/eye.py)."""
 
 
 class _Session:
@@ -106,7 +108,7 @@ class GeneratorSession(_Session):
 
     kind = "generator"
     inputs, outputs = ("image", "aus"), ("edited", "attention", "texture")
-    optional = ("flow", "aligned", "mouth")
+    optional = ("flow", "aligned", "mouth", "eyes")
 
     def __init__(
         self,
@@ -122,14 +124,12 @@ class GeneratorSession(_Session):
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
         found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
         aligned = found["aligned"] if "aligned" in found else to_float(np.asarray(crops))
-        flow, attention, texture, mouth = self._parts(found)
-        return Maps(flow, attention, texture, aligned, found["edited"], mouth)
+        flow, attention, texture, mouth, eyes = self._parts(found)
+        return Maps(flow, attention, texture, aligned, found["edited"], mouth, eyes)
 
-    def parts(
-        self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Flow, attention, texture and mouth alone, as in Maps: all that a photo is composed of, a little faster."""
-        wanted = [name for name in ("flow", "attention", "texture", "mouth") if name in self._has]
+    def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Flow, attention, texture, mouth and eyes alone, as in Maps: all that a photo is composed of, a little faster."""
+        wanted = [name for name in ("flow", "attention", "texture", "mouth", "eyes") if name in self._has]
         return self._parts(self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus)))
 
     def _condition(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> np.ndarray:
@@ -142,11 +142,12 @@ class GeneratorSession(_Session):
         asked = condition(source, target, self.model.conditioning)
         return self.calibration.given(asked, self.au_names) if self.model.conditioning == "difference" else asked
 
-    def _parts(self, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _parts(self, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         texture = found["texture"]
         flow = found.get("flow", np.zeros((len(texture), 2, self.size, self.size), np.float32))
-        mouth = found.get("mouth", np.zeros((len(texture), *NO_MOUTH.shape), np.float32))
-        return flow, np.clip(found["attention"], 0, 1), texture, mouth
+        nothing = np.zeros((len(texture), *NOT_DRAWN.shape), np.float32)
+        drawn = (found.get(name, nothing) for name in ("mouth", "eyes"))
+        return flow, np.clip(found["attention"], 0, 1), texture, *drawn
 
 
 class EstimatorSession(_Session):

@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.errors import RequestError
+from dftnet.networks.drawn import MouthInside, OpenEyes, filled
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
-from dftnet.networks.mouth import MouthInside, filled
 from dftnet.units import TURNS
 
 TURNED = 0.5
@@ -65,6 +65,8 @@ class LightConfig(GeneratorConfig):
     """Whether the last of its units are `units.TURNS`, made of what explained the turns of a head while training."""
     mouth: bool = False
     """Whether the inside of a mouth that opens is drawn (faces/mouth.py), and T finds its place."""
+    eyes: bool = False
+    """Whether eyes that open are (faces/eye.py)."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -157,7 +159,9 @@ class LightDFTNet(Generator):
         self.texture2a, self.texture2 = _conv(t4 + 16, t2), _conv(t2, t1 - 4)
         self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
-        self.mouth = MouthInside(t4 + 16 + 4) if config.mouth else None
+        drawn_from = t4 + 16 + 4
+        self.mouth = MouthInside(drawn_from) if config.mouth else None
+        self.eyes = OpenEyes(drawn_from) if config.eyes else None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -298,8 +302,10 @@ class LightDFTNet(Generator):
         if warp_only:
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
         texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
-        if self.mouth is not None:
-            maps = self.mouth(torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1))
-            attention, texture, where = filled((attention, texture), self.mouth, maps.detach(), self.asked(condition))
-            parts |= {"mouth": maps, "inside": where, "attention": attention}
+        half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
+        for name, part in (("mouth", self.mouth), ("eyes", self.eyes)):
+            if part is not None:
+                found = part(half)
+                attention, texture, where = filled((attention, texture), part, found.detach(), self.asked(condition))
+                parts |= {name: found, "attention": attention, "drawn": parts.get("drawn", 0) + where}
         return Edit(compose(attention, texture, aligned), parts | {"texture": texture})  # Eq. 5

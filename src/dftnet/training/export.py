@@ -32,7 +32,8 @@ from dftnet.onnx_runtime import open_graph
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
 MAPS = ("edited", "flow", "aligned", "texture", "attention")
-"""What a generator's graph answers; one that draws the insides of mouths, "mouth" too"""
+"""What a generator's graph answers; one that draws parts of a face, those of `DRAWN` too"""
+DRAWN = ("mouth", "eyes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ class Maps(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
-        self.answers = (*MAPS, "mouth") if getattr(generator.config, "mouth", False) else MAPS
+        self.answers = (*MAPS, *(name for name in DRAWN if getattr(generator.config, name, False)))
 
     def forward(self, image: Tensor, aus: Tensor) -> tuple[Tensor, ...]:
         edit = self.generator(image, aus)

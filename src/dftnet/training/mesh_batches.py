@@ -22,8 +22,8 @@ from dftnet.faces.align import template_points
 from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
+from dftnet.training.drawn_parts import draw_eyes, draw_mouth, teeth_shown
 from dftnet.training.mesh_drawing import draw
-from dftnet.training.mouths import draw_mouth, teeth_shown
 from dftnet.training.pair_parts import PairParts
 from dftnet.units import SIDED
 
@@ -62,7 +62,9 @@ class DrawnBatch(Batch):
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
     mouth: Tensor
-    """[b, 7, …]: where the inside of a mouth is that opens (`mouths.draw_mouth`)"""
+    """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`)"""
+    opened: Tensor
+    """[b, 7, …]: where eyes are that open (`drawn_parts.draw_eyes`)"""
     back: Tensor
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
     seam: Tensor
@@ -303,9 +305,11 @@ class MeshBatchSource(BatchSource):
                 true[i] = self.parts.image(part[i], image[i], true[i])
         shown = teeth_shown(target, self.names)
         mouth = np.stack([draw_mouth(*one) for one in zip(image, s, t, shown, strict=True)])
+        opened = np.stack([draw_eyes(*one) for one in zip(image, s, t, paired | back, strict=True)])
         return DrawnBatch(
             image=self._pixels(image),
             mouth=self._tensor(mouth),
+            opened=self._tensor(opened),
             aus=self._tensor(own),
             target=self._tensor(target),
             true=self._pixels(true),

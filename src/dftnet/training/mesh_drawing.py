@@ -24,6 +24,10 @@ COVERED = 0.9
 """How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
 
 
+SHUT, OPENS = 0.12, 0.05
+"""An eye is shut where its opening is less than this share of the square of its width, and opens where it grows by this or more"""
+
+
 class Drawing(NamedTuple):
     """What a mesh says of n edits, on maps of m × m cells, float32."""
 
@@ -118,6 +122,13 @@ def mouth_opened(s: Array, t: Array) -> float:
     return min(1.0, (after / max(before, 1e-3) - 1) / (ANEW - 1))
 
 
+def eye_opened(s: Array, t: Array, ring: NDArray[np.int64], corners: NDArray[np.int64], shut: float = SHUT) -> bool:
+    """Whether an eye that was shut opens from landmarks s to t [478, 2], so that it has to be painted."""
+    width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
+    before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
+    return before < shut and after > before + OPENS
+
+
 def ring_area(ring: Array) -> float:
     """Of a ring [v, 2], in the square of its unit."""
     x, y = ring.T
@@ -144,7 +155,7 @@ def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Ar
         eyes[i] = np.maximum(eyes[i], np.maximum(shown, asked))
         width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
         before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
-        if before < 0.12 and after > before + 0.05:
+        if eye_opened(s, t, ring, corners):
             warped[i] = np.minimum(warped[i], 1 - asked)
             known[i] *= 1 - 0.8 * asked
         elif after < before - 0.05:

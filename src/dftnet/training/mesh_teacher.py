@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dftnet.errors import RequestError
+from dftnet.faces.drawn import INSIDE
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
@@ -115,16 +116,18 @@ def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """The maps of the mouth against what the landmarks say: cross entropy of where it is, and where it is L1 of the lengths (shares
-    of a centimetre) and of the light."""
-    if "mouth" not in edit.parts:
-        return edit.image.new_zeros(())
-    maps, goal = edit.parts["mouth"].float(), batch.mouth
-    where = goal[:, 6:]
-    place = F.binary_cross_entropy_with_logits(maps[:, 6:], where, 1 + PAINTED * where)
-    scale = maps.new_tensor([0.1] * 3 + [1 / 3] * 3)[:, None, None]
-    apart = (where * scale * (maps[:, :6] - goal[:, :6]).abs()).sum((1, 2, 3))
-    return place + (apart / where.sum((1, 2, 3)).clamp(min=SMALL * edit.image[0, 0].numel())).mean()
+    """The maps of the mouth and of the eyes against what the landmarks say: cross entropy of where they are, and there L1 of the
+    coordinates (centimetres) and of the light."""
+    found = edit.image.new_zeros(())
+    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
+        if name in edit.parts:
+            maps, where = edit.parts[name].float(), goal[:, INSIDE:]
+            place = F.binary_cross_entropy_with_logits(maps[:, INSIDE:], where, 1 + PAINTED * where)
+            scale = maps.new_tensor([0.1] * 3 + [1 / 3] * 3)[:, None, None]
+            apart = (where * scale * (maps[:, :INSIDE] - goal[:, :INSIDE]).abs()).sum((1, 2, 3))
+            area = where.sum((1, 2, 3)).clamp(min=SMALL * edit.image[0, 0].numel())
+            found = found + place + (apart / area).mean()
+    return found
 
 
 def _as_large(maps: Tensor, image: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def finetune(size: int = 128) -> TrainConfig:
     config = stable(size)
     return replace(
         config,
-        generator=LightConfig(nuisance=2, mouth=True),
+        generator=LightConfig(nuisance=2, mouth=True, eyes=True),
         critic=replace(config.critic, au_count=40),
         labels="read",
         init="dftnet-128",
@@ -129,7 +129,7 @@ def light(size: int = 128) -> TrainConfig:
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
-        generator=LightConfig(nuisance=2, mouth=True),
+        generator=LightConfig(nuisance=2, mouth=True, eyes=True),
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(

@@ -43,10 +43,10 @@ def ask(generator: Generator, batch: Batch, *, warp_only: bool = False) -> Edit:
 
 
 def as_criticised(edit: Edit, batch: Batch) -> Tensor:
-    """X̂_t with the true picture where a mouth's inside is drawn, of pairs: a critic would know it by that alone."""
-    if "inside" not in edit.parts:
+    """X̂_t with the true picture where parts are drawn, of pairs: a critic would know it by that alone."""
+    if "drawn" not in edit.parts:
         return edit.image
-    share = edit.parts["inside"].to(edit.image.dtype) * batch.paired[:, None, None, None]
+    share = edit.parts["drawn"].to(edit.image.dtype) * batch.paired[:, None, None, None]
     return torch.lerp(edit.image, batch.true.to(edit.image.dtype), share)
 
 

@@ -1,4 +1,4 @@
-"""Where the inside of a mouth is that an edit opens, in the coordinates of its drawing (faces/mouth.py), from landmarks.
+"""Where parts are that an edit opens and a formula draws, in the coordinates of their drawings (faces/drawn.py), from landmarks.
 
     ring     [20, 2]   the lips' inner edge (`faces.mesh.MOUTH_RING`), pixels of the crop
 
@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dftnet.faces.mesh import MOUTH_RING, Array
-from dftnet.faces.mouth import MAPS, UPPER, millimetre, window
-from dftnet.training.mesh_drawing import draw_triangles, mouth_opened, polygon
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
+from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
+from dftnet.training.mesh_drawing import draw_triangles, eye_opened, mouth_opened, polygon
 
-UNDER_NOSE, EYES = 2, (33, 263)
+UNDER_NOSE, OUTER_CORNERS = 2, (33, 263)
 """Landmarks that expressions hardly move: below the nose, and the outer corners of the eyes"""
 SHOWN, RAISED = 3.5, {"AU10": 3.0, "AU12": 3.5}
 """Millimetres of the upper teeth that a lip shows, and how many more where a unit of 1 raises it"""
@@ -32,6 +33,9 @@ WARM = np.array([0.92, 1.05, 1.12])
 """Powers of a shadow for red, green and blue: those in a mouth are red"""
 BEYOND = 0.6
 """Millimetres that a mouth's inside reaches over the lips' edges: the dark line where lips met lies there"""
+FULLY_SHUT, SOCKET = 0.07, 0.85
+"""An eye is drawn that showed less than this share of the square of its width: of others the iris was seen. And its light, as a
+share of a mouth's"""
 SKIN = np.array([50, 280, 205, 425])
 """Landmarks on the cheeks"""
 
@@ -64,15 +68,14 @@ def teeth_shown(levels: Array, names: tuple[str, ...]) -> Array:
         columns = [k for k, name in enumerate(names) if name[:4] == unit]
         if columns:
             shown += more * levels[:, columns].mean(1)
-    return np.minimum(shown, UPPER)
+    return np.minimum(shown, mouth.UPPER)
 
 
 def draw_mouth(image: NDArray[np.uint8], s: Array, t: Array, shown: float) -> Array:
-    """What `MAPS` are of an edit from landmarks s to t [478, 2] of a crop [S, S, 3], with so many millimetres of teeth to be seen:
+    """Maps of the mouth of an edit from landmarks s to t [478, 2] of a crop [S, S, 3], with so many millimetres of teeth shown:
     float32 [7, h, w] of the window; in place of the logit the share of a pixel that is inside. All 0 where no mouth opens."""
     size = len(image)
-    left, top, right, bottom = window(size)
-    maps = np.zeros((len(MAPS), bottom - top, right - left), np.float32)
+    maps, (left, top, right, bottom) = _empty(size, mouth.WINDOW)
     opened = mouth_opened(s, t)
     if not opened:
         return maps
@@ -84,19 +87,56 @@ def draw_mouth(image: NDArray[np.uint8], s: Array, t: Array, shown: float) -> Ar
     weight = cv2.blur(seen.astype(np.float32), (5, 5))  # a pixel that the border cuts has its neighbours' values
     drawn = np.where(seen[..., None], drawn, cv2.blur(drawn, (5, 5)) / np.maximum(weight, 1e-3)[..., None])
     down, up = np.moveaxis(drawn[top:bottom, left:right], 2, 0)
-    middle = s[MOUTH_RING[5]] + t[UNDER_NOSE] - s[UNDER_NOSE]
-    along = (t[EYES[1]] - t[EYES[0]]) / max(float(np.linalg.norm(t[EYES[1]] - t[EYES[0]])), 1e-3)
-    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
     shadow = 1 - LIP_SHADE + LIP_SHADE * _step(np.minimum(down, up) / LIPS)
     shadow = shadow * (1 - NARROW_SHADE + NARROW_SHADE * _step((down + up) / NARROW))
-    maps[0] = ((x - middle[0]) * along[0] + (y - middle[1]) * along[1]) / unit
-    maps[1], maps[2] = down + UPPER - shown, up
-    maps[3:6] = light_on(image, s)[:, None, None] * shadow ** WARM[:, None, None]
+    middle = s[MOUTH_RING[5]] + t[UNDER_NOSE] - s[UNDER_NOSE]
+    maps[0] = _from(middle, t, (left, top, right, bottom))[0] / unit
+    maps[1], maps[2] = down + mouth.UPPER - shown, up
+    maps[LIGHT] = light_on(image, s)[:, None, None] * shadow ** WARM[:, None, None]
     away = (ring - ring[OTHER_LIP]) / np.maximum(heights * unit, 1e-3)[:, None]
-    maps[6] = (
-        opened * polygon(ring + BEYOND * unit * np.minimum(heights, 1)[:, None] * away, size)[top:bottom, left:right]
-    )
+    grown = ring + BEYOND * unit * np.minimum(heights, 1)[:, None] * away
+    maps[INSIDE] = opened * polygon(grown, size)[top:bottom, left:right]
     return maps
+
+
+def draw_eyes(image: NDArray[np.uint8], s: Array, t: Array, true: bool) -> Array:
+    """The same of the eyes that open. `true`: t was seen in a picture; else the iris is taken to lie in the middle between the
+    lids."""
+    size = len(image)
+    maps, (left, top, right, bottom) = _empty(size, eye.WINDOW)
+    unit = millimetre(size)
+    column = np.arange(left, right, dtype=np.float32)
+    for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
+        opening = t[ring]
+        if not eye_opened(s, t, ring, corners, FULLY_SHUT):
+            continue
+        inside = polygon(opening, size)[top:bottom, left:right]
+        x, y = _from(t[iris[0]] if true else opening.mean(0), t, (left, top, right, bottom))
+        upper = opening[:9][np.argsort(opening[:9, 0])]  # from corner to corner
+        row = np.arange(top, bottom, dtype=np.float32)[:, None]
+        lid = row - np.interp(column, upper[:, 0], upper[:, 1])[None]
+        near = slice(
+            *np.clip(np.round(opening[:, 0].mean() + np.array([-0.16, 0.16]) * size).astype(int) - left, 0, None)
+        )
+        maps[:3, :, near] = np.stack([x, y, lid])[:, :, near] / unit
+        maps[LIGHT, :, near] = SOCKET * light_on(image, s)[:, None, None]
+        maps[INSIDE] = np.maximum(maps[INSIDE], inside)
+    return maps
+
+
+def _empty(size: int, shares: Window) -> tuple[Array, tuple[int, int, int, int]]:
+    left, top, right, bottom = window(size, shares)
+    return np.zeros((CHANNELS, bottom - top, right - left), np.float32), (left, top, right, bottom)
+
+
+def _from(middle: Array, t: Array, box: tuple[int, int, int, int]) -> tuple[Array, Array]:
+    """How far pixels of a box lie from a place, along the line of the eyes of landmarks t and across it down: two [h, w]."""
+    left, top, right, bottom = box
+    line = t[OUTER_CORNERS[1]] - t[OUTER_CORNERS[0]]
+    cos, sin = line / max(float(np.linalg.norm(line)), 1e-3)
+    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
+    x, y = x - middle[0], y - middle[1]
+    return x * cos + y * sin, y * cos - x * sin
 
 
 def _step(x: Array) -> Array:

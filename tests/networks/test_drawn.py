@@ -1,4 +1,4 @@
-"""The drawn inside of a mouth."""
+"""The drawn inside of a mouth, and drawn eyes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces.mouth import CRISP, MAPS, painted, window  # noqa: E402
+from dftnet.faces import eye, mouth  # noqa: E402
+from dftnet.faces.drawn import CHANNELS, CRISP, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
-from dftnet.networks.mouth import MouthInside  # noqa: E402
+from dftnet.networks.drawn import MouthInside, OpenEyes  # noqa: E402
 
 
 def looked_at(x: float, down: float, up: float, light: float = 1.0) -> list[float]:
@@ -42,18 +43,22 @@ def test_light_is_a_factor():
 
 
 @pytest.mark.parametrize("size", [32, 40, 72, 128])
-def test_a_generator_draws_a_mouth_in_its_window_at_any_size(size):
-    config = LightConfig(mouth=True, motion_cells=0)
+@pytest.mark.parametrize(("name", "shares"), [("mouth", mouth.WINDOW), ("eyes", eye.WINDOW)])
+def test_a_generator_draws_a_part_in_its_window_at_any_size(size, name, shares):
+    config = LightConfig(mouth=True, eyes=True, motion_cells=0)
     generator = build_generator(config).eval()
-    torch.nn.init.constant_(generator.mouth.maps.bias[6:7], 20.0)
+    torch.nn.init.constant_(getattr(generator, name).maps.bias[6:7], 20.0)
     with torch.no_grad():
         edit = generator(torch.zeros(1, 3, size, size), torch.ones(1, 40))
         still = generator(torch.zeros(1, 3, size, size), torch.zeros(1, 40))
-    left, top, right, bottom = window(size)
-    assert edit.parts["mouth"].shape == (1, len(MAPS), bottom - top, right - left)
-    inside = edit.parts["inside"][0, 0]
-    assert inside[top:bottom, left:right].min() > 0.99
-    assert inside.sum() == pytest.approx(float(inside[top:bottom, left:right].sum()))
+    left, top, right, bottom = window(size, shares)
+    assert edit.parts[name].shape == (1, CHANNELS, bottom - top, right - left)
+    drawn = edit.parts["drawn"][0, 0]
+    assert drawn[top:bottom, left:right].min() > 0.99
+    assert drawn.max() <= 1.01
+    outside = drawn.clone()
+    outside[top:bottom, left:right] = 0
+    assert outside.max() < 0.01
     assert edit.parts["attention"][0, 0, top:bottom, left:right].max() < 0.01
     assert torch.equal(still.image, torch.zeros(1, 3, size, size)), "nothing asked is nothing done"
 
@@ -62,7 +67,7 @@ def test_the_rest_of_a_generator_begins_as_it_does_without_a_mouth():
     torch.manual_seed(3)
     without = build_generator(LightConfig()).state_dict()
     torch.manual_seed(3)
-    generator = build_generator(replace(LightConfig(), mouth=True))
+    generator = build_generator(replace(LightConfig(), mouth=True, eyes=True))
     after = torch.rand(1)
     assert all(torch.equal(generator.state_dict()[name], value) for name, value in without.items())
     torch.manual_seed(3)
@@ -70,20 +75,34 @@ def test_the_rest_of_a_generator_begins_as_it_does_without_a_mouth():
     assert torch.equal(torch.rand(1), after)
 
 
-def test_the_photo_is_painted_as_the_crop_is_only_finer():
+@pytest.mark.parametrize("part", ["mouth", "eyes"])
+def test_the_photo_is_painted_as_the_crop_is_only_finer(part):
     random = torch.Generator().manual_seed(0)
-    x, y = torch.meshgrid(torch.linspace(-24, 24, 40), torch.linspace(0, 1, 20), indexing="xy")
-    maps = torch.stack(
-        [x, 3 + 18 * y, 22 * (1 - y), *(torch.full_like(x, 0.7 + 0.2 * k) for k in range(3)), 8 - 16 * y]
-    )
+    x, y = torch.meshgrid(torch.linspace(-16, 16, 40), torch.linspace(0, 1, 20), indexing="xy")
+    own = [x, 3 + 18 * y, 22 * (1 - y)] if part == "mouth" else [x, 14 * y - 7, 12 * y]
+    maps = torch.stack([*own, *(torch.full_like(x, 0.7 + 0.2 * k) for k in range(3)), 8 - 16 * y])
     maps += 0.01 * torch.rand(maps.shape, generator=random)
-    crop = (MouthInside(4).drawn(maps[None])[0].permute(1, 2, 0).numpy() + 1) / 2
-    same, inside = painted(maps.numpy(), 1)
+    network, colours = (MouthInside(4), mouth.colours) if part == "mouth" else (OpenEyes(4), eye.colours)
+    crop = (network.drawn(maps[None])[0].permute(1, 2, 0).numpy() + 1) / 2
+    same, inside = painted(maps.numpy(), 1, colours)
     assert same == pytest.approx(crop, abs=1e-4)
     assert inside == pytest.approx(torch.sigmoid(CRISP * maps[6]).numpy(), abs=1e-6)
-    finer, _ = painted(maps.numpy(), 4)
+    finer, _ = painted(maps.numpy(), 4, colours)
     assert finer.shape == (80, 160, 3)
     means = finer.reshape(20, 4, 40, 4, 3).mean((1, 3))
-    assert abs(means - crop).mean() < 0.01
+    assert abs(means - crop).mean() < 0.015
     steps = [abs(picture[:, 1:] - picture[:, :-1]).max() for picture in (crop, finer)]
     assert steps[1] > 0.5 * steps[0], "edges are as steep in four times as many pixels"
+
+
+def eye_at(x: float, y: float, lid: float) -> list[float]:
+    maps = torch.tensor([x, y, lid, 1, 1, 1, 9.0])[None, :, None, None].expand(1, 7, 2, 2)
+    return ((OpenEyes(4).drawn(maps)[0, :, 0, 0] + 1) / 2).tolist()
+
+
+def test_an_eye_has_a_dark_pupil_a_brown_iris_a_white_and_lashes():
+    pupil, iris, white = eye_at(0, 0, 6), eye_at(-4, 1, 6), eye_at(9, 0, 6)
+    assert max(pupil) < 0.12
+    assert iris[0] > 1.2 * iris[2] > 0.1
+    assert min(white) > 0.55
+    assert max(eye_at(9, 0, 0.2)) < 0.4, "below the lid's border it is dark"

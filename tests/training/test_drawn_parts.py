@@ -1,4 +1,4 @@
-"""Where the inside of a mouth is that opens, and how it is lit."""
+"""Where the inside of a mouth and eyes are that open, and how they are lit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces.mesh import MOUTH_RING  # noqa: E402
-from dftnet.faces.mouth import UPPER, millimetre, window  # noqa: E402
-from dftnet.training.mouths import CHEEKS, SKIN, draw_mouth, light_on, teeth_shown  # noqa: E402
+from dftnet.faces import eye, mouth  # noqa: E402
+from dftnet.faces.drawn import INSIDE, millimetre, window  # noqa: E402
+from dftnet.faces.mesh import EYE_RINGS, IRISES, MOUTH_RING  # noqa: E402
+from dftnet.faces.mouth import UPPER  # noqa: E402
+from dftnet.training.drawn_parts import CHEEKS, SKIN, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
 
 SIZE = 128
 MM = millimetre(SIZE)
 CENTRE = (64, 92)
-LEFT, TOP = window(SIZE)[:2]
+LEFT, TOP = window(SIZE, mouth.WINDOW)[:2]
 
 
 def face(width: float = 46, height: float = 14, smile: float = 0) -> np.ndarray:
@@ -73,3 +75,41 @@ def test_a_raised_lip_shows_more_of_the_teeth():
     names = ("AU10L", "AU10R", "AU12L", "AU12R", "AU26")
     levels = np.array([[0, 0, 0, 0, 1], [0, 0, 1, 1, 0], [0, 0, 1, 0, 0], [1, 1, 1, 1, 0]], np.float32)
     assert teeth_shown(levels, names).tolist() == [3.5, 7.0, 5.25, UPPER]
+
+
+def looking(height: float, gaze: float = 0) -> np.ndarray:
+    """Landmarks with eyes as high as that, millimetres, that look to a side."""
+    points = face()
+    across = np.concatenate([np.linspace(-1, 1, 9), np.linspace(1, -1, 9)[1:-1]])
+    lids = np.concatenate([np.full(9, -0.5), np.full(7, 0.5)]) * height * (1 - across**2)
+    for ring, iris, x, outward in zip(EYE_RINGS, IRISES, (38, 89), (-1, 1), strict=True):
+        points[ring] = np.stack([-outward * across * 13, lids], 1) * MM + (x, 48)
+        points[iris] = (x + gaze * MM, 48)
+    return points
+
+
+def test_irises_lie_where_a_picture_shows_them_or_in_the_middle():
+    left, top = window(SIZE, eye.WINDOW)[:2]
+    opened = looking(9, gaze=3)
+    maps = draw_eyes(skin(), looking(0.5), opened, True)
+    for x in (38, 89):
+        row, column = 48 - top, x - left
+        assert maps[INSIDE, row, column] == 1
+        assert maps[0, row, column] == pytest.approx(-3, abs=0.6)
+        assert maps[1, row, column] == pytest.approx(0, abs=0.1)
+        assert maps[2, row, column] == pytest.approx(4.5, abs=0.5), "below the upper lid"
+        assert maps[2, row + 3, column] - maps[2, row, column] == pytest.approx(3 / MM, abs=0.05)
+    middle = draw_eyes(skin(), looking(0.5), opened, False)
+    assert middle[0, 48 - top, 38 - left] == pytest.approx(0, abs=0.6)
+    assert not maps[INSIDE, :, 64 - left].any(), "nothing is drawn between the eyes"
+
+
+def test_eyes_that_were_open_or_stay_shut_are_not_drawn():
+    assert not draw_eyes(skin(), looking(8), looking(11), True).any()
+    assert not draw_eyes(skin(), looking(0.5), looking(1), True).any()
+    one = looking(0.5)
+    one[EYE_RINGS[0]] = looking(9)[EYE_RINGS[0]]
+    maps = draw_eyes(skin(), looking(0.5), one, True)
+    half = maps.shape[2] // 2
+    assert maps[INSIDE, :, :half].any()
+    assert not maps[INSIDE, :, half:].any(), "a wink opens one"

@@ -1,0 +1,116 @@
+"""Parts of a face that are drawn by formula (faces/drawn.py), as modules: a head that finds where they are, and the drawing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, INSIDE, LIGHT, Picture, Window, window
+
+
+class DrawnPart(nn.Module, ABC):
+    """Where a part is, and what it looks like."""
+
+    shares: ClassVar[Window]
+    begins: ClassVar[tuple[float, float, float]]
+    """What the coordinates are before training, centimetres"""
+
+    def __init__(self, inputs: int, channels: int = 32) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # what is drawn after it stays as it is without it
+            self.first = nn.Conv2d(inputs, channels, 3, 1, 1)
+            self.second = nn.Conv2d(channels, channels, 3, 1, 1)
+            self.maps = nn.Conv2d(channels, CHANNELS + 1, 3, 1, 1)
+        nn.init.zeros_(self.maps.weight)
+        with torch.no_grad():
+            assert self.maps.bias is not None
+            self.maps.bias.copy_(torch.tensor([*self.begins, 1.0, 1.0, 1.0, -4.0, 0.0]))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [b, c, h/2, w/2] → maps [b, 7, h, w] of the window, lengths in millimetres."""
+        left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), self.shares))
+        x = F.relu(self.first(features[:, :, top:bottom, left:right]))
+        x = F.relu(self.second(x))
+        maps = F.interpolate(self.maps(x).float()[:, :CHANNELS], scale_factor=2, mode="bilinear", align_corners=False)
+        return torch.cat([maps[:, :3] * 10, maps[:, 3:]], 1)
+
+    def drawn(self, maps: Tensor) -> Tensor:
+        """Maps of the window → its colours [b, 3, h, w] in [-1, 1]."""
+        with torch.autocast(maps.device.type, enabled=False):
+            lit = self.colours(*(maps[:, k] for k in range(3))) * maps[:, LIGHT].clamp(0, BRIGHTEST)
+            return (2 * lit - 1).clamp(-1, 1)
+
+    @abstractmethod
+    def colours(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
+        """What is at coordinates [b, h, w]: [b, 3, h, w] in [0, 1]."""
+
+    def _keep(self, name: str, drawing: Picture) -> None:
+        """A drawing [rows, columns, c] as a buffer [1, c, rows, columns]; no weights."""
+        picture = torch.from_numpy(drawing.copy()).permute(2, 0, 1)[None].contiguous()
+        self.register_buffer(name, picture, persistent=False)
+
+
+class MouthInside(DrawnPart):
+    """Teeth, tongue and throat."""
+
+    shares = mouth.WINDOW
+    begins = (0.0, 0.6, 0.3)
+    upper: Tensor
+    lower: Tensor
+
+    def __init__(self, inputs: int, channels: int = 32) -> None:
+        super().__init__(inputs, channels)
+        self._keep("upper", mouth.upper_teeth())
+        self._keep("lower", mouth.tongue_and_throat())
+
+    def colours(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
+        x, down, up = first, second, third
+        teeth = _sampled(self.upper, x / mouth.WIDE, down / (mouth.TEETH_DEEP / 2) - 1)
+        behind = _sampled(self.lower, x / mouth.WIDE, up / (mouth.DEEP / 2) - 1)
+        return torch.lerp(behind, teeth[:, :3], teeth[:, 3:])
+
+
+class OpenEyes(DrawnPart):
+    """Both eyes, in one window."""
+
+    shares = eye.WINDOW
+    begins = (0.0, 0.0, 0.3)
+    ball: Tensor
+
+    def __init__(self, inputs: int, channels: int = 32) -> None:
+        super().__init__(inputs, channels)
+        self._keep("ball", eye.eyeball())
+
+    def colours(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
+        x, y, lid = first, second, third
+        dark = eye.LASH_SHADE * (1 - _step(lid, *eye.LASHES)) + eye.SHADOW_SHADE * (1 - _step(lid, *eye.SHADOW))
+        return _sampled(self.ball, x / eye.WIDE, y / eye.HIGH) * (1 - dark)[:, None]
+
+
+def _step(x: Tensor, start: float, end: float) -> Tensor:
+    t = ((x - start) / (end - start)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _sampled(drawing: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """A drawing [1, c, rows, columns] at x, y [b, h, w] in [-1, 1]: [b, c, h, w]."""
+    grid = torch.stack([x, y], 3)
+    return F.grid_sample(
+        drawing.expand(grid.shape[0], -1, -1, -1), grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+
+
+def filled(edit: tuple[Tensor, Tensor], part: DrawnPart, maps: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A and B of an edit with a drawn part in them, and where it is, [b, 1, h, w] in [0, 1]."""
+    attention, texture = edit
+    size = int(texture.shape[-1])
+    left, top, right, bottom = window(size, part.shares)
+    around = (left, size - right, top, size - bottom)
+    where = F.pad(asked * torch.sigmoid(CRISP * maps[:, INSIDE:]), around)
+    texture = torch.lerp(texture, F.pad(part.drawn(maps), around), where)
+    return attention * (1 - where), texture, where
