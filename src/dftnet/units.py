@@ -39,7 +39,10 @@ reader reads them; a photo's own are taken as 0."""
 TURN_DEGREES = 5.0
 """What a turn of 1 was taught to be"""
 
-ALL_UNITS: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES), *TURNS)
+READABLE: tuple[str, ...] = (*AU_NAMES, *(name for name in UNITS if name not in AU_NAMES))
+"""Every name that a reader may know."""
+
+ALL_UNITS: tuple[str, ...] = (*READABLE, *TURNS)
 """Every name that can be asked for."""
 
 

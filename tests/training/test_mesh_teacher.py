@@ -17,9 +17,10 @@ from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
-from dftnet.training.mesh_batches import DrawnBatch, FewUnits, MeshBatchSource, Undoing, open_source  # noqa: E402
+from dftnet.training.mesh_batches import DrawnBatch, MeshBatchSource, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import MeshTeacher, cells_of, inside, painted, prime_motion  # noqa: E402
 from dftnet.training.presets import preset  # noqa: E402
+from dftnet.training.requests import FewUnits, Undoing  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import as_criticised, ask, asked_back  # noqa: E402
 from dftnet.units import UNITS, levels_as  # noqa: E402

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dftnet.faces.mesh import FaceMesh
-from dftnet.units import ALL_UNITS, TURNS, UNITS, in_units
+from dftnet.units import READABLE, UNITS, in_units
 
 HARDLY_SEEN = ("AU05", "AU06", "AU07", "AU09", "AU14", "AU23")
 """Units that MediaPipe's blendshapes hardly have."""
@@ -34,7 +34,7 @@ def mesh_directions(mesh: FaceMesh, neutral: np.ndarray, real: np.ndarray) -> Me
     points = neutral.astype(np.float32)
     still = np.zeros((len(points), len(UNITS)), np.float32)
     directions, spread = {}, {}
-    for unit in (unit for unit in ALL_UNITS if unit not in TURNS):
+    for unit in READABLE:
         target = still.copy()
         target[:, [UNITS.index(name) for name in in_units({unit: 1.0}, UNITS)]] = 1
         motion = _flat(mesh.targets(points, still, target) - points).mean(0)

@@ -24,7 +24,7 @@ from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
-from dftnet.units import TURNS, whole_unit
+from dftnet.units import READABLE, whole_unit
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -79,7 +79,7 @@ def calibrate(
     generator, estimator = GeneratorSession(model), EstimatorSession(reader)
     generator.calibration = Calibration()
     reader_of = AuJudge(estimator)
-    absent = [name for name in generator.au_names if not reader_of.reads(name) and name not in TURNS]
+    absent = [name for name in generator.au_names if name in READABLE and not reader_of.reads(name)]
     if absent or generator.model.conditioning != "difference":
         what = (
             f"does not read {', '.join(absent)}" if absent else "cannot correct a model that is told absolute targets"
@@ -120,10 +120,10 @@ def calibrate(
 
 
 def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
-    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; without TURNS."""
+    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; of those READABLE."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
-        if name in TURNS:
+        if name not in READABLE:
             continue
         base = whole_unit(name)
         both = {base + "L", base + "R"} <= set(names)
