@@ -26,8 +26,10 @@ UPPER_ENDS = (0.0, 0.7, 0.2, 1.2, 2.0)
 LOWER_TEETH = (5.2, 5.6, 6.2, 5.4, 4.2)
 LOWER_SHOWN = 2.6
 """Millimetres of lower teeth above the lower lip"""
-IVORY, TONGUE, THROAT = (216, 202, 186), (158, 94, 92), (46, 22, 22)
+IVORY, TONGUE, THROAT = (204, 190, 173), (150, 90, 88), (46, 22, 22)
 """RGB, 0 to 255, on a face of medium brightness"""
+WARM = np.array([0.9, 1.08, 1.2])
+"""Powers of a shadow for red, green and blue: those in a mouth are red"""
 
 
 def _row(x: Array, widths: tuple[float, ...], ends: tuple[float, ...]) -> tuple[Array, Array]:
@@ -50,7 +52,7 @@ def upper_teeth(fine: float = CROP_FINE) -> Picture:
     end = UPPER - shorter
     here = 1 - step(down - end, -0.5, 0.5)
     shade = bright * (0.86 + 0.14 * step(down, 0, 4)) * (1 - 0.12 * step(down - end, -1.6, 0.2))
-    colour = np.array(IVORY, float)[:, None, None] * shade
+    colour = np.array(IVORY, float)[:, None, None] * shade ** WARM[:, None, None]
     return soft(np.concatenate([colour / 255, here[None]]))
 
 
@@ -66,7 +68,8 @@ def tongue_and_throat(fine: float = CROP_FINE) -> Picture:
     shadow = 0.62 + 0.38 * step(up, LOWER_SHOWN, LOWER_SHOWN + 2.5)
     throat, flesh, ivory = (np.array(c, float)[:, None, None] for c in (THROAT, TONGUE, IVORY))
     colour = throat + tongue * (flesh * hollow * shadow - throat)
-    colour = colour + teeth * (ivory * 0.82 * bright * (0.85 + 0.15 * step(up, 0, 2)) - colour)
+    shade = 0.82 * bright * (0.85 + 0.15 * step(up, 0, 2))
+    colour = colour + teeth * (ivory * shade ** WARM[:, None, None] - colour)
     return soft(colour / 255)
 
 

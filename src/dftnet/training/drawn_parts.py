@@ -29,8 +29,6 @@ LIPS, LIP_SHADE = 2.5, 0.15
 """Millimetres from a lip within which its shadow lies, and how dark it is at the lip"""
 NARROW, NARROW_SHADE = 6.0, 0.55
 """The same of an opening that is lower than this"""
-WARM = np.array([0.92, 1.05, 1.12])
-"""Powers of a shadow for red, green and blue: those in a mouth are red"""
 BEYOND = 0.6
 """Millimetres that a mouth's inside reaches over the lips' edges: the dark line where lips met lies there"""
 FULLY_SHUT, SOCKET = 0.07, 0.85
@@ -92,7 +90,7 @@ def draw_mouth(image: NDArray[np.uint8], s: Array, t: Array, shown: float) -> Ar
     middle = s[MOUTH_RING[5]] + t[UNDER_NOSE] - s[UNDER_NOSE]
     maps[0] = _from(middle, t, (left, top, right, bottom))[0] / unit
     maps[1], maps[2] = down + mouth.UPPER - shown, up
-    maps[LIGHT] = light_on(image, s)[:, None, None] * shadow ** WARM[:, None, None]
+    maps[LIGHT] = light_on(image, s)[:, None, None] * shadow ** mouth.WARM[:, None, None]
     away = (ring - ring[OTHER_LIP]) / np.maximum(heights * unit, 1e-3)[:, None]
     grown = ring + BEYOND * unit * np.minimum(heights, 1)[:, None] * away
     maps[INSIDE] = opened * polygon(grown, size)[top:bottom, left:right]
