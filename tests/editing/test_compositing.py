@@ -275,6 +275,19 @@ def test_what_is_drawn_is_as_sharp_as_it_is_drawn(part: str) -> None:
     assert np.array_equal(composite(*arguments, *drawn(nowhere)), coarse)
 
 
+def test_what_is_drawn_where_nothing_is_painted_changes_nothing() -> None:
+    """A trace of an eye beside a mouth that was painted ended in an error of OpenCV's."""
+    photo = portrait(500, 500)
+    matrix = placed(0, 0.16, (250, 250))
+    flow, attention, texture = maps(attention=1, texture=0.3)
+    attention[:, 44:56, 20:44] = 0  # a mouth
+    arguments = photo, matrix, cut(photo, matrix), flow, attention, texture
+    eyes = opened("eyes")
+    eyes[6] = np.where(np.arange(len(eyes[6]))[:, None] < 2, -1.0, -20.0)
+    result = composite(*arguments, np.zeros((0, 0, 0), np.float32), eyes)
+    assert np.array_equal(result, composite(*arguments))
+
+
 def test_a_face_as_small_as_the_crop_needs_nothing_finer() -> None:
     photo = portrait(100, 100)
     matrix = placed(0, 1.0, (50, 50))

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from dftnet.faces import eye, mouth  # noqa: E402
-from dftnet.faces.drawn import CHANNELS, CRISP, painted, window  # noqa: E402
+from dftnet.faces.drawn import CHANNELS, CRISP, FROM, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.networks.drawn import MouthInside, OpenEyes  # noqa: E402
 
@@ -86,7 +86,7 @@ def test_the_photo_is_painted_as_the_crop_is_only_finer(part):
     crop = (network.drawn(maps[None])[0].permute(1, 2, 0).numpy() + 1) / 2
     same, inside = painted(maps.numpy(), 1, colours)
     assert same == pytest.approx(crop, abs=1e-4)
-    assert inside == pytest.approx(torch.sigmoid(CRISP * maps[6]).numpy(), abs=1e-6)
+    assert inside == pytest.approx(torch.sigmoid(CRISP * (maps[6] - FROM)).numpy(), abs=1e-6)
     finer, _ = painted(maps.numpy(), 4, colours)
     assert finer.shape == (80, 160, 3)
     means = finer.reshape(20, 4, 40, 4, 3).mean((1, 3))

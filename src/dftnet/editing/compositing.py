@@ -36,7 +36,7 @@ SAME_LIGHT, SAME_HUE = 0.12, 0.05
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
-NOWHERE = -3.0
+NOWHERE = -2.0
 """Logit of where a drawn part is below which nothing of it is drawn."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 FAINT, STILL = 1e-3, 1 / 64
@@ -278,10 +278,13 @@ def _draw(
     down, across = _span(seen.max(1), 2), _span(seen.max(0), 2)
     colour, inside = painted(maps[:, down, across], factor, colours)
     x, y = factor * (place[0] + across.start), factor * (place[1] + down.start)
-    rows, columns = texture.shape[:2]
-    there = slice(max(y, 0), max(y + len(inside), 0)), slice(max(x, 0), max(x + inside.shape[1], 0))
-    here = slice(max(-y, 0), max(rows - y, 0)), slice(max(-x, 0), max(columns - x, 0))
-    texture[there] += _thrice(inside[here]) * (colour[here] - texture[there])
+    (rows, columns), (height, width) = texture.shape[:2], inside.shape
+    top, bottom, left, right = max(y, 0), min(y + height, rows), max(x, 0), min(x + width, columns)
+    if top >= bottom or left >= right:  # it lies where nothing is painted
+        return
+    here = slice(top - y, bottom - y), slice(left - x, right - x)
+    under = texture[top:bottom, left:right]
+    under += _thrice(inside[here]) * (colour[here] - under)
 
 
 def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:

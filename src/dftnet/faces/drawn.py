@@ -29,8 +29,9 @@ EYES_APART = 63.0
 """Millimetres between an adult's eyes"""
 CROP_FINE = 0.5
 """Millimetres of a drawing's pixel for a crop of 128"""
-CRISP = 2.5
-"""What the logit is multiplied by: where a network is in doubt of a border, the border is still a sharp one"""
+CRISP, FROM = 2.5, 0.8
+"""What the logit is multiplied by: where a network is in doubt of a border, the border is still a sharp one; and the logit that a
+border lies at, above 0 since a training counts what is drawn for more than what is not"""
 BRIGHTEST = 1.4
 """A light above this is this"""
 
@@ -60,7 +61,7 @@ def painted(
     first, second, third = (np.asarray(plane, np.float32) for plane in large[:3])
     found = colours(first, second, third, CROP_FINE / factor)
     found = np.clip(found * np.clip(np.stack(large[LIGHT], 2), 0, BRIGHTEST), 0, 1)
-    inside = 1 / (1 + np.exp(-np.clip(CRISP * large[INSIDE], -30, 30)))
+    inside = 1 / (1 + np.exp(-np.clip(CRISP * (large[INSIDE] - FROM), -30, 30)))
     return np.asarray(found, np.float32), np.asarray(inside, np.float32)
 
 

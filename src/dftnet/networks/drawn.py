@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, INSIDE, LIGHT, Picture, Window, window
+from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, FROM, INSIDE, LIGHT, Picture, Window, window
 
 
 class DrawnPart(nn.Module, ABC):
@@ -111,6 +111,6 @@ def filled(edit: tuple[Tensor, Tensor], part: DrawnPart, maps: Tensor, asked: Te
     size = int(texture.shape[-1])
     left, top, right, bottom = window(size, part.shares)
     around = (left, size - right, top, size - bottom)
-    where = F.pad(asked * torch.sigmoid(CRISP * maps[:, INSIDE:]), around)
+    where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, INSIDE:] - FROM)), around)
     texture = torch.lerp(texture, F.pad(part.drawn(maps), around), where)
     return attention * (1 - where), texture, where
