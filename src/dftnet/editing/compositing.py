@@ -20,7 +20,7 @@ edit becomes the photo itself. Where both have faded the result is the input, by
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -28,7 +28,7 @@ import numpy as np
 
 from dftnet.errors import MediaError
 from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import INSIDE, painted, window
+from dftnet.faces.drawn import draw_into, window
 from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
 
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
@@ -36,8 +36,6 @@ SAME_LIGHT, SAME_HUE = 0.12, 0.05
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
-NOWHERE = -2.0
-"""Logit of where a drawn part is below which nothing of it is drawn."""
 KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 FAINT, STILL = 1e-3, 1 / 64
 """Paint and motion (photo pixels) below which a pixel of the photo stays as it is."""
@@ -219,7 +217,7 @@ def _prepare(
         for maps, part in zip(drawn, (mouth, eye), strict=False):
             if maps.size:
                 left, top, *_ = window(size, part.WINDOW)
-                _draw(texture, maps, (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
+                draw_into(texture, maps, (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
     return _CropMaps(pad, _blur(moved, shrink), masked, texture, corner, detail, coarse, factor)
 
 
@@ -266,25 +264,6 @@ def _enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
         picture = _blur(np.clip(picture + 1.2 * (picture - _blur(picture, 2)), low, high), 0.9)
         factor //= 2
     return picture
-
-
-def _draw(
-    texture: np.ndarray, maps: np.ndarray, place: tuple[int, int], factor: int, colours: Callable[..., np.ndarray]
-) -> None:
-    """A drawn part, as sharp as it is drawn, into a texture [h · factor, w · factor, 3] that its window begins in at x, y."""
-    seen = maps[INSIDE] > NOWHERE
-    if not seen.any():
-        return
-    down, across = _span(seen.max(1), 2), _span(seen.max(0), 2)
-    colour, inside = painted(maps[:, down, across], factor, colours)
-    x, y = factor * (place[0] + across.start), factor * (place[1] + down.start)
-    (rows, columns), (height, width) = texture.shape[:2], inside.shape
-    top, bottom, left, right = max(y, 0), min(y + height, rows), max(x, 0), min(x + width, columns)
-    if top >= bottom or left >= right:  # it lies where nothing is painted
-        return
-    here = slice(top - y, bottom - y), slice(left - x, right - x)
-    under = texture[top:bottom, left:right]
-    under += _thrice(inside[here]) * (colour[here] - under)
 
 
 def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:

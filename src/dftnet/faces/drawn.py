@@ -32,11 +32,15 @@ CROP_FINE = 0.5
 CRISP, FROM = 2.5, 0.8
 """What the logit is multiplied by: where a network is in doubt of a border, the border is still a sharp one; and the logit that a
 border lies at, above 0 since a training counts what is drawn for more than what is not"""
+NOWHERE, BESIDE = -2.0, 2
+"""Logit below which nothing of a part is drawn into a photo, and pixels of the maps around what is"""
 BRIGHTEST = 1.4
 """A light above this is this"""
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
+Colours = Callable[[Picture, Picture, Picture, float], Picture]
+"""Three coordinates [h, w] and millimetres of a drawing's pixel → what is there, [h, w, 3] in [0, 1]"""
 Window = tuple[float, float, float, float]
 """Left, top, right and bottom, shares of the crop"""
 
@@ -52,9 +56,7 @@ def window(size: int, shares: Window) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def painted(
-    maps: Picture, factor: int, colours: Callable[[Picture, Picture, Picture, float], Picture]
-) -> tuple[Picture, Picture]:
+def painted(maps: Picture, factor: int, colours: Colours) -> tuple[Picture, Picture]:
     """Maps [7, h, w] of a part whose coordinates and millimetres a pixel give `colours` → what they show, `factor` times as large:
     [h·factor, w·factor, 3] in [0, 1], and where it counts, [h·factor, w·factor] in [0, 1]."""
     large = [cv2.resize(plane, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) for plane in maps]
@@ -63,6 +65,25 @@ def painted(
     found = np.clip(found * np.clip(np.stack(large[LIGHT], 2), 0, BRIGHTEST), 0, 1)
     inside = 1 / (1 + np.exp(-np.clip(CRISP * (large[INSIDE] - FROM), -30, 30)))
     return np.asarray(found, np.float32), np.asarray(inside, np.float32)
+
+
+def draw_into(texture: Picture, maps: Picture, place: tuple[int, int], factor: int, colours: Colours) -> None:
+    """A part, as sharp as it is drawn, into a texture [h · factor, w · factor, 3] in [0, 1] that the part's window begins in at the
+    pixel x, y of the maps, as far as it lies in it; in place."""
+    rows, columns = (np.nonzero((maps[INSIDE] > NOWHERE).any(axis))[0] for axis in (1, 0))
+    if not len(rows):
+        return
+    first_row, first_column = max(rows[0] - BESIDE, 0), max(columns[0] - BESIDE, 0)
+    colour, inside = painted(
+        maps[:, first_row : rows[-1] + BESIDE + 1, first_column : columns[-1] + BESIDE + 1], factor, colours
+    )
+    x, y = factor * (place[0] + int(first_column)), factor * (place[1] + int(first_row))
+    top, bottom = max(y, 0), min(y + inside.shape[0], texture.shape[0])
+    left, right = max(x, 0), min(x + inside.shape[1], texture.shape[1])
+    if top >= bottom or left >= right:
+        return
+    here, under = (slice(top - y, bottom - y), slice(left - x, right - x)), texture[top:bottom, left:right]
+    under += cv2.merge([inside[here]] * 3) * (colour[here] - under)
 
 
 def step(x: Array, start: float, end: float) -> Array:
