@@ -24,7 +24,9 @@ def test_the_golden_example_replays_in_onnx_runtime():
     names = [o.name for o in session.get_outputs()]
     for name, got in zip(names, session.run(names, inputs), strict=True):
         wanted = golden[f"output.{name}"].astype(np.float32)
-        assert np.abs(got - wanted).max() < {"flow": 0.05, "mouth": 0.1, "eyes": 0.1}.get(name, 0.02), name  # pixels, mm
+        assert np.abs(got - wanted).max() < {"flow": 0.05, "mouth": 0.1, "eyes": 0.1}.get(name, 0.02), (
+            name
+        )  # pixels, mm
 
 
 def test_the_golden_example_replays_in_pytorch():
