@@ -24,9 +24,8 @@ def test_the_golden_example_replays_in_onnx_runtime():
     names = [o.name for o in session.get_outputs()]
     for name, got in zip(names, session.run(names, inputs), strict=True):
         wanted = golden[f"output.{name}"].astype(np.float32)
-        assert np.abs(got - wanted).max() < {"flow": 0.05, "mouth": 0.1, "eyes": 0.1}.get(name, 0.02), (
-            name
-        )  # pixels, mm
+        apart = np.abs(got - wanted) - np.abs(wanted) / 1000  # what is stored is rounded to half precision
+        assert apart.max() < {"flow": 0.05, "mouth": 0.05, "eyes": 0.05}.get(name, 0.02), name  # pixels, mm
 
 
 def test_the_golden_example_replays_in_pytorch():
@@ -90,4 +89,4 @@ def test_one_eye_shuts_alone():
         read = editor.read_again(portrait, editor.render(portrait, {name: 1.0}))
         assert read[UNITS.index(name)] > 0.7
         assert read[UNITS.index("AU45L" if eye == 0 else "AU45R")] < 0.1
-        assert seen[1 - eye] < seen[eye] / 5
+        assert seen[1 - eye] < seen[eye] / 4
