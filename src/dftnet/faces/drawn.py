@@ -22,6 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dftnet.faces.mask import smooth_step
+
 CHANNELS = 7
 LIGHT, INSIDE = slice(3, 6), 6
 """Channels of the maps"""
@@ -88,8 +90,7 @@ def draw_into(texture: Picture, maps: Picture, place: tuple[int, int], factor: i
 
 def step(x: Array, start: float, end: float) -> Array:
     """0 at `start`, 1 at `end`, smooth between."""
-    t = np.clip((x - start) / (end - start), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
+    return np.asarray(smooth_step((x - start) / (end - start)))
 
 
 def axis(start: float, end: float, fine: float) -> Array:

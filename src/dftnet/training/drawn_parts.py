@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
+from dftnet.faces.mask import smooth_step
 from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
 from dftnet.training.mesh_drawing import draw_triangles, eye_opened, mouth_opened, polygon
 
@@ -85,8 +86,8 @@ def draw_mouth(image: NDArray[np.uint8], s: Array, t: Array, shown: float) -> Ar
     weight = cv2.blur(seen.astype(np.float32), (5, 5))  # a pixel that the border cuts has its neighbours' values
     drawn = np.where(seen[..., None], drawn, cv2.blur(drawn, (5, 5)) / np.maximum(weight, 1e-3)[..., None])
     down, up = np.moveaxis(drawn[top:bottom, left:right], 2, 0)
-    shadow = 1 - LIP_SHADE + LIP_SHADE * _step(np.minimum(down, up) / LIPS)
-    shadow = shadow * (1 - NARROW_SHADE + NARROW_SHADE * _step((down + up) / NARROW))
+    shadow = 1 - LIP_SHADE + LIP_SHADE * smooth_step(np.minimum(down, up) / LIPS)
+    shadow = shadow * (1 - NARROW_SHADE + NARROW_SHADE * smooth_step((down + up) / NARROW))
     middle = s[MOUTH_RING[5]] + t[UNDER_NOSE] - s[UNDER_NOSE]
     maps[0] = _from(middle, t, (left, top, right, bottom))[0] / unit
     maps[1], maps[2] = down + mouth.UPPER - shown, up
@@ -135,8 +136,3 @@ def _from(middle: Array, t: Array, box: tuple[int, int, int, int]) -> tuple[Arra
     y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
     x, y = x - middle[0], y - middle[1]
     return x * cos + y * sin, y * cos - x * sin
-
-
-def _step(x: Array) -> Array:
-    t = np.clip(x, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
