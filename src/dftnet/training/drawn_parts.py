@@ -18,7 +18,7 @@ from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
 from dftnet.faces.mask import smooth_step
 from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
-from dftnet.training.mesh_drawing import draw_triangles, eye_opened, mouth_opened, polygon
+from dftnet.training.mesh_drawing import OPENS, draw_triangles, eye_openings, mouth_opened, polygon
 
 UNDER_NOSE, OUTER_CORNERS = 2, (33, 263)
 """Landmarks that expressions hardly move: below the nose, and the outer corners of the eyes"""
@@ -107,7 +107,8 @@ def draw_eyes(image: NDArray[np.uint8], s: Array, t: Array, true: bool) -> Array
     column = np.arange(left, right, dtype=np.float32)
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
         opening = t[ring]
-        if not eye_opened(s, t, ring, corners, FULLY_SHUT):
+        before, after = eye_openings(s, t, ring, corners)
+        if before >= FULLY_SHUT or after <= before + OPENS:
             continue
         inside = polygon(opening, size)[top:bottom, left:right]
         x, y = _from(t[iris[0]] if true else opening.mean(0), t, (left, top, right, bottom))

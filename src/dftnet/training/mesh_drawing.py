@@ -22,8 +22,6 @@ ANEW = 1.6
 """How many times as large an opening is of which all is painted anew: what was seen of teeth would be stretched"""
 COVERED = 0.9
 """How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
-
-
 SHUT, OPENS = 0.12, 0.05
 """An eye is shut where its opening is less than this share of the square of its width, and opens where it grows by this or more"""
 
@@ -122,11 +120,10 @@ def mouth_opened(s: Array, t: Array) -> float:
     return min(1.0, (after / max(before, 1e-3) - 1) / (ANEW - 1))
 
 
-def eye_opened(s: Array, t: Array, ring: NDArray[np.int64], corners: NDArray[np.int64], shut: float = SHUT) -> bool:
-    """Whether an eye that was shut opens from landmarks s to t [478, 2], so that it has to be painted."""
+def eye_openings(s: Array, t: Array, ring: NDArray[np.int64], corners: NDArray[np.int64]) -> tuple[float, float]:
+    """How open an eye is in landmarks s and t [478, 2]: shares of the square of its width."""
     width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
-    before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
-    return before < shut and after > before + OPENS
+    return ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
 
 
 def ring_area(ring: Array) -> float:
@@ -153,9 +150,8 @@ def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Ar
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
         shown, asked = polygon(s[ring], size), polygon(t[ring], size)
         eyes[i] = np.maximum(eyes[i], np.maximum(shown, asked))
-        width = max(float(np.linalg.norm(s[corners[0]] - s[corners[1]])), 1e-3)
-        before, after = ring_area(s[ring]) / width**2, ring_area(t[ring]) / width**2
-        if eye_opened(s, t, ring, corners):
+        before, after = eye_openings(s, t, ring, corners)
+        if before < SHUT and after > before + OPENS:
             warped[i] = np.minimum(warped[i], 1 - asked)
             known[i] *= 1 - 0.8 * asked
         elif after < before - 0.05:
