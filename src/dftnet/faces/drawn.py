@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from dftnet.faces.mask import smooth_step
 
+PARTS = ("mouth", "eyes")
+"""In a generator's configuration, in its graph's answers, in what a photo is composed of"""
 CHANNELS = 7
 LIGHT, INSIDE = slice(3, 6), 6
 """Channels of the maps"""

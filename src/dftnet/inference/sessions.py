@@ -15,6 +15,7 @@ import numpy as np
 
 from dftnet.aus import condition
 from dftnet.errors import ModelError
+from dftnet.faces.drawn import PARTS
 from dftnet.inference.calibration import Calibration
 from dftnet.inference.directory import open_model
 from dftnet.media.pixels import to_float
@@ -108,7 +109,7 @@ class GeneratorSession(_Session):
 
     kind = "generator"
     inputs, outputs = ("image", "aus"), ("edited", "attention", "texture")
-    optional = ("flow", "aligned", "mouth", "eyes")
+    optional = ("flow", "aligned", *PARTS)
 
     def __init__(
         self,
@@ -124,12 +125,12 @@ class GeneratorSession(_Session):
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
         found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
         aligned = found["aligned"] if "aligned" in found else to_float(np.asarray(crops))
-        flow, attention, texture, mouth, eyes = self._parts(found)
-        return Maps(flow, attention, texture, aligned, found["edited"], mouth, eyes)
+        flow, attention, texture, *drawn = self._parts(found)
+        return Maps(flow, attention, texture, aligned, found["edited"], *drawn)
 
     def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> tuple[np.ndarray, ...]:
         """Flow, attention, texture, mouth and eyes alone, as in Maps: all that a photo is composed of, a little faster."""
-        wanted = [name for name in ("flow", "attention", "texture", "mouth", "eyes") if name in self._has]
+        wanted = [name for name in ("flow", "attention", "texture", *PARTS) if name in self._has]
         return self._parts(self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus)))
 
     def _condition(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> np.ndarray:
@@ -146,7 +147,7 @@ class GeneratorSession(_Session):
         texture = found["texture"]
         flow = found.get("flow", np.zeros((len(texture), 2, self.size, self.size), np.float32))
         nothing = np.zeros((len(texture), *NOT_DRAWN.shape), np.float32)
-        drawn = (found.get(name, nothing) for name in ("mouth", "eyes"))
+        drawn = (found.get(name, nothing) for name in PARTS)
         return flow, np.clip(found["attention"], 0, 1), texture, *drawn
 
 

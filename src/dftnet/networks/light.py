@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.errors import RequestError
+from dftnet.faces.drawn import PARTS
 from dftnet.networks.drawn import MouthInside, OpenEyes, filled
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
@@ -303,7 +304,7 @@ class LightDFTNet(Generator):
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
         texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
         half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
-        for name, part in (("mouth", self.mouth), ("eyes", self.eyes)):
+        for name, part in zip(PARTS, (self.mouth, self.eyes), strict=True):
             if part is not None:
                 found = part(half)
                 attention, texture, where = filled((attention, texture), part, found.detach(), self.asked(condition))

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from dftnet.errors import ModelError
+from dftnet.faces.drawn import PARTS
 from dftnet.inference.directory import FORMATS, read_config, weights_file
 from dftnet.media.files import atomic_directory
 from dftnet.media.pixels import to_float
@@ -32,8 +33,7 @@ from dftnet.onnx_runtime import open_graph
 from dftnet.training.onnx_file import is_stored_half, round_to_half, write_onnx
 
 MAPS = ("edited", "flow", "aligned", "texture", "attention")
-"""What a generator's graph answers; one that draws parts of a face, those of `DRAWN` too"""
-DRAWN = ("mouth", "eyes")
+"""What a generator's graph answers; one that draws parts of a face, these of `faces.drawn.PARTS` too"""
 TOLERANCE, TOLERANCE_DRAWN = 1e-3, 1 / 255
 """Differences of a generator's graph from PyTorch: what is drawn has steep edges, and half of one of 256 levels is not seen"""
 
@@ -106,7 +106,7 @@ class Maps(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
-        self.answers = (*MAPS, *(name for name in DRAWN if getattr(generator.config, name, False)))
+        self.answers = (*MAPS, *(name for name in PARTS if getattr(generator.config, name, False)))
 
     def forward(self, image: Tensor, aus: Tensor) -> tuple[Tensor, ...]:
         edit = self.generator(image, aus)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dftnet.errors import RequestError
-from dftnet.faces.drawn import INSIDE
+from dftnet.faces.drawn import INSIDE, PARTS
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
@@ -119,7 +119,7 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
     """The maps of the mouth and of the eyes against what the landmarks say: cross entropy of where they are, and there L1 of the
     coordinates (centimetres) and of the light."""
     found = edit.image.new_zeros(())
-    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
+    for name, goal in zip(PARTS, (batch.mouth, batch.opened), strict=True):
         if name in edit.parts:
             maps, where = edit.parts[name].float(), goal[:, INSIDE:]
             place = F.binary_cross_entropy_with_logits(maps[:, INSIDE:], where, 1 + PAINTED * where)
