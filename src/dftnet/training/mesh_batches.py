@@ -18,6 +18,7 @@ from torch import Tensor
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
+from dftnet.faces.drawn import CHANNELS
 from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
@@ -57,9 +58,9 @@ class DrawnBatch(Batch):
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
     mouth: Tensor
-    """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`)"""
+    """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`); no pixels where no paint is learnt"""
     opened: Tensor
-    """[b, 7, …]: where eyes are that open (`drawn_parts.draw_eyes`)"""
+    """[b, 7, …]: where eyes are that open (`drawn_parts.draw_eyes`); no pixels where no paint is learnt"""
     back: Tensor
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
     seam: Tensor
@@ -173,7 +174,7 @@ class MeshBatchSource(BatchSource):
             first=source, second=other, own=own, target=target, turn=turn, flip=flip, jitter=motions, paired=kind < 0,
             back=(kind >= 0) & (kind < back), whole=np.concatenate([kind[: len(a)] >= 0, whole]), part=part,
         )  # fmt: skip
-        return self._assemble(edits.share(slice(self.rank, None, self.world)))
+        return self._assemble(edits.share(slice(self.rank, None, self.world)), learns_paint)
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
         a, b = self._frames(rng, all_pairs)
@@ -198,9 +199,9 @@ class MeshBatchSource(BatchSource):
         shift = centre - turn @ centre + m[:, :2] * self.size
         return np.concatenate([turn, shift[:, :, None]], 2).astype(np.float32)
 
-    def _assemble(self, edits: Edits) -> DrawnBatch:
+    def _assemble(self, edits: Edits, learns_paint: bool) -> DrawnBatch:
         """Images and landmarks moved together, the second frame brought onto the first, or a part of it; what is asked of single
-        faces drawn, and of those that are asked back the way back."""
+        faces drawn, and of those that are asked back the way back; where paint is learnt, the parts that open."""
         first, second, flip, jitter, paired, back = (
             edits.first, edits.second, edits.flip, edits.jitter, edits.paired, edits.back,
         )  # fmt: skip
@@ -237,9 +238,11 @@ class MeshBatchSource(BatchSource):
             true[i] = _moved(crop, both[i])
             if part[i] != WHOLE:
                 true[i] = self.parts.image(part[i], image[i], true[i])
-        shown = teeth_shown(target, self.names)
-        mouth = np.stack([draw_mouth(*one) for one in zip(image, s, t, shown, strict=True)])
-        opened = np.stack([draw_eyes(*one) for one in zip(image, s, t, paired | back, strict=True)])
+        mouth = opened = np.zeros((len(s), CHANNELS, 0, 0), np.float32)
+        if learns_paint:
+            shown = teeth_shown(target, self.names)
+            mouth = np.stack([draw_mouth(*one) for one in zip(image, s, t, shown, strict=True)])
+            opened = np.stack([draw_eyes(*one) for one in zip(image, s, t, paired | back, strict=True)])
         return DrawnBatch(
             image=self._pixels(image),
             mouth=self._tensor(mouth),
