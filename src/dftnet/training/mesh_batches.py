@@ -20,14 +20,16 @@ from dftnet.errors import RequestError
 from dftnet.faces.align import template_points
 from dftnet.faces.drawn import CHANNELS
 from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
+from dftnet.networks.light import TURNED
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
 from dftnet.training.drawn_parts import draw_eyes, draw_mouth, teeth_shown
 from dftnet.training.mesh_drawing import draw
 from dftnet.training.pair_parts import PairParts
 from dftnet.training.requests import FewUnits, Undoing
+from dftnet.units import TURN_DEGREES
 
-TURN = 10.0
+TURN = TURN_DEGREES / TURNED
 """Degrees of yaw or pitch that are 1 as nuisance"""
 FAR = 0.07
 """Landmarks whose eyes or mouth lie further than this share of the crop from the alignment's places were not found"""
