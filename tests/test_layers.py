@@ -95,6 +95,24 @@ def test_editing_needs_no_pytorch():
     assert done.returncode == 0, done.stderr
 
 
+def test_one_edit_loads_nothing_that_others_need():
+    """Each takes milliseconds of the half a second that `dftnet edit` takes."""
+    others = [
+        "dftnet.cli.train", "dftnet.cli.data", "dftnet.editing.video", "dftnet.editing.folder", "dftnet.editing.following",
+        "pydantic", "email", "importlib.metadata",
+    ]  # fmt: skip
+    code = (
+        "import sys; sys.argv = ['dftnet', 'edit', '--help']\n"
+        "from dftnet.cli.app import command_line\n"
+        "command_line('edit')(['edit', 'nowhere.jpg', '--help'], standalone_mode=False)\n"
+        "import dftnet.editing.edit\n"
+        f"print(*(name for name in {others} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == ""
+
+
 @pytest.mark.parametrize("package", NO_PYTORCH)
 def test_these_never_name_pytorch(package):
     for path in (PACKAGE / package).rglob("*.py"):

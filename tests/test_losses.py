@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dftnet import EditPlan, SaveOptions, edit, open_photo, read_aus
-from dftnet.cli.app import app
+from dftnet.cli.app import command_line
 from dftnet.data.config import PrepareConfig
 from dftnet.data.prepare import prepare
 from dftnet.editing.conditions import Conditions
@@ -73,7 +73,7 @@ def test_a_clip_is_told_alike(editor: Editor, clip: Path, tmp_path: Path) -> Non
     told: list[str] = []
     assert len(list(read_aus([clip], threads=1, warnings=told))) == 5
     assert told == [f"{clip}: {BITS}", f"{clip}: {DAMAGE}"]
-    shown = CliRunner().invoke(app, ["aus", str(clip), "--threads", "1"])
+    shown = CliRunner().invoke(command_line(), ["aus", str(clip), "--threads", "1"])
     assert f"warning: {clip}: {BITS}\n" in shown.stderr
     made = prepare(clip, tmp_path / "set", PrepareConfig(size=64, min_face=20, min_sharpness=0), workers=1)
     assert [line for line in made.warnings if line.startswith("in.mkv")] == [f"in.mkv: {BITS}", f"in.mkv: {DAMAGE}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from dftnet.cli.app import app
+from dftnet.cli.app import command_line
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,7 +38,7 @@ def commands() -> list[tuple[str, str]]:
 
 def test_no_command_escapes():
     """Whatever line of a page starts with `dftnet VERB`, in whatever kind of block, is among the commands."""
-    verbs = "|".join(typer.main.get_command(app).commands)
+    verbs = "|".join(typer.main.get_command(command_line()).commands)
     for page in PAGES:
         seen = sum(name == page.name for name, _ in commands())
         shown = re.findall(rf"^\s*(?:\$ )?dftnet (?:{verbs}) ", page.read_text("utf-8"), re.M)
@@ -48,7 +48,7 @@ def test_no_command_escapes():
 
 @pytest.mark.parametrize(("page", "command"), commands())
 def test_command_parses(page, command):
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     words = shlex.split(command)[1:]
     assert words, page
     if words[0].startswith("-"):

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from dftnet.media.image import read_image as read_image
     from dftnet.media.image import write_image as write_image
 
-    __version__: str
+__version__ = "0.1.0"
 
 _HOME = {
     "Editor": "editing.editor",
@@ -89,13 +89,6 @@ __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version("dftnet")
-        except PackageNotFoundError:
-            return "0+unknown"
     if name not in _HOME:
         raise AttributeError(f"module 'dftnet' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"dftnet.{_HOME[name]}"), name)

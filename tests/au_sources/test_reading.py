@@ -201,21 +201,21 @@ def test_nothing_to_read(tmp_path):
 def test_command_line(folder, tmp_path):
     from typer.testing import CliRunner
 
-    from dftnet.cli.app import app
+    from dftnet.cli.app import command_line
 
     run = CliRunner()
-    plain = run.invoke(app, ["aus", str(folder), "--threads", "1"])
+    plain = run.invoke(command_line(), ["aus", str(folder), "--threads", "1"])
     assert plain.exit_code == 1  # as `edit` of a folder with a file that cannot be read
     assert f"failed: {folder / 'c.jpg'}" in plain.stderr.replace("\n", "")
     assert plain.stderr.endswith("1 could not be read\n")
     assert "AU12  lip corner puller" in plain.output
     assert "b.png: no face" in plain.output.replace("\n", "")
     out = tmp_path / "aus.csv"
-    assert run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)]).exit_code == 0
+    assert run.invoke(command_line(), ["aus", str(folder / "a.jpg"), "--csv", str(out)]).exit_code == 0
     assert out.read_text().startswith("file,frame,face_id")
-    again = run.invoke(app, ["aus", str(folder / "a.jpg"), "--csv", str(out)])
+    again = run.invoke(command_line(), ["aus", str(folder / "a.jpg"), "--csv", str(out)])
     assert isinstance(again.exception, FileExistsError)
-    as_json = run.invoke(app, ["aus", str(folder / "a.jpg"), "--json"])
+    as_json = run.invoke(command_line(), ["aus", str(folder / "a.jpg"), "--json"])
     assert json.loads(as_json.stdout)[0]["aus"]["AU12"] > 0.6
 
 
@@ -223,9 +223,11 @@ def test_train_aus_names_what_is_wrong(tmp_path):
     pytest.importorskip("torch")
     from typer.testing import CliRunner
 
-    from dftnet.cli.app import app
+    from dftnet.cli.app import command_line
 
     run = CliRunner()
-    assert isinstance(run.invoke(app, ["train-aus", str(tmp_path), "-o", str(tmp_path / "r")]).exception, ValueError)
-    wrong = run.invoke(app, ["train-aus", str(tmp_path), "-o", "r", "--calibrate", "AU45=x"])
+    assert isinstance(
+        run.invoke(command_line(), ["train-aus", str(tmp_path), "-o", str(tmp_path / "r")]).exception, ValueError
+    )
+    wrong = run.invoke(command_line(), ["train-aus", str(tmp_path), "-o", "r", "--calibrate", "AU45=x"])
     assert "GAIN,OFFSET" in str(wrong.exception)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from dftnet.cli.app import app
+from dftnet.cli.app import command_line
 from dftnet.editing import demo
 from dftnet.editing.options import SaveOptions
 from dftnet.faces.detect import FaceDetector
@@ -63,7 +63,7 @@ def test_what_is_tried_is_there(tmp_path: Path) -> None:
     for line in demo.make_demo(tmp_path / "a folder").lines:
         words = shlex.split(line)
         assert Path(words[2]).exists(), line
-        typer.main.get_command(app).commands["edit"].make_context("edit", words[2:])
+        typer.main.get_command(command_line()).commands["edit"].make_context("edit", words[2:])
 
 
 def test_the_gallery_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_the_gallery_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.Monk
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "gallery.md").read_text("utf-8"), re.S)
     lines = [line for block in blocks for line in block.splitlines()]
     assert lines[:2] == ["dftnet demo try", "cd try"]
-    commands = typer.main.get_command(app).commands
+    commands = typer.main.get_command(command_line()).commands
     tried = 0
     for line in lines[2:]:
         words = shlex.split(line)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli.command import Command
 from dftnet.cli.options import EstimatorModel, Shard, Threads
 from dftnet.cli.progress import progress_bars
 from dftnet.cli.train import check_installed
@@ -148,3 +149,8 @@ def relabel(
     with progress_bars() as tell:
         written = label(data, name, model, views, threads, overwrite, tell)
     print(written)
+
+
+COMMANDS = {
+    "aus": Command(aus), "faces": Command(faces), "train-aus": Command(train_aus), "relabel": Command(relabel),
+}  # fmt: skip

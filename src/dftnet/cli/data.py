@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli.command import Command
 from dftnet.cli.fields import options_of
 from dftnet.cli.options import Engine, Shard, print_report
 from dftnet.cli.progress import goes_on, progress_bars
@@ -82,3 +83,6 @@ def landmarks(
 
     with progress_bars() as tell:
         typer.echo(str(read_landmarks(data, workers=workers, overwrite=overwrite, tell=tell)))
+
+
+COMMANDS = {"prepare": Command(prepare, PREPARE_EXAMPLES), "show": Command(show), "landmarks": Command(landmarks)}

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from dftnet.cli.command import Command
 from dftnet.cli.options import Engine, GeneratorModel, Shard, Threads, print_report, progress_bars
 
 EXAMPLES = """
@@ -347,3 +348,6 @@ def demo(
     with progress_bars() as tell:
         done = make_demo(folder, save=SaveOptions(overwrite=overwrite), tell=tell)
     print("\n".join([*done.written, "try:", *(f"  {line}" for line in done.lines)]))
+
+
+COMMANDS = {"edit": Command(edit, EXAMPLES, SeveralValues), "stimuli": Command(stimuli), "demo": Command(demo)}

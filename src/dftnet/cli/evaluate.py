@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli.command import Command
 from dftnet.cli.fields import options_of
 from dftnet.cli.options import Threads
 from dftnet.cli.progress import progress_bars
@@ -120,3 +121,9 @@ def figure(
     photo_format(output)
     picture = make_figure(kind, photos, model, baseline, emotion or [], failure, side)
     print(write_image(output, picture, overwrite=overwrite))
+
+
+COMMANDS = {
+    "evaluate": Command(evaluate, EVALUATE_EXAMPLES), "calibrate": Command(calibrate, CALIBRATE_EXAMPLES),
+    "figure": Command(figure, FIGURE_EXAMPLES),
+}  # fmt: skip

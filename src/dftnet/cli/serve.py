@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli.command import Command
 from dftnet.cli.options import GeneratorModel, Threads
 from dftnet.errors import RequestError
 
@@ -54,3 +55,6 @@ def app(
         max_pixels=int(max_megapixels * 1e6),
     )  # fmt: skip
     serve(settings, host=host, port=port, workers=workers, open_page=open_page)
+
+
+COMMANDS = {"app": Command(app, EXAMPLES)}

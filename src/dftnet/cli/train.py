@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dftnet.cli.command import Command
 from dftnet.errors import RequestError
 from dftnet.media.files import check_folder
 
@@ -155,3 +156,6 @@ def export(
         turns_head=turns_head,
     )
     print(export_run(run, output, data, finish))
+
+
+COMMANDS = {"train": Command(train, TRAIN_EXAMPLES), "export": Command(export)}

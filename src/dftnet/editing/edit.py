@@ -1,4 +1,7 @@
-"""The verb `edit`: one photo or several, a folder of them, a clip, a photo that is to move, or a sweep; decided here, once."""
+"""The verb `edit`: one photo or several, a folder of them, a clip, a photo that is to move, or a sweep; decided here, once.
+
+What makes the others is imported where it is asked for: one photo does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,11 @@ from typing import Literal
 
 from dftnet.editing.editor import Editor
 from dftnet.editing.fights import fights_over_time
-from dftnet.editing.folder import check_folder_output, edit_folder, edit_photos
-from dftnet.editing.following import read_drive
 from dftnet.editing.options import Progress, Report, SaveOptions, silent
 from dftnet.editing.outputs import check_moving_output, check_output
 from dftnet.editing.photo import edit_photo, like_photo
 from dftnet.editing.plan import Asked, EditPlan, as_plan
-from dftnet.editing.sweep import check_sweep_output, sweep_photo
 from dftnet.editing.timeline import Drive
-from dftnet.editing.video import animate_photo, edit_video
 from dftnet.editing.wording import describe_plan
 from dftnet.errors import RequestError
 from dftnet.media.files import check_there, is_address, refuse_address
@@ -67,20 +66,46 @@ def edit(
         editor = Editor.from_pretrained(editor, threads=threads if kind in ("photo", "sweep") else 1)
     plan.check_units(editor.au_names)
     plan, warnings = _with_sources(editor, plan, tell)
-    if kind == "photo":
-        done = edit_photo(editor, sources[0], plan, path, save=save, maps=maps)
-    elif kind == "sweep":
-        done = sweep_photo(editor, sources[0], plan, path, save=save)
-    elif kind == "photos":
-        done = edit_photos(editor, [Path(one) for one in sources], plan, path, save=save, workers=threads, tell=tell)
-    else:
-        make = {"folder": edit_folder, "clip": edit_video, "moving photo": animate_photo}[kind]
-        assert path is not None
-        done = make(editor, sources[0], plan, path, save=save, workers=threads, tell=tell)
+    done = _made(kind, editor, sources, plan, path, save=save, maps=maps, workers=threads, tell=tell)
     if save.dry:
         done.lines.insert(0, f"asked: {describe_plan(plan)}")
     done.warnings = list(dict.fromkeys([*fights_over_time(plan.timelines), *warnings, *done.warnings]))
     return done
+
+
+def _made(
+    kind: Kind,
+    editor: Editor,
+    sources: Sequence[str | Path],
+    plan: EditPlan,
+    output: Path | None,
+    *,
+    save: SaveOptions,
+    maps: str | Path | None,
+    workers: int | None,
+    tell: Progress,
+) -> Report:
+    """What is asked for, written to the checked `output`."""
+    source = sources[0]
+    if kind == "photo":
+        return edit_photo(editor, source, plan, output, save=save, maps=maps)
+    if kind == "sweep":
+        from dftnet.editing.sweep import sweep_photo
+
+        return sweep_photo(editor, source, plan, output, save=save)
+    if kind == "photos":
+        from dftnet.editing.folder import edit_photos
+
+        return edit_photos(editor, [Path(one) for one in sources], plan, output, save=save, workers=workers, tell=tell)
+    assert output is not None
+    if kind == "folder":
+        from dftnet.editing.folder import edit_folder
+
+        return edit_folder(editor, source, plan, output, save=save, workers=workers, tell=tell)
+    from dftnet.editing.video import animate_photo, edit_video
+
+    make = edit_video if kind == "clip" else animate_photo
+    return make(editor, source, plan, output, save=save, workers=workers, tell=tell)
 
 
 def kind_of(sources: Sequence[str | Path], plan: EditPlan, output: str | Path | None) -> Kind:
@@ -143,12 +168,16 @@ def _checked_output(
 ) -> Path | None:
     """Where it goes, None for several photos beside themselves; an error before any work where it cannot."""
     if kind == "folder" or (kind == "photos" and output is not None):
+        from dftnet.editing.folder import check_folder_output
+
         return check_folder_output(source, output)
     if kind == "photos":
         return None
     if kind == "photo":
         return check_output(source, output, save.overwrite)
     if kind == "sweep":
+        from dftnet.editing.sweep import check_sweep_output
+
         return check_sweep_output(source, output, save.overwrite)
     if isinstance(plan.drive, str | Path):
         check_there(plan.drive, "file to be driven by")
@@ -162,5 +191,9 @@ def _with_sources(editor: Editor, plan: EditPlan, tell: Progress) -> tuple[EditP
         return plan.towards(aus), warnings
     if plan.drive is None:
         return plan, []
-    drive, warnings = (plan.drive, []) if isinstance(plan.drive, Drive) else read_drive(editor, plan.drive, tell)
+    if isinstance(plan.drive, Drive):
+        return plan.following(plan.drive), []
+    from dftnet.editing.following import read_drive
+
+    drive, warnings = read_drive(editor, plan.drive, tell)
     return plan.following(drive), warnings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+import dftnet
 from dftnet.editing.landing import landed
 from dftnet.editing.options import FaceEdit
 from dftnet.editing.plan import EditPlan
@@ -126,18 +126,10 @@ def _which(face: int | str) -> str:
 
 def photo_mark(words: str) -> tuple[str, str]:
     """(software, description) of an edit described in `words`, for a photo's metadata."""
-    return f"dftnet {version_text()}", f"expression edited: {words}" if words else "expression edited"
+    return f"dftnet {dftnet.__version__}", f"expression edited: {words}" if words else "expression edited"
 
 
 def clip_mark(words: str) -> str:
     """What a clip's metadata tell of an edit described in `words`."""
     kind = "digital source type: compositeWithTrainedAlgorithmicMedia"
-    return f"expression edited: {words} (dftnet {version_text()}; {kind})"
-
-
-def version_text() -> str:
-    """dftnet's version."""
-    try:
-        return version("dftnet")
-    except PackageNotFoundError:
-        return "(not installed)"
+    return f"expression edited: {words} (dftnet {dftnet.__version__}; {kind})"
