@@ -14,10 +14,11 @@ torch = pytest.importorskip("torch")
 
 from dftnet.errors import ModelError  # noqa: E402
 from dftnet.inference.directory import read_config  # noqa: E402
-from dftnet.networks import DFTNetConfig, build_generator  # noqa: E402
+from dftnet.networks import DFTNetConfig, LightConfig, build_generator  # noqa: E402
 from dftnet.networks.au_estimator import Estimator, EstimatorConfig  # noqa: E402
 from dftnet.training import export  # noqa: E402
 from dftnet.training.export import export_estimator, export_generator, load_estimator, load_generator  # noqa: E402
+from dftnet.training.onnx_file import OPSET, is_stored_half  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignment": {}, "provenance": {}, "results": {}}
@@ -137,3 +138,21 @@ def test_the_golden_inputs_may_be_given(tmp_path):
     golden = load_file(export_generator(tmp_path / "m", small(0), DOCUMENT, example) / "example.safetensors")
     assert np.array_equal(golden["input.image"], example.numpy())
     assert golden["output.flow"].shape == (1, 2, 32, 32)
+
+
+def test_a_graph_holds_nothing_that_is_known_when_it_is_written(tmp_path):
+    """Of a trace two thirds are shapes, which take as long to open as the network; and weights stay the halves that they are."""
+    onnx = pytest.importorskip("onnx")
+    torch.manual_seed(0)
+    generator = build_generator(LightConfig(mouth=True, eyes=True, lids=True, au_count=17))
+    graph = onnx.load(str(export_generator(tmp_path / "model", generator, DOCUMENT) / "generator.onnx")).graph
+    kinds = [node.op_type for node in graph.node]
+    assert "Constant" not in kinds
+    assert "Range" not in kinds
+    assert kinds.count("Shape") <= 10, "the number of faces"
+    assert len(kinds) < 450
+    halves = [t for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
+    assert len(halves) == sum(is_stored_half(p.shape) for p in generator.parameters())
+    assert {(o.domain, o.version) for o in onnx.load(str(tmp_path / "model/generator.onnx")).opset_import} == {
+        ("", OPSET)
+    }

@@ -17,8 +17,11 @@ from torch import Tensor, nn
 
 from dftnet.errors import ModelError
 from dftnet.media.files import atomic_file
+from dftnet.onnx_runtime import onnxruntime
 
 OPSET = 17
+CHANGES_WEIGHTS = ["ConvBNFusion", "ConvMulFusion", "ConvAddFusion", "MatMulBNFusion"]
+"""What of ONNX Runtime's simplifications would round weights anew"""
 SMALLEST = 256
 """Tensors of fewer elements stay in single precision: they save nothing."""
 
@@ -62,7 +65,7 @@ def write_onnx(
                 dynamic_axes=axes, opset_version=OPSET, **_exporter_options(),
             )  # fmt: skip
         module.train(training)
-        model = onnx.load(str(partial))
+        model = _simplified(partial)
         _store_half(model)
         for key, value in (metadata or {}).items():
             entry = model.metadata_props.add()
@@ -82,6 +85,27 @@ def _exporter_options() -> dict[str, Any]:
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False
     return options
+
+
+def _simplified(path: Path) -> Any:
+    """The model of a file, without what a trace says of shapes that are known: fewer nodes to open and run, the same arithmetic."""
+    import onnx
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    simple = path.with_suffix(".simple.onnx")
+    options.optimized_model_filepath = str(simple)
+    try:
+        onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGES_WEIGHTS
+        )
+        model = onnx.load(str(simple))
+    finally:
+        simple.unlink(missing_ok=True)
+    for domain in [opset for opset in model.opset_import if opset.domain]:
+        model.opset_import.remove(domain)
+    return model
 
 
 def _store_half(model: Any) -> None:
