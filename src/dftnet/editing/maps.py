@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dftnet.drawing import flow_colours, grey, sheet
 from dftnet.editing.face import EditableFace
 from dftnet.inference.sessions import Maps
-from dftnet.media.files import atomic_file
+from dftnet.media.files import atomic_files
 from dftnet.media.image import encode_image
 from dftnet.media.pixels import to_uint8
 
@@ -50,21 +50,12 @@ def maps_written(
         return
     folder = Path(folder)
     check_maps(folder, [prefix for prefix, _, _ in made], overwrite)
-    there = folder.exists()
     written: list[Path] = []
-    try:
-        with contextlib.ExitStack() as together:
-            for prefix, face, maps in made:
-                data = _encoded(face.crop, maps)
-                for path, content in zip(_paths(folder, prefix), data, strict=True):
-                    together.enter_context(atomic_file(path, overwrite, readers)).write_bytes(content)
-                    written.append(path)
-            yield written
-    except BaseException:
-        if not there:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
+    with atomic_files(folder, overwrite, readers) as put:
+        for prefix, face, maps in made:
+            for path, content in zip(_paths(folder, prefix), _encoded(face.crop, maps), strict=True):
+                written.append(put(str(path.relative_to(folder)), content))
+        yield written
 
 
 def pictures(crop: np.ndarray, maps: Maps) -> dict[str, np.ndarray]:

@@ -19,10 +19,10 @@ from dftnet.editing.plan import EditPlan
 from dftnet.editing.request import Request
 from dftnet.editing.wording import clip_mark, describe_plan, photo_mark
 from dftnet.errors import MediaError
-from dftnet.media.files import beside, check_file, check_folder, readers_of
+from dftnet.media.files import atomic_files, beside, check_file, check_folder, readers_of
 from dftnet.media.formats import CLIP_SUFFIXES, PHOTO_SUFFIXES
 from dftnet.media.image import first_alone, read_image
-from dftnet.media.photo import Photo, read_photo, write_photo
+from dftnet.media.photo import Photo, encode_photo, read_photo, write_photo
 from dftnet.media.pixels import eight_bits
 from dftnet.media.provenance import mark_edited
 from dftnet.media.video import ClipFrame
@@ -97,12 +97,20 @@ def sweep_photo(
     if output.suffix:
         write_photo(output, picture, save.overwrite, save.quality)
         return done
-    done.written = []
-    for level, asked in zip(plan.sweep.levels, requests, strict=True):
-        frame = replace(picture, pixels=editor.render(face, asked))
-        path = output / f"{name.replace(' ', '-')}-{level:.3f}.png"
-        done.written.append(str(write_photo(path, frame, save.overwrite)))
+    with atomic_files(output, save.overwrite, picture.readers) as put:
+        done.written = [
+            str(put(file, encode_photo(replace(picture, pixels=editor.render(face, asked)), ".png")))
+            for file, asked in _named(name, plan.sweep.levels, requests).items()
+        ]
     return done
+
+
+def _named(name: str, levels: Sequence[float], requests: Sequence[Request]) -> dict[str, Request]:
+    """A file for each level, with three digits, or four where three do not tell them apart; levels that are the same make one."""
+    digits = 3 if len({f"{level:.3f}" for level in levels}) == len(levels) else 4
+    return {
+        f"{name.replace(' ', '-')}-{level:.{digits}f}.png": asked for level, asked in zip(levels, requests, strict=True)
+    }
 
 
 def _strip(editor: Editor, face: EditableFace, requests: Sequence[Request], captions: Sequence[str]) -> np.ndarray:

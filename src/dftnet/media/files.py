@@ -22,7 +22,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 try:
@@ -61,6 +61,29 @@ def atomic_file(path: str | Path, overwrite: bool = False, readers: int | None =
             if path.exists() and not overwrite:
                 raise FileExistsError(f"{path} was created meanwhile: choose another name or allow overwriting")
             os.replace(temporary, place)
+
+
+@contextlib.contextmanager
+def atomic_files(
+    folder: str | Path, overwrite: bool = False, readers: int | None = None
+) -> Iterator[Callable[[str, bytes], Path]]:
+    """What puts a file with a name and its bytes into a folder, and returns its path; all of them appear when the block is done,
+    none if it fails, and then not the folder either where it is new. See `atomic_file`."""
+    folder = Path(folder)
+    there = folder.exists()
+    try:
+        with contextlib.ExitStack() as together:
+
+            def put(name: str, data: bytes) -> Path:
+                together.enter_context(atomic_file(folder / name, overwrite, readers)).write_bytes(data)
+                return folder / name
+
+            yield put
+    except BaseException:
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def check_file(path: str | Path, overwrite: bool = False) -> Path:
