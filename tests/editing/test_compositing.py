@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dftnet.editing.compositing import composite, composite_patch, patch_box
-from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import painted, window
+from dftnet.faces import eye, lid, mouth
+from dftnet.faces.drawn import millimetre, painted, window
 from dftnet.faces.mask import OVERHANG, face_mask
 
 SIZE = 64
@@ -251,18 +251,17 @@ def test_what_is_drawn_is_as_sharp_as_it_is_drawn(part: str) -> None:
     photo = portrait(500, 500)
     matrix = placed(0, 0.16, (250, 250))
     seen = opened(part)
-    nothing = np.zeros((0, 0, 0), np.float32)
     left, top, right, bottom = window(SIZE, PARTS[part].WINDOW)
     texture = np.full((SIZE, SIZE, 3), 0.5, np.float32)
     texture[top:bottom, left:right] = painted(seen, 1, PARTS[part].colours)[0]
     flow, attention, _ = maps(attention=0)
     arguments = photo, matrix, cut(photo, matrix), flow, attention, 2 * texture.transpose(2, 0, 1) - 1
 
-    def drawn(maps_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return (maps_of, nothing) if part == "mouth" else (nothing, maps_of)
+    def drawn(maps_of: np.ndarray) -> dict[str, np.ndarray]:
+        return {part: maps_of}
 
-    coarse, fine = composite(*arguments), composite(*arguments, *drawn(seen))
-    patch = composite_patch(*arguments, *drawn(seen))
+    coarse, fine = composite(*arguments), composite(*arguments, drawn(seen))
+    patch = composite_patch(*arguments, drawn(seen))
     assert np.array_equal(patch.pixels, fine[patch.y :, patch.x :][: patch.pixels.shape[0], : patch.pixels.shape[1]])
     corner = np.linalg.inv(np.vstack([matrix, [0, 0, 1]])) @ [left + 6, top + 3, 1]
     x, y = corner[:2].astype(int)
@@ -272,7 +271,7 @@ def test_what_is_drawn_is_as_sharp_as_it_is_drawn(part: str) -> None:
     assert steps[1] > 1.3 * steps[0]
     nowhere = seen.copy()
     nowhere[6] = -20
-    assert np.array_equal(composite(*arguments, *drawn(nowhere)), coarse)
+    assert np.array_equal(composite(*arguments, drawn(nowhere)), coarse)
 
 
 def test_what_is_drawn_where_nothing_is_painted_changes_nothing() -> None:
@@ -284,7 +283,7 @@ def test_what_is_drawn_where_nothing_is_painted_changes_nothing() -> None:
     arguments = photo, matrix, cut(photo, matrix), flow, attention, texture
     eyes = opened("eyes")
     eyes[6] = np.where(np.arange(len(eyes[6]))[:, None] < 2, -1.0, -20.0)
-    result = composite(*arguments, np.zeros((0, 0, 0), np.float32), eyes)
+    result = composite(*arguments, {"eyes": eyes})
     assert np.array_equal(result, composite(*arguments))
 
 
@@ -292,4 +291,40 @@ def test_a_face_as_small_as_the_crop_needs_nothing_finer() -> None:
     photo = portrait(100, 100)
     matrix = placed(0, 1.0, (50, 50))
     arguments = photo, matrix, cut(photo, matrix), *maps(attention=0.2, texture=0.1)
-    assert np.array_equal(composite(*arguments, opened("mouth"), opened("eyes")), composite(*arguments))
+    assert np.array_equal(composite(*arguments, {name: opened(name) for name in PARTS}), composite(*arguments))
+
+
+def shut(lowest: float, up: float = 4.0) -> np.ndarray:
+    """Maps [3, h, w] of lids that come down to a share of their window, from so many millimetres above."""
+    left, top, right, bottom = window(SIZE, lid.WINDOW)
+    rows = np.linspace(0, 1, bottom - top)[:, None] + np.zeros((1, right - left))
+    return np.stack([np.zeros_like(rows), np.full_like(rows, -up), 60 * (lowest - rows)]).astype(np.float32)
+
+
+@pytest.mark.parametrize(("angle", "scale"), [(0, 0.16), (25, 0.3), (0, 1.3)])
+def test_a_lid_is_the_photos_own_pixels_down_to_a_sharp_border(angle: float, scale: float) -> None:
+    photo = portrait(500, 500)
+    matrix = placed(angle, scale, (250, 250))
+    still = photo, matrix, cut(photo, matrix), *maps()
+    result = composite(*still, {"lids": shut(0.5)})
+    _, top, _, bottom = window(SIZE, lid.WINDOW)
+    linear, offset = matrix[:, :2], matrix[:, 2]
+
+    def at(x: float, y: float) -> tuple[int, int]:
+        column, row = np.round(np.linalg.solve(linear, np.array([x, y]) - offset)).astype(int)
+        return int(row), int(column)
+
+    step = np.linalg.solve(linear, [0, -4 * millimetre(SIZE)])
+    grid_x, grid_y = np.meshgrid(np.arange(500, dtype=np.float32), np.arange(500, dtype=np.float32))
+    moved = cv2.remap(photo, grid_x + np.float32(step[0]), grid_y + np.float32(step[1]), cv2.INTER_LANCZOS4)
+    within, beyond = at(32, top + 0.25 * (bottom - top)), at(32, top + 0.8 * (bottom - top))
+    assert np.abs(result[within].astype(int) - moved[within]).max() <= 2, "as sharp as the photo"
+    assert np.array_equal(result[beyond], photo[beyond])
+    patch = composite_patch(*still, {"lids": shut(0.5)})
+    assert np.array_equal(patch.pixels, result[patch.y :, patch.x :][: patch.pixels.shape[0], : patch.pixels.shape[1]])
+    assert np.array_equal(composite(*still, {"lids": shut(-1)}), photo), "no lid, no change"
+    if scale < 0.2:
+        first, last = at(32, top), at(32, bottom)
+        column = np.abs(result.astype(int) - moved)[first[0] : last[0], first[1]].max(1) <= 2
+        own = np.abs(result.astype(int) - photo)[first[0] : last[0], first[1]].max(1) == 0
+        assert (~column & ~own).sum() <= 4, "pixels of neither: the border"

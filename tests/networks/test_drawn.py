@@ -8,10 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces import eye, mouth  # noqa: E402
-from dftnet.faces.drawn import CHANNELS, CRISP, FROM, painted, window  # noqa: E402
+from dftnet.faces import eye, lid, mouth  # noqa: E402
+from dftnet.faces.drawn import CHANNELS, CRISP, FROM, millimetre, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
 from dftnet.networks.drawn import MouthInside, OpenEyes  # noqa: E402
+from dftnet.networks.layers import warp  # noqa: E402
 
 
 def looked_at(x: float, down: float, up: float, light: float = 1.0) -> list[float]:
@@ -63,11 +64,35 @@ def test_a_generator_draws_a_part_in_its_window_at_any_size(size, name, shares):
     assert torch.equal(still.image, torch.zeros(1, 3, size, size)), "nothing asked is nothing done"
 
 
+@pytest.mark.parametrize("size", [40, 128])
+def test_lids_are_the_picture_from_where_their_own_flow_points(size):
+    generator = build_generator(LightConfig(lids=True, motion_cells=0)).eval()
+    with torch.no_grad():
+        generator.lids.maps.bias.copy_(torch.tensor([0.0, -0.3, 20.0, 0.0]))  # 3 mm up, all over the window
+        image = torch.rand(2, 3, size, size) * 2 - 1
+        edit = generator(image, torch.ones(2, 40))
+        still = generator(image, torch.zeros(2, 40))
+    left, top, right, bottom = window(size, lid.WINDOW)
+    inside = slice(None), slice(None), slice(top, bottom), slice(left, right)
+    up = torch.zeros(2, 2, size, size)
+    up[:, 1] = -3 * millimetre(size)
+    assert torch.allclose(edit.image[inside], warp(image, up)[inside], atol=1e-4)
+    assert torch.equal(edit.parts["aligned"][:, :, bottom:], warp(image, edit.parts["flow"])[:, :, bottom:])
+    assert edit.parts["attention"][inside].min() > 0.999, "nothing is painted there"
+    assert torch.allclose(still.image, image, atol=1e-4), "nothing asked is nothing done"
+
+
+def test_a_part_of_a_warp_is_the_warp_of_that_part():
+    image, flow = torch.rand(2, 3, 24, 24), 4 * torch.rand(2, 2, 24, 24) - 2
+    whole, part = warp(image, flow), warp(image, flow[:, :, 6:14, 4:20], (4, 6))
+    assert torch.allclose(part, whole[:, :, 6:14, 4:20], atol=1e-6)
+
+
 def test_the_rest_of_a_generator_begins_as_it_does_without_a_mouth():
     torch.manual_seed(3)
     without = build_generator(LightConfig()).state_dict()
     torch.manual_seed(3)
-    generator = build_generator(replace(LightConfig(), mouth=True, eyes=True))
+    generator = build_generator(replace(LightConfig(), mouth=True, eyes=True, lids=True))
     after = torch.rand(1)
     assert all(torch.equal(generator.state_dict()[name], value) for name, value in without.items())
     torch.manual_seed(3)

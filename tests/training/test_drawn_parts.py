@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces import eye, mouth  # noqa: E402
+from dftnet.faces import eye, lid, mouth  # noqa: E402
 from dftnet.faces.drawn import INSIDE, millimetre, window  # noqa: E402
-from dftnet.faces.mesh import EYE_RINGS, IRISES, MOUTH_RING  # noqa: E402
+from dftnet.faces.mesh import ABOVE_LIDS, EYE_RINGS, IRISES, MOUTH_RING, UPPER_LIDS  # noqa: E402
 from dftnet.faces.mouth import UPPER  # noqa: E402
-from dftnet.training.drawn_parts import CHEEKS, SKIN, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
+from dftnet.training.drawn_parts import CHEEKS, SKIN, draw_eyes, draw_lids, draw_mouth, light_on, teeth_shown  # noqa: E402
 
 SIZE = 128
 MM = millimetre(SIZE)
@@ -86,6 +86,45 @@ def looking(height: float, gaze: float = 0) -> np.ndarray:
         points[ring] = np.stack([-outward * across * 13, lids], 1) * MM + (x, 48)
         points[iris] = (x + gaze * MM, 48)
     return points
+
+
+def lidded(height: float, skin_above: float = 5) -> np.ndarray:
+    """`looking`, with the skin above each lid so many millimetres above where it begins when the eye is 10 mm open."""
+    points, opened = looking(height), looking(10)
+    for above, upper in zip(ABOVE_LIDS, UPPER_LIDS, strict=True):
+        points[above] = opened[upper] - np.float32((0, skin_above * MM))
+    return points
+
+
+def test_a_lid_that_comes_down_is_the_skin_above_it_as_far_as_the_lower_lid():
+    left, top = window(SIZE, lid.WINDOW)[:2]
+    x, y, inside, known = draw_lids(lidded(10), lidded(0.5), SIZE)
+    for column in (38 - left, 89 - left):
+        rows = np.flatnonzero(inside[:, column] > 0.5) + top
+        assert rows.min() == pytest.approx(48 - 10 * MM, abs=1.5), "from the skin above it"
+        assert rows.max() == pytest.approx(48 + 1.5 * MM, abs=1.5), "to a little below the lower lid"
+        whence = rows / MM + y[rows - top, column]
+        assert whence.max() <= 48 / MM - 5 + 0.2, "no pixel of the eye"
+        assert whence.min() >= 48 / MM - 10 - 0.5
+        assert (np.diff(whence) > 0).all(), "nothing folds"
+        below = rows.max() + 1 - top
+        assert known[below, column], "and beyond its border it goes on as it is"
+        assert y[below, column] == pytest.approx(y[below - 1, column], abs=0.6)
+        assert np.abs(x[rows - top, column]).max() < 0.5
+    lashes = y[:, 38 - left][(inside[:, 38 - left] > 0.9)][-2:]
+    assert lashes[0] == pytest.approx(lashes[1], abs=0.3), "lashes are not stretched"
+
+
+def test_lids_that_rise_or_stay_are_not_moved_by_themselves():
+    assert not draw_lids(lidded(8), lidded(10), SIZE).any()
+    assert not draw_lids(lidded(10), lidded(9.5), SIZE).any()
+    assert not draw_lids(lidded(0.5), lidded(0), SIZE).any(), "there is nothing to shut"
+    one = lidded(10)
+    one[EYE_RINGS[0]] = lidded(0.5)[EYE_RINGS[0]]
+    inside = draw_lids(lidded(10), one, SIZE)[lid.INSIDE]
+    half = inside.shape[1] // 2
+    assert inside[:, :half].max() > 0.9
+    assert not inside[:, half:].any(), "a wink"
 
 
 def test_irises_lie_where_a_picture_shows_them_or_in_the_middle():

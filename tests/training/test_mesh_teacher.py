@@ -59,7 +59,7 @@ def config(tmp_path_factory):
         base,
         generator=LightConfig(
             nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
-            motion_cells=32, mouth=True, eyes=True,
+            motion_cells=32, mouth=True, eyes=True, lids=True,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
         phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
@@ -228,9 +228,31 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
         edit.parts[name] = torch.cat([goal[:, :6], (2 * goal[:, 6:] - 1) * 20], 1)
     assert inside(edit, batch) < 1.0, "what is left is the entropy of the soft borders"
-    right = float(inside(edit, batch))
+    right = float(inside(edit, batch).detach())
     edit.parts["mouth"][:, 0] += 10
     assert inside(edit, batch) > right
+
+
+def test_lids_that_come_down_are_told_and_learnt(faces, config):
+    source = open_source(faces, config, CPU)
+    generator = build_generator(config.generator)
+    assert not source.batch(0).lids.numel(), "the flow phase learns nothing of them"
+    paint = config.phases[0].images
+    batches = [source.batch(seen) for seen in range(paint, paint + 20 * config.batch, config.batch)]
+    batch = max(batches, key=lambda b: float(b.lids[:, 2].amax((1, 2)).sum()))
+    assert batch.lids[:, 2].max() > 0.9
+    edit = ask(generator, batch)
+    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
+        edit.parts[name] = torch.cat([goal[:, :6], (2 * goal[:, 6:] - 1) * 20], 1)
+    before = float(inside(edit, batch).detach())
+    goal = batch.lids
+    edit.parts["lids"] = torch.cat([goal[:, :2], (2 * goal[:, 2:3] - 1) * 20], 1)
+    right = float(inside(edit, batch).detach())
+    assert right < before
+    edit.parts["lids"][:, 1] += 3 * (goal[:, 3] < 0.5)
+    assert float(inside(edit, batch).detach()) == pytest.approx(right), "away from lids nobody knows whence"
+    edit.parts["lids"][:, 1] += 3
+    assert float(inside(edit, batch).detach()) > right + 0.1
 
 
 def test_critics_are_not_shown_what_is_drawn(faces, config):

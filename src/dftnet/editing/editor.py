@@ -171,7 +171,7 @@ class Editor:
     def maps_of(self, face: EditableFace, goal: np.ndarray) -> Maps:
         """`maps` with the AUs to aim at, float32 [K] in the order of `au_names`."""
         own = face.vector(self.au_names)
-        return Maps(*(value[0] for value in self.generator(face.crop[None], own[None], goal[None])))
+        return self.generator(face.crop[None], own[None], goal[None]).of(0)
 
     def render(
         self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
@@ -187,8 +187,8 @@ class Editor:
     def render_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
         """`render` with the AUs to aim at, float32 [K] in the order of `au_names`."""
         photo = face.image if onto is None else onto
-        parts = self._parts(face, goal)
-        return photo.copy() if parts is None else composite(photo, face.crop_from_image, face.crop, *parts)
+        maps = self._maps(face, goal)
+        return photo.copy() if maps is None else composite(photo, face.crop_from_image, face.crop, *maps.composed())
 
     def render_patch(
         self, face: EditableFace, request: Request | Mapping[str, float], onto: np.ndarray | None = None
@@ -202,28 +202,26 @@ class Editor:
     def patch_aus(self, face: EditableFace, goal: np.ndarray, onto: np.ndarray | None = None) -> Patch:
         """`render_patch` with the AUs to aim at, float32 [K] in the order of `au_names`."""
         photo = face.image if onto is None else onto
-        parts = self._parts(face, goal)
-        if parts is None:
+        maps = self._maps(face, goal)
+        if maps is None:
             return cut(photo, patch_box(len(face.crop), face.crop_from_image, photo.shape))
-        return composite_patch(photo, face.crop_from_image, face.crop, *parts)
+        return composite_patch(photo, face.crop_from_image, face.crop, *maps.composed())
 
-    def _parts(self, face: EditableFace, goal: np.ndarray) -> tuple[np.ndarray, ...] | None:
-        """Flow, attention, texture, mouth and eyes of one face, without a batch axis; None where it is already as asked;
-        UnfitFaceError for a face with `trouble`."""
+    def _maps(self, face: EditableFace, goal: np.ndarray) -> Maps | None:
+        """What a photo is composed of, of one face; None where it is already as asked; UnfitFaceError for a face with `trouble`."""
         if face.trouble:
             raise UnfitFaceError(face.trouble)
         own = face.vector(self.au_names)
         if same(goal, own):
             return None
-        return tuple(part[0] for part in self.generator.parts(face.crop[None], own[None], goal[None]))
+        return self.generator.parts(face.crop[None], own[None], goal[None]).of(0)
 
     def render_maps(self, face: EditableFace, maps: Maps, onto: np.ndarray | None = None) -> np.ndarray:
         """The photo edited with `maps` of this face (see `maps`), a new array."""
         if face.trouble:
             raise UnfitFaceError(face.trouble)
         photo = face.image if onto is None else onto
-        parts = maps.flow, maps.attention, maps.texture, maps.mouth, maps.eyes
-        return composite(photo, face.crop_from_image, face.crop, *parts)
+        return composite(photo, face.crop_from_image, face.crop, *maps.composed())
 
     def masks(self, face: EditableFace, request: Request | Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Where the photo changes, two float32 [H, W] in [0, 1]: the face (0 where no edit of it changes anything), and how

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from dftnet.faces.mask import smooth_step
 
-PARTS = ("mouth", "eyes")
-"""In a generator's configuration, in its graph's answers, in what a photo is composed of"""
+PAINTED = ("mouth", "eyes")
+PARTS = (*PAINTED, "lids")
+"""In a generator's configuration, in its graph's answers, in what a photo is composed of; lids are moved, not painted"""
 CHANNELS = 7
 LIGHT, INSIDE = slice(3, 6), 6
 """Channels of the maps"""

@@ -45,6 +45,18 @@ class Maps(NamedTuple):
     """[n, 7, h, w]: where and how the inside of a mouth is drawn (faces/mouth.py); [n, 0, 0, 0] of a model that draws none."""
     eyes: np.ndarray = NOT_DRAWN
     """[n, 7, h, w]: the same of eyes that open (faces/eye.py)."""
+    lids: np.ndarray = NOT_DRAWN
+    """[n, 3, h, w]: where lids come down, and whence (faces/lid.py), which `aligned` shows and `flow` does not."""
+
+    def of(self, row: int) -> Maps:
+        """Those of one of the crops, without the first axis."""
+        return Maps(*(value[row] for value in self))
+
+    def composed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Of one crop, what `editing.compositing.composite` takes: flow, attention, texture, and what is drawn, by the names of
+        `faces.drawn.PARTS`, as far as there is any."""
+        drawn = {name: getattr(self, name) for name in PARTS if getattr(self, name).size}
+        return self.flow, self.attention, self.texture, drawn
 
 
 class _Session:
@@ -128,10 +140,14 @@ class GeneratorSession(_Session):
         flow, attention, texture, *drawn = self._parts(found)
         return Maps(flow, attention, texture, aligned, found["edited"], *drawn)
 
-    def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Flow, attention, texture, mouth and eyes alone, as in Maps: all that a photo is composed of, a little faster."""
+    def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
+        """All that a photo is composed of, a little faster: Maps with neither `aligned` nor `image`."""
         wanted = [name for name in ("flow", "attention", "texture", *PARTS) if name in self._has]
-        return self._parts(self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus)))
+        flow, attention, texture, *drawn = self._parts(
+            self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus))
+        )
+        nothing = texture[:, :, :0, :0]
+        return Maps(flow, attention, texture, nothing, nothing, *drawn)
 
     def _condition(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> np.ndarray:
         target = np.asarray(target_aus, np.float32)

@@ -1,4 +1,5 @@
-"""Parts of a face that are drawn by formula (faces/drawn.py), as modules: a head that finds where they are, and the drawing."""
+"""Parts of a face that are drawn by formula (faces/drawn.py), as modules: a head that finds where they are, and the drawing; and
+lids that come down (faces/lid.py), which a head moves by a flow of their own."""
 
 from __future__ import annotations
 
@@ -9,35 +10,49 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, FROM, INSIDE, LIGHT, Picture, Window, window
+from dftnet.faces import eye, lid, mouth
+from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, FROM, INSIDE, LIGHT, Picture, Window, millimetre, window
+from dftnet.networks.layers import warp
 
 
-class DrawnPart(nn.Module, ABC):
-    """Where a part is, and what it looks like."""
+class Head(nn.Module):
+    """Where a part is, from T's features: its coordinates, in millimetres, and what else is told of it."""
 
     shares: ClassVar[Window]
-    begins: ClassVar[tuple[float, float, float]]
-    """What the coordinates are before training, centimetres"""
+    outputs: ClassVar[int]
+    """Channels of its maps"""
+    lengths: ClassVar[int]
+    """How many of them, the first ones, are millimetres"""
+    begins: ClassVar[tuple[float, ...]]
+    """What the maps are before training, lengths in centimetres"""
 
-    def __init__(self, inputs: int, channels: int = 32) -> None:
+    def __init__(self, inputs: int, channels: int = 16) -> None:
         super().__init__()
+        padded = -(-self.outputs // 4) * 4
         with torch.random.fork_rng(devices=[]):  # what is drawn after it stays as it is without it
             self.first = nn.Conv2d(inputs, channels, 3, 1, 1)
             self.second = nn.Conv2d(channels, channels, 3, 1, 1)
-            self.maps = nn.Conv2d(channels, CHANNELS + 1, 3, 1, 1)
+            self.maps = nn.Conv2d(channels, padded, 3, 1, 1)
         nn.init.zeros_(self.maps.weight)
         with torch.no_grad():
             assert self.maps.bias is not None
-            self.maps.bias.copy_(torch.tensor([*self.begins, 1.0, 1.0, 1.0, -4.0, 0.0]))
+            self.maps.bias.copy_(torch.tensor([*self.begins, *(padded - self.outputs) * [0.0]]))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features [b, c, h/2, w/2] → maps [b, 7, h, w] of the window, lengths in millimetres."""
+        """Features [b, c, h/2, w/2] → maps [b, outputs, h, w] of the window, lengths in millimetres."""
         left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), self.shares))
         x = F.relu(self.first(features[:, :, top:bottom, left:right]))
         x = F.relu(self.second(x))
-        maps = F.interpolate(self.maps(x).float()[:, :CHANNELS], scale_factor=2, mode="bilinear", align_corners=False)
-        return torch.cat([maps[:, :3] * 10, maps[:, 3:]], 1)
+        maps = self.maps(x).float()[:, : self.outputs]
+        maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
+        return torch.cat([maps[:, : self.lengths] * 10, maps[:, self.lengths :]], 1)
+
+
+class DrawnPart(Head, ABC):
+    """What a part looks like, too."""
+
+    outputs = CHANNELS
+    lengths = 3
 
     def drawn(self, maps: Tensor) -> Tensor:
         """Maps of the window → its colours [b, 3, h, w] in [-1, 1]."""
@@ -59,11 +74,11 @@ class MouthInside(DrawnPart):
     """Teeth, tongue and throat."""
 
     shares = mouth.WINDOW
-    begins = (0.0, 0.6, 0.3)
+    begins = (0.0, 0.6, 0.3, 1.0, 1.0, 1.0, -4.0)
     upper: Tensor
     lower: Tensor
 
-    def __init__(self, inputs: int, channels: int = 32) -> None:
+    def __init__(self, inputs: int, channels: int = 16) -> None:
         super().__init__(inputs, channels)
         self._keep("upper", mouth.upper_teeth())
         self._keep("lower", mouth.tongue_and_throat())
@@ -79,10 +94,10 @@ class OpenEyes(DrawnPart):
     """Both eyes, in one window."""
 
     shares = eye.WINDOW
-    begins = (0.0, 0.0, 0.3)
+    begins = (0.0, 0.0, 0.3, 1.0, 1.0, 1.0, -4.0)
     ball: Tensor
 
-    def __init__(self, inputs: int, channels: int = 32) -> None:
+    def __init__(self, inputs: int, channels: int = 16) -> None:
         super().__init__(inputs, channels)
         self._keep("ball", eye.eyeball())
 
@@ -90,6 +105,14 @@ class OpenEyes(DrawnPart):
         x, y, lid = first, second, third
         dark = eye.LASH_SHADE * (1 - _step(lid, *eye.LASHES)) + eye.SHADOW_SHADE * (1 - _step(lid, *eye.SHADOW))
         return _sampled(self.ball, x / eye.WIDE, y / eye.HIGH) * (1 - dark)[:, None]
+
+
+class Lids(Head):
+    """The upper lids that come down, in one window: whence their skin comes."""
+
+    shares = lid.WINDOW
+    outputs, lengths = lid.CHANNELS, 2
+    begins = (0.0, 0.0, -4.0)
 
 
 def _step(x: Tensor, start: float, end: float) -> Tensor:
@@ -114,3 +137,14 @@ def filled(edit: tuple[Tensor, Tensor], part: DrawnPart, maps: Tensor, asked: Te
     where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, INSIDE:] - FROM)), around)
     texture = torch.lerp(texture, F.pad(part.drawn(maps), around), where)
     return attention * (1 - where), texture, where
+
+
+def covered(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    """X_a and A of an edit of images [b, 3, h, w] with lids that come down in it."""
+    aligned, attention = edit
+    size = int(image.shape[-1])
+    left, top, right, bottom = window(size, lid.WINDOW)
+    around = (left, size - right, top, size - bottom)
+    where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, lid.INSIDE :] - FROM)), around)
+    lids = F.pad(warp(image, maps[:, :2] * millimetre(size), (left, top)), around)
+    return torch.lerp(aligned, lids, where), attention + where * (1 - attention)

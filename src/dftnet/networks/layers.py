@@ -112,29 +112,33 @@ def channels_last(module: Module) -> Module:
 
 def planes(aus: Tensor, image: Tensor) -> Tensor:
     """AU vectors [b, K] as constant planes [b, K, h, w] of the image's size (section 2.1: y_t ∈ [0, 1]^(H×W×N))."""
-    return aus[:, :, None, None].expand(-1, -1, image.shape[2], image.shape[3])
+    return aus[:, :, None, None].expand(-1, -1, *_sides(image))
+
+
+def _sides(image: Tensor) -> tuple[int, int]:
+    """h and w of an image [b, c, h, w] as numbers: in a graph that is traced they would be worked out each time it runs."""
+    return int(image.shape[2]), int(image.shape[3])
 
 
 def identity_grid(image: Tensor) -> Tensor:
     """Pixel coordinates [1, 2, h, w] (x, y) of an image [b, c, h, w], float32."""
-    h, w = image.shape[2:]
+    h, w = _sides(image)
     y = torch.arange(h, dtype=torch.float32, device=image.device)
     x = torch.arange(w, dtype=torch.float32, device=image.device)
     return torch.stack([x[None, :].expand(h, w), y[:, None].expand(h, w)])[None]
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp(image: Tensor, flow: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
     """Backward warp, Eq. 3: X_a = f(Φ, X_s), X_a(p) = X_s(p + Φ(p)).
 
-    image [b, c, h, w] any range, flow [b, 2, h, w] in pixels → [b, c, h, w] float32. Differentiable in both. Sampling runs in
-    float32 under mixed precision too: bfloat16 coordinates would be off by half a pixel at 128.
+    image [b, c, h, w] any range, flow [b, 2, h, w] in pixels → [b, c, h, w] float32; a smaller flow gives that part of the picture
+    which begins at the pixel x, y. Differentiable in both. Sampling runs in float32 under mixed precision too: bfloat16 coordinates
+    would be off by half a pixel at 128.
     """
-    h, w = image.shape[2:]
+    h, w = _sides(image)
     with torch.autocast(image.device.type, enabled=False):
-        p = identity_grid(image) + flow.float()
-        # filled on the device: a tensor made of numbers is copied there, which waits for all that a GPU has yet to do
-        scale = torch.stack([torch.full((), max(n - 1, 1), dtype=torch.float32, device=image.device) for n in (w, h)])
-        grid = p.permute(0, 2, 3, 1) * (2.0 / scale) - 1.0
+        x, y = (identity_grid(flow) + flow.float()).unbind(1)
+        grid = torch.stack([(x + corner[0]) * (2 / max(w - 1, 1)) - 1, (y + corner[1]) * (2 / max(h - 1, 1)) - 1], 3)
         warped = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
         beside = image.is_contiguous(memory_format=torch.channels_last)  # as the convolutions after it want it
         return warped.contiguous(memory_format=torch.channels_last) if beside else warped

@@ -28,8 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dftnet.errors import RequestError
-from dftnet.faces.drawn import PARTS
-from dftnet.networks.drawn import MouthInside, OpenEyes, filled
+from dftnet.faces.drawn import PAINTED
+from dftnet.networks.drawn import Lids, MouthInside, OpenEyes, covered, filled
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
 from dftnet.units import TURNS
@@ -68,6 +68,10 @@ class LightConfig(GeneratorConfig):
     """Whether the inside of a mouth that opens is drawn (faces/mouth.py), and T finds its place."""
     eyes: bool = False
     """Whether eyes that open are (faces/eye.py)."""
+    lids: bool = False
+    """Whether lids that come down have a flow of their own (faces/lid.py)."""
+    drawn_channels: int = 32
+    """Channels of what finds the places of these three."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -161,8 +165,10 @@ class LightDFTNet(Generator):
         self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
         drawn_from = t4 + 16 + 4
-        self.mouth = MouthInside(drawn_from) if config.mouth else None
-        self.eyes = OpenEyes(drawn_from) if config.eyes else None
+        finds = drawn_from, config.drawn_channels
+        self.mouth = MouthInside(*finds) if config.mouth else None
+        self.eyes = OpenEyes(*finds) if config.eyes else None
+        self.lids = Lids(*finds) if config.lids else None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -304,9 +310,13 @@ class LightDFTNet(Generator):
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
         texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
         half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
-        for name, part in zip(PARTS, (self.mouth, self.eyes), strict=True):
+        for name, part in zip(PAINTED, (self.mouth, self.eyes), strict=True):
             if part is not None:
                 found = part(half)
                 attention, texture, where = filled((attention, texture), part, found.detach(), self.asked(condition))
                 parts |= {name: found, "attention": attention, "drawn": parts.get("drawn", 0) + where}
+        if self.lids is not None:
+            found = self.lids(half)
+            aligned, attention = covered(image, (aligned, attention), found.detach(), self.asked(condition))
+            parts |= {"lids": found, "attention": attention, "aligned": aligned}
         return Edit(compose(attention, texture, aligned), parts | {"texture": texture})  # Eq. 5

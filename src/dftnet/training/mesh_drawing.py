@@ -20,8 +20,6 @@ GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
 ANEW = 1.6
 """How many times as large an opening is of which all is painted anew: what was seen of teeth would be stretched"""
-COVERED = 0.9
-"""How much of an eye that shuts is painted: a lid that the warp alone draws over it leaves a ghost"""
 SHUT, OPENS = 0.12, 0.05
 """An eye is shut where its opening is less than this share of the square of its width, and opens where it grows by this or more"""
 
@@ -34,7 +32,7 @@ class Drawing(NamedTuple):
     mask: Array
     """[n, 1, m, m] in [0, 1]: how far Φ is known"""
     warped: Array
-    """A [n, 1, m, m] in [0, 1]: 0 inside an opening that has grown, low in an eye that shuts, 1 elsewhere"""
+    """A [n, 1, m, m] in [0, 1]: 0 inside an opening that has grown, 1 elsewhere"""
     certain: Array
     """[n, 1, m, m] in [0, 1]: how far A is known; half where a lid came down"""
     eyes: Array
@@ -143,7 +141,7 @@ def _mouth(i: int, s: Array, t: Array, maps: tuple[Array, Array]) -> None:
 
 
 def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Array], step: Array) -> None:
-    """Paint where eyes have opened or shut, half as sure in the latter, and the irises; into the maps of edit i: `flow`, `known`,
+    """Paint where eyes have opened, half as sure of none where they shut, and the irises; into the maps of edit i: `flow`, `known`,
     `warped`, `certain`, `eyes`."""
     flow, known, warped, certain, eyes = maps
     size = warped.shape[-1]
@@ -155,8 +153,6 @@ def _eyes(i: int, s: Array, t: Array, maps: tuple[Array, Array, Array, Array, Ar
             warped[i] = np.minimum(warped[i], 1 - asked)
             known[i] *= 1 - 0.8 * asked
         elif after < before - 0.05:
-            shut = 1 - after / before
-            warped[i] = np.minimum(warped[i], 1 - COVERED * shut**2 * shown)
             certain[i] *= 1 - shown / 2
         if before > 0.1 and after > 0.06:
             _iris(flow[i], asked, t, iris, step[iris[0]])

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dftnet.errors import RequestError
-from dftnet.faces.drawn import INSIDE, PARTS
+from dftnet.faces import lid
+from dftnet.faces.drawn import INSIDE, PAINTED
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
 from dftnet.training.config import TrainConfig
@@ -28,8 +29,10 @@ OUTSIDE = 0.05
 """Weight of Φ* = 0 outside the mesh"""
 CLOSELY = 4.0
 """How much more Φ counts inside the eyes, which are small: lids and irises move by pixels there, the skin about them hardly"""
-PAINTED = 4.0
-"""How much more A counts where paint belongs, which is little of a face"""
+SCARCE = 4.0
+"""How much more A counts where paint belongs, which is little of a face; and where a part is, its place"""
+LIDS = 3.0
+"""How much more it counts whence the skin of lids comes than coordinates of what is drawn"""
 SURE = 1e-3
 """What A is held away from 0 and 1 by in the cross entropy, which would have no end there (a clamp would have no gradient)"""
 SMALL = 1 / 200
@@ -83,7 +86,7 @@ def mesh_attention(edit: Edit, batch: DrawnBatch) -> Tensor:
     """Cross entropy of A against A*: weight 1, more where A* asks for paint, 0 where the mesh does not know. L1 would take the
     median, which is 1 wherever the place of an opening is in doubt."""
     a = SURE + (1 - 2 * SURE) * cells_of(edit, batch.warped.shape[-1])[:, 2:]
-    weight = batch.certain * (1 + PAINTED * (1 - batch.warped))
+    weight = batch.certain * (1 + SCARCE * (1 - batch.warped))
     return -(weight * (batch.warped * a.log() + (1 - batch.warped) * (1 - a).log())).mean()
 
 
@@ -116,18 +119,32 @@ def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """The maps of the mouth and of the eyes against what the landmarks say: cross entropy of where they are, and there L1 of the
-    coordinates (centimetres) and of the light."""
+    """The maps of the mouth, the eyes and the lids against what the landmarks say: cross entropy of where they are, and there L1
+    of the coordinates (centimetres) and of the light."""
     found = edit.image.new_zeros(())
-    for name, goal in zip(PARTS, (batch.mouth, batch.opened), strict=True):
+    size = edit.image.shape[-1]
+    for name, goal in zip(PAINTED, (batch.mouth, batch.opened), strict=True):
         if name in edit.parts:
             maps, where = edit.parts[name].float(), goal[:, INSIDE:]
-            place = F.binary_cross_entropy_with_logits(maps[:, INSIDE:], where, 1 + PAINTED * where)
             scale = maps.new_tensor([0.1] * 3 + [1 / 3] * 3)[:, None, None]
-            apart = (where * scale * (maps[:, :INSIDE] - goal[:, :INSIDE]).abs()).sum((1, 2, 3))
-            area = where.sum((1, 2, 3)).clamp(min=SMALL * edit.image[0, 0].numel())
-            found = found + place + (apart / area).mean()
+            found = found + _placed(maps[:, INSIDE:], where)
+            found = found + _apart(scale * (maps[:, :INSIDE] - goal[:, :INSIDE]), where, size)
+    if "lids" in edit.parts:
+        maps, goal = edit.parts["lids"].float(), batch.lids
+        found = found + _placed(maps[:, lid.INSIDE :], goal[:, lid.INSIDE : -1])
+        found = found + LIDS * _apart(0.1 * (maps[:, :2] - goal[:, :2]), goal[:, -1:], size)
     return found
+
+
+def _placed(logits: Tensor, where: Tensor) -> Tensor:
+    """Cross entropy of where a part is."""
+    return F.binary_cross_entropy_with_logits(logits, where, 1 + SCARCE * where)
+
+
+def _apart(difference: Tensor, where: Tensor, size: int) -> Tensor:
+    """Σ|difference| [b, c, h, w] where a part is, by its area, or by SMALL of a crop of `size` where it is smaller; mean over b."""
+    area = where.sum((1, 2, 3)).clamp(min=SMALL * size**2)
+    return ((where * difference.abs()).sum((1, 2, 3)) / area).mean()
 
 
 def _as_large(maps: Tensor, image: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def finetune(size: int = 128) -> TrainConfig:
     config = stable(size)
     return replace(
         config,
-        generator=LightConfig(nuisance=2, mouth=True, eyes=True),
+        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, drawn_channels=16),
         critic=replace(config.critic, au_count=40),
         labels="read",
         init="dftnet-128",
@@ -129,17 +129,17 @@ def light(size: int = 128) -> TrainConfig:
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
-        generator=LightConfig(nuisance=2, mouth=True, eyes=True),
+        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, drawn_channels=16),
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=90_000, critic=False, warp_only=True),
-            Phase(name="paint", images=150_000, weights=paint),
+            Phase(name="paint", images=130_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
         guide="shipped",
-        decay_images=48_000,
+        decay_images=44_000,
         warmup_images=2_000,
         batch=16,
         learning_rate=8e-4,
