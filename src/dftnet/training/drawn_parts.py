@@ -48,8 +48,11 @@ OVER_EYE, FURTHEST = 1.0, 2.2
 smoothly, and would leave a line of the eye"""
 EDGE = 0.6
 """Millimetres above where landmarks see a lid's border that it is taken to lie: below is white of the eye"""
-LEAST_LID = 7.0
-"""Millimetres of skin that a lid is made of at least: of what a deep fold hides nothing is seen"""
+LEAST_LID, BELOW_BROW = 7.0, 0.75
+"""Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the way
+to the brow, of which it is not made"""
+BROWS = np.array([[46, 53, 52, 65, 55], [276, 283, 282, 295, 285]])
+"""Right eye, left eye: landmarks of the lower edge of the brow"""
 NEARLY_SHUT = (0.6, 0.95)
 """Of the opening of an eye, how much is covered where its lid begins to reach over the lower one, and where it does in full"""
 COMES_DOWN = (0.12, 0.3)
@@ -166,7 +169,7 @@ def draw_lids(s: Array, t: Array, size: int) -> Array:
         rises = float(np.median(s[LOWER_LIDS[side], 1] - t[LOWER_LIDS[side], 1])) / unit
         over = shut * min(OVER_EYE + max(rises, 0), FURTHEST)
         there, here = _lid_rows(s, side, unit, -EDGE), _lid_rows(t, side, unit, over)
-        short = np.maximum(LEAST_LID * unit - np.linalg.norm(there[1] - there[3], axis=1, keepdims=True), 0)
+        short = np.clip(_to_brow(s, side, there[3], unit) - np.linalg.norm(there[1] - there[3], axis=1), 0, None)[:, None]
         here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
         there[:2] += UP * short
         values = (there - here).reshape(1, -1, 2) / unit
@@ -177,6 +180,14 @@ def draw_lids(s: Array, t: Array, size: int) -> Array:
         maps[lid.INSIDE] = np.maximum(maps[lid.INSIDE], inside)
         maps[-1] = np.maximum(maps[-1], known)
     return maps
+
+
+def _to_brow(points: Array, side: int, low: Array, unit: float) -> Array:
+    """[9]: how much skin there is for a lid above each point of its border, LEAST_LID at most: no hair of a brow."""
+    brow = points[BROWS[side]]
+    brow = brow[np.argsort(brow[:, 0])]
+    up = low[:, 1] - np.interp(low[:, 0], brow[:, 0], brow[:, 1])
+    return np.minimum(LEAST_LID * unit, BELOW_BROW * up)
 
 
 def _lid_rows(points: Array, side: int, unit: float, over: float) -> Array:
