@@ -294,11 +294,12 @@ def test_a_face_as_small_as_the_crop_needs_nothing_finer() -> None:
     assert np.array_equal(composite(*arguments, {name: opened(name) for name in PARTS}), composite(*arguments))
 
 
-def shut(lowest: float, up: float = 4.0) -> np.ndarray:
-    """Maps [3, h, w] of lids that come down to a share of their window, from so many millimetres above."""
+def shut(lowest: float, up: float = 4.0, light: float = 1.0) -> np.ndarray:
+    """Maps [6, h, w] of lids that come down to a share of their window, from so many millimetres above, as bright in red."""
     left, top, right, bottom = window(SIZE, lid.WINDOW)
     rows = np.linspace(0, 1, bottom - top)[:, None] + np.zeros((1, right - left))
-    return np.stack([np.zeros_like(rows), np.full_like(rows, -up), 60 * (lowest - rows)]).astype(np.float32)
+    one = np.ones_like(rows)
+    return np.stack([0 * one, -up * one, 60 * (lowest - rows), light * one, one, one]).astype(np.float32)
 
 
 @pytest.mark.parametrize(("angle", "scale"), [(0, 0.16), (25, 0.3), (0, 1.3)])
@@ -323,6 +324,8 @@ def test_a_lid_is_the_photos_own_pixels_down_to_a_sharp_border(angle: float, sca
     patch = composite_patch(*still, {"lids": shut(0.5)})
     assert np.array_equal(patch.pixels, result[patch.y :, patch.x :][: patch.pixels.shape[0], : patch.pixels.shape[1]])
     assert np.array_equal(composite(*still, {"lids": shut(-1)}), photo), "no lid, no change"
+    brighter = composite(*still, {"lids": shut(0.5, light=1.3)})[within]
+    assert brighter == pytest.approx(np.clip(result[within] * np.array([1.3, 1, 1]), 0, 255), abs=2)
     if scale < 0.2:
         first, last = at(32, top), at(32, bottom)
         column = np.abs(result.astype(int) - moved)[first[0] : last[0], first[1]].max(1) <= 2

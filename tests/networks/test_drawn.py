@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from dftnet.faces import eye, lid, mouth  # noqa: E402
 from dftnet.faces.drawn import CHANNELS, CRISP, FROM, millimetre, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
-from dftnet.networks.drawn import MouthInside, OpenEyes  # noqa: E402
+from dftnet.networks.drawn import MouthInside, OpenEyes, covered  # noqa: E402
 from dftnet.networks.layers import warp  # noqa: E402
 
 
@@ -80,6 +80,26 @@ def test_lids_are_the_picture_from_where_their_own_flow_points(size):
     assert torch.equal(edit.parts["aligned"][:, :, bottom:], warp(image, edit.parts["flow"])[:, :, bottom:])
     assert edit.parts["attention"][inside].min() > 0.999, "nothing is painted there"
     assert torch.allclose(still.image, image, atol=1e-4), "nothing asked is nothing done"
+
+
+def test_a_lid_comes_out_of_the_shadow_that_its_skin_lies_in():
+    generator = build_generator(LightConfig(lids=True, motion_cells=0)).eval()
+    left, top, right, bottom = window(128, lid.WINDOW)
+    image = torch.full((1, 3, 128, 128), 0.2)
+    image[:, :, : top + 12] = -0.5  # in the shadow of the brow, .25 of 1 in place of .6
+    for up, brighter in ((4.0, True), (-4.0, False)):
+        where = torch.full((1, 1, bottom - top, right - left), -20.0)
+        where[:, :, 4:20, 10:40] = 20.0
+        rise = torch.full_like(where, -up * 3)
+        maps = torch.cat([torch.zeros_like(rise), rise, where], 1)
+        edit = image.clone(), torch.ones(1, 1, 128, 128)
+        (aligned, _), light = covered(image, edit, maps, torch.ones(1, 1, 1, 1))
+        middle = light[0, :, 12, 25]
+        assert (middle > 1.2).all() == brighter
+        assert light.max() <= lid.BRIGHTEST**lid.OUT_OF_SHADOW + 1e-3
+        assert torch.allclose(light[0, :, :, 60:], torch.ones(())), "the other eye stays"
+        assert aligned[0, 0, top + 14, left + 25] <= 0.21
+    assert torch.equal(generator(image, torch.zeros(1, 40)).parts["lids"][:, lid.LIGHT], torch.ones_like(light))
 
 
 def test_a_part_of_a_warp_is_the_warp_of_that_part():

@@ -11,7 +11,7 @@ from dftnet.faces import eye, lid, mouth  # noqa: E402
 from dftnet.faces.drawn import INSIDE, millimetre, window  # noqa: E402
 from dftnet.faces.mesh import ABOVE_LIDS, EYE_RINGS, IRISES, MOUTH_RING, UPPER_LIDS  # noqa: E402
 from dftnet.faces.mouth import UPPER  # noqa: E402
-from dftnet.training.drawn_parts import CHEEKS, SKIN, draw_eyes, draw_lids, draw_mouth, light_on, teeth_shown  # noqa: E402
+from dftnet.training.drawn_parts import BROWS, CHEEKS, SKIN, draw_eyes, draw_lids, draw_mouth, light_on, teeth_shown  # noqa: E402
 
 SIZE = 128
 MM = millimetre(SIZE)
@@ -88,9 +88,11 @@ def looking(height: float, gaze: float = 0) -> np.ndarray:
     return points
 
 
-def lidded(height: float, skin_above: float = 5) -> np.ndarray:
-    """`looking`, with the skin above each lid so many millimetres above where it begins when the eye is 10 mm open."""
+def lidded(height: float, skin_above: float = 5, brow_above: float = 17) -> np.ndarray:
+    """`looking`, with the skin above each lid so many millimetres above where it begins when the eye is 10 mm open, and a brow."""
     points, opened = looking(height), looking(10)
+    for brow, x in zip(BROWS, (38, 89), strict=True):
+        points[brow] = np.stack([np.linspace(x - 14, x + 14, 5), np.full(5, 48 - brow_above * MM)], 1)
     for above, upper in zip(ABOVE_LIDS, UPPER_LIDS, strict=True):
         points[above] = opened[upper] - np.float32((0, skin_above * MM))
     return points
@@ -113,6 +115,13 @@ def test_a_lid_that_comes_down_is_the_skin_above_it_as_far_as_the_lower_lid():
         assert np.abs(x[rows - top, column]).max() < 0.5
     lashes = y[:, 38 - left][(inside[:, 38 - left] > 0.9)][-2:]
     assert lashes[0] == pytest.approx(lashes[1], abs=0.3), "lashes are not stretched"
+
+
+def test_no_hair_of_a_brow_is_made_a_lid():
+    _, y, inside, _ = draw_lids(lidded(10, 2, 11), lidded(0.5, 2, 11), SIZE)
+    rows, columns = np.nonzero(inside > 0.5)
+    top = window(SIZE, lid.WINDOW)[1]
+    assert ((rows + top) / MM + y[rows, columns]).min() > (48 - 11 * MM) / MM + 0.5
 
 
 def test_lids_that_rise_or_stay_are_not_moved_by_themselves():

@@ -13,6 +13,7 @@ from dftnet.faces.drawn import CRISP, FROM, NOWHERE, millimetre, window
 
 AWAY = -20.0
 """Logit of a lid where there is none."""
+WHENCE = slice(0, lid.INSIDE)
 LEAST = 1e-3
 """A share of a pixel below this is none."""
 
@@ -33,6 +34,8 @@ class Lids(NamedTuple):
 
     maps: np.ndarray
     """[h, w, 3]: flow in crop pixels, masked, and the logit of where they are."""
+    light: np.ndarray
+    """[h, w, 3]: how much brighter they are than what they are made of."""
     crisp: float
     """What the logit is multiplied by: borders are sharper in a photo that is larger."""
 
@@ -62,23 +65,25 @@ class Lids(NamedTuple):
             (plane[near] + row[0] * flow_x + row[1] * flow_y)[here] for plane, row in zip(pixels, back, strict=True)
         )
         rows, columns = (slice(n.start + h.start, n.start + h.stop) for n, h in zip(near, here, strict=True))
-        return LidsHere((rows, columns), sample_photo(photo, x, y), share[here])
+        light = sample(self.light, grid[0][near][here], grid[1][near][here])
+        return LidsHere((rows, columns), sample_photo(photo, x, y) * light, share[here])
 
 
 def lids_of(maps: np.ndarray, mask: np.ndarray, pad: int, shrink: float, finer: int) -> Lids | None:
-    """From maps [3, h, w] in their window and the face's mask on the padded grid, blurred against aliasing by `shrink`; None where
+    """From maps [6, h, w] in their window and the face's mask on the padded grid, blurred against aliasing by `shrink`; None where
     no lid comes down."""
     if not (maps[lid.INSIDE] > NOWHERE).any():
         return None
     size = len(mask) - 2 * pad
     left, top, right, bottom = window(size, lid.WINDOW)
     around = (top + pad, size - bottom + pad, left + pad, size - right + pad)
-    flow = np.ascontiguousarray(maps[: lid.INSIDE].transpose(1, 2, 0), np.float32) * millimetre(size)
-    inside = np.ascontiguousarray(maps[lid.INSIDE], np.float32)
+    flow, light = (np.ascontiguousarray(maps[of].transpose(1, 2, 0), np.float32) for of in (WHENCE, lid.LIGHT))
+    flow, inside = flow * millimetre(size), np.ascontiguousarray(maps[lid.INSIDE], np.float32)
     whole = cv2.merge(
         [
             *cv2.split(cv2.copyMakeBorder(flow, *around, cv2.BORDER_REPLICATE) * mask[..., None]),
             cv2.copyMakeBorder(inside, *around, cv2.BORDER_CONSTANT, value=AWAY),
         ]
     )
-    return Lids(blur(whole, shrink), finer * CRISP)
+    lit = cv2.copyMakeBorder(light, *around, cv2.BORDER_REPLICATE)
+    return Lids(blur(whole, shrink), blur(lit, shrink), finer * CRISP)

@@ -5,10 +5,13 @@ before. A smooth flow squeezes the eye into what lies between, and a network tha
 ghost of the iris. So a head of the generator (networks/drawn.py) tells where the lid is and whence its skin comes, smoothly on
 both sides of its border, and the border itself is drawn at the photo's resolution: the lid is the person's own skin and lashes.
 
-A lid's maps have three channels, on a window of the crop:
+A lid's maps have three channels that are learnt, on a window of the crop:
 
     x, y     whence its skin comes: as Φ, but millimetres (faces/drawn.py)
     inside   logit of where it is
+
+and three that are made of the picture, red, green and blue: how much brighter it is than the skin it comes from. That may lie in
+the shadow of a low brow, which a lid that is shut does not: it is brought near to the skin below the eye, where that is brighter.
 """
 
 from __future__ import annotations
@@ -16,4 +19,8 @@ from __future__ import annotations
 from dftnet.faces import eye
 
 WINDOW = eye.WINDOW
-CHANNELS, INSIDE = 3, 2
+CHANNELS, INSIDE, LIGHT = 3, 2, slice(3, 6)
+BELOW = 5.0
+"""Millimetres below its border from which on it is skin below the eye"""
+OUT_OF_SHADOW, BRIGHTEST = 0.8, 1.8
+"""The power of the ratio of skin below the eye to a part of a lid that it is made brighter by, and the most of that ratio"""

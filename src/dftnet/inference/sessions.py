@@ -46,7 +46,7 @@ class Maps(NamedTuple):
     eyes: np.ndarray = NOT_DRAWN
     """[n, 7, h, w]: the same of eyes that open (faces/eye.py)."""
     lids: np.ndarray = NOT_DRAWN
-    """[n, 3, h, w]: where lids come down, and whence (faces/lid.py), which `aligned` shows and `flow` does not."""
+    """[n, 6, h, w]: where lids come down, whence, in what light (faces/lid.py), which `aligned` shows and `flow` does not."""
 
     def of(self, row: int) -> Maps:
         """Those of one of the crops, without the first axis."""

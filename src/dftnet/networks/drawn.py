@@ -139,12 +139,37 @@ def filled(edit: tuple[Tensor, Tensor], part: DrawnPart, maps: Tensor, asked: Te
     return attention * (1 - where), texture, where
 
 
-def covered(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-    """X_a and A of an edit of images [b, 3, h, w] with lids that come down in it."""
+def covered(
+    image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tensor
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """X_a and A of an edit of images [b, 3, h, w] with lids that come down in it, and the light [b, 3, …] that they are seen in."""
     aligned, attention = edit
     size = int(image.shape[-1])
     left, top, right, bottom = window(size, lid.WINDOW)
     around = (left, size - right, top, size - bottom)
-    where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, lid.INSIDE :] - FROM)), around)
-    lids = F.pad(warp(image, maps[:, :2] * millimetre(size), (left, top)), around)
-    return torch.lerp(aligned, lids, where), attention + where * (1 - attention)
+    where = asked * torch.sigmoid(CRISP * (maps[:, lid.INSIDE :] - FROM))
+    lids = (1 + warp(image, maps[:, :2] * millimetre(size), (left, top))) / 2
+    light = _out_of_shadow(lids, (1 + aligned[:, :, top:bottom, left:right].detach()) / 2, where, size)
+    lids, where = F.pad(2 * (lids * light).clamp(max=1) - 1, around), F.pad(where, around)
+    return (torch.lerp(aligned, lids, where), attention + where * (1 - attention)), light
+
+
+def _out_of_shadow(lids: Tensor, skin: Tensor, where: Tensor, size: int) -> Tensor:
+    """How much brighter lids are than what they are made of, [b, 3, h, w] of their window, 1 at their borders (faces/lid.py).
+
+    lids, skin [b, 3, h, w] in [0, 1]: they, and the face about them; where [b, 1, h, w]: they are, in a crop of `size`."""
+    down, half = round(lid.BELOW * millimetre(size)), int(where.shape[3]) // 2
+    below = F.pad(where, (0, 0, down, 0))[:, :, : int(where.shape[2])] * (1 - where)
+
+    def sums(planes: Tensor) -> Tensor:
+        """Of each half, one eye's: [b, c, 1, 2]."""
+        return torch.stack([part.sum((2, 3)) for part in planes.split(half, 3)], 2)[:, :, None]
+
+    def about(planes: Tensor) -> Tensor:
+        return F.avg_pool2d(planes, 9, 1, 4)
+
+    own = (sums(lids * where) + 1e-3) / (sums(where) + 1e-3)
+    wanted = (sums(skin * below) + own) / (sums(below) + 1)  # a lid's own where little is seen below it
+    local = (about(lids * where) + 1e-3) / (about(where) + 1e-3)
+    ratio = (wanted.repeat_interleave(half, 3) / local).clamp(1, lid.BRIGHTEST) ** lid.OUT_OF_SHADOW
+    return 1 + (2 * F.avg_pool2d(where, 5, 1, 2) - 1).clamp(min=0) * (ratio - 1)

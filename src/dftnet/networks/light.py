@@ -317,6 +317,6 @@ class LightDFTNet(Generator):
                 parts |= {name: found, "attention": attention, "drawn": parts.get("drawn", 0) + where}
         if self.lids is not None:
             found = self.lids(half)
-            aligned, attention = covered(image, (aligned, attention), found.detach(), self.asked(condition))
-            parts |= {"lids": found, "attention": attention, "aligned": aligned}
+            (aligned, attention), light = covered(image, (aligned, attention), found.detach(), self.asked(condition))
+            parts |= {"lids": torch.cat([found, light], 1), "attention": attention, "aligned": aligned}
         return Edit(compose(attention, texture, aligned), parts | {"texture": texture})  # Eq. 5

@@ -49,8 +49,8 @@ smoothly, and would leave a line of the eye"""
 EDGE = 0.6
 """Millimetres above where landmarks see a lid's border that it is taken to lie: below is white of the eye"""
 LEAST_LID, BELOW_BROW = 7.0, 0.75
-"""Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the way
-to the brow, of which it is not made"""
+"""Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the
+way to the brow, of which it is not made"""
 BROWS = np.array([[46, 53, 52, 65, 55], [276, 283, 282, 295, 285]])
 """Right eye, left eye: landmarks of the lower edge of the brow"""
 NEARLY_SHUT = (0.6, 0.95)
@@ -169,7 +169,9 @@ def draw_lids(s: Array, t: Array, size: int) -> Array:
         rises = float(np.median(s[LOWER_LIDS[side], 1] - t[LOWER_LIDS[side], 1])) / unit
         over = shut * min(OVER_EYE + max(rises, 0), FURTHEST)
         there, here = _lid_rows(s, side, unit, -EDGE), _lid_rows(t, side, unit, over)
-        short = np.clip(_to_brow(s, side, there[3], unit) - np.linalg.norm(there[1] - there[3], axis=1), 0, None)[:, None]
+        short = np.clip(_to_brow(s, side, there[3], unit) - np.linalg.norm(there[1] - there[3], axis=1), 0, None)[
+            :, None
+        ]
         here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
         there[:2] += UP * short
         values = (there - here).reshape(1, -1, 2) / unit

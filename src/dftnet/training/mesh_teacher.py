@@ -131,7 +131,7 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
             found = found + _apart(scale * (maps[:, :INSIDE] - goal[:, :INSIDE]), where, size)
     if "lids" in edit.parts:
         maps, goal = edit.parts["lids"].float(), batch.lids
-        found = found + _placed(maps[:, lid.INSIDE :], goal[:, lid.INSIDE : -1])
+        found = found + _placed(maps[:, lid.INSIDE, None], goal[:, lid.INSIDE, None])
         found = found + LIDS * _apart(0.1 * (maps[:, :2] - goal[:, :2]), goal[:, -1:], size)
     return found
 
