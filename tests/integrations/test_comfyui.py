@@ -92,16 +92,17 @@ def test_nothing_asked_gives_the_very_tensor_back(nodes, photo):
 
 
 def test_an_edit_is_the_librarys_within_the_mask_and_the_tensor_outside(nodes, photo):
-    image, face, paint, _ = run(nodes["DftnetEditExpression"], image=photo, AU45=1.0)
+    image, face, paint, _ = run(nodes["DftnetEditExpression"], image=photo, AU45=1.0, AU26=1.0)
     eight = np.rint(photo[0].numpy() * 255).astype(np.uint8)
     editor = dftnet.Editor.from_pretrained()
-    wanted = editor.edit(eight, dftnet.Request(add={"AU45": 1.0}))
+    wanted = editor.edit(eight, dftnet.Request(add={"AU45": 1.0, "AU26": 1.0}))
     changed = (wanted != eight).any(-1)
     assert np.array_equal(np.rint(image[0].numpy() * 255).astype(np.uint8), wanted)
     assert torch.equal(image[0][~changed], photo[0][~changed])
     assert not changed[face[0].numpy() == 0].any()
-    eyes = editor.read(eight).landmarks[:2].round().astype(int)
-    assert all(float(paint[0][y, x]) > 0.3 for x, y in eyes)
+    *eyes, _, right, left = editor.read(eight).landmarks.round().astype(int)
+    assert paint[0][right[1] :, right[0] : left[0]].max() > 0.3, "the inside of a mouth is painted"
+    assert all(float(paint[0][y, x]) < 0.1 for x, y in eyes), "lids are moved"
     assert editor.read(wanted).aus["AU45"] > 0.3
 
 
