@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dftnet.faces import eye, lid, mouth
-from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
+from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, step, window
 from dftnet.faces.mask import smooth_step
 from dftnet.faces.mesh import ABOVE_LIDS, EYE_CORNERS, EYE_RINGS, IRISES, LOWER_LIDS, MOUTH_RING, UPPER_LIDS, Array
 from dftnet.training.mesh_drawing import OPENS, SHUT, draw_triangles, eye_openings, mouth_opened, polygon
@@ -163,15 +163,15 @@ def draw_lids(s: Array, t: Array, size: int) -> Array:
     unit = millimetre(size)
     for side, (ring, corners) in enumerate(zip(EYE_RINGS, EYE_CORNERS, strict=True)):
         before, after = eye_openings(s, t, ring, corners)
-        down, shut = (_between(1 - after / max(before, 1e-3), *limits) for limits in (COMES_DOWN, NEARLY_SHUT))
+        covered = np.array(1 - after / max(before, 1e-3))
+        down, shut = (float(step(covered, *limits)) for limits in (COMES_DOWN, NEARLY_SHUT))
         if before < SHUT or down <= 0:
             continue
         rises = float(np.median(s[LOWER_LIDS[side], 1] - t[LOWER_LIDS[side], 1])) / unit
         over = shut * min(OVER_EYE + max(rises, 0), FURTHEST)
         there, here = _lid_rows(s, side, unit, -EDGE), _lid_rows(t, side, unit, over)
-        short = np.clip(_to_brow(s, side, there[3], unit) - np.linalg.norm(there[1] - there[3], axis=1), 0, None)[
-            :, None
-        ]
+        height = np.linalg.norm(there[1] - there[3], axis=1)
+        short = np.maximum(_to_brow(s, side, there[3], unit) - height, 0)[:, None]
         here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
         there[:2] += UP * short
         values = (there - here).reshape(1, -1, 2) / unit
@@ -206,11 +206,6 @@ def _lid_rows(points: Array, side: int, unit: float, over: float) -> Array:
     up = way / length
     lashes = low + up * np.minimum(LASHES * unit, LASH_SHARE * length)
     return np.stack([high + BEYOND_LID * unit * up, high, lashes, low, low - BEYOND_LID * unit * up]).astype(np.float32)
-
-
-def _between(x: float, low: float, high: float) -> float:
-    """0 at `low`, 1 at `high`, smooth."""
-    return float(smooth_step(np.array((x - low) / (high - low))))
 
 
 def _empty(size: int, shares: Window) -> tuple[Array, tuple[int, int, int, int]]:
