@@ -40,7 +40,7 @@ from dftnet.editing.planes import (
     thrice,
     warped,
     wide_blur,
-)  # fmt: skip
+)
 from dftnet.errors import MediaError
 from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import draw_into, window

@@ -115,6 +115,12 @@ class Lids(Head):
     begins = (0.0, 0.0, -4.0)
 
 
+def _around(size: int, shares: Window) -> tuple[int, int, int, int]:
+    """Pixels of a crop of `size` to the left, to the right, above and below a window, as `F.pad` takes them."""
+    left, top, right, bottom = window(size, shares)
+    return left, size - right, top, size - bottom
+
+
 def _step(x: Tensor, start: float, end: float) -> Tensor:
     t = ((x - start) / (end - start)).clamp(0, 1)
     return t * t * (3 - 2 * t)
@@ -132,8 +138,7 @@ def filled(edit: tuple[Tensor, Tensor], part: DrawnPart, maps: Tensor, asked: Te
     """A and B of an edit with a drawn part in them, and where it is, [b, 1, h, w] in [0, 1]."""
     attention, texture = edit
     size = int(texture.shape[-1])
-    left, top, right, bottom = window(size, part.shares)
-    around = (left, size - right, top, size - bottom)
+    around = _around(size, part.shares)
     where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, INSIDE:] - FROM)), around)
     texture = torch.lerp(texture, F.pad(part.drawn(maps), around), where)
     return attention * (1 - where), texture, where
@@ -146,7 +151,7 @@ def covered(
     aligned, attention = edit
     size = int(image.shape[-1])
     left, top, right, bottom = window(size, lid.WINDOW)
-    around = (left, size - right, top, size - bottom)
+    around = _around(size, lid.WINDOW)
     where = asked * torch.sigmoid(CRISP * (maps[:, lid.INSIDE :] - FROM))
     lids = (1 + warp(image, maps[:, :2] * millimetre(size), (left, top))) / 2
     light = _out_of_shadow(lids, (1 + aligned[:, :, top:bottom, left:right].detach()) / 2, where, size)
