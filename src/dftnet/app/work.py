@@ -193,7 +193,7 @@ def describe_maps(photo: ReadPhoto, asked: schema.MapsRequest) -> schema.MapsAns
 
 
 def maps_file(photo: ReadPhoto, asked: schema.MapsRequest) -> bytes:
-    """The numbers of /v1/maps: an .npz with crop, flow, attention, texture, aligned, image, mouth and eyes."""
+    """The numbers of /v1/maps: an .npz with crop, flow, attention, texture, aligned, image, mouth, eyes and lids."""
     face, maps, _ = photo.opened.maps(asked.face, asked.asked())
     file = io.BytesIO()
     np.savez_compressed(file, crop=face.crop, **maps._asdict())
