@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from dftnet.aus import parse_values
-from dftnet.editing.compositing import composite, face_mask
+from dftnet.editing.compositing import face_mask
 from dftnet.editing.editor import Editor
 from dftnet.media import image as media
 from dftnet.media.pixels import to_uint8
@@ -54,7 +54,7 @@ def main() -> None:
         face = editor.read(photo)
     maps = editor.maps(face, parse_values(options.au))
     start = time.perf_counter()
-    result = composite(photo, face.crop_from_image, face.crop, maps.flow, maps.attention, maps.texture)
+    result = editor.render_maps(face, maps)
     seconds = time.perf_counter() - start
     naive = naive_paste(photo, face.crop_from_image, to_uint8(maps.image[None])[0])
 

@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from dftnet.drawing import grey, sheet
-from dftnet.editing.compositing import composite
 from dftnet.editing.editor import Editor
 from dftnet.editing.face import EditableFace
 from dftnet.editing.request import Request
@@ -63,10 +62,9 @@ def make_figure(
 
 
 def aligned_photo(editor: Editor, face: EditableFace, request: Request) -> np.ndarray:
-    """The photo moved by the flow alone (X_a at the photo's resolution)."""
+    """The photo moved and not painted, lids too (X_a at the photo's resolution)."""
     maps = editor.maps(face, request)
-    everywhere = np.ones_like(maps.attention)
-    return composite(face.image, face.crop_from_image, face.crop, maps.flow, everywhere, maps.texture)
+    return editor.render_maps(face, maps._replace(attention=np.ones_like(maps.attention)))
 
 
 def close_up(photo: np.ndarray, face: EditableFace, side: int) -> np.ndarray:
