@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from dftnet.faces import eye, lid, mouth  # noqa: E402
+from dftnet.editing.compositing import composite  # noqa: E402
+from dftnet.faces import eye, globe, lid, mouth  # noqa: E402
 from dftnet.faces.drawn import CHANNELS, CRISP, FROM, millimetre, painted, window  # noqa: E402
 from dftnet.networks import LightConfig, build_generator  # noqa: E402
-from dftnet.networks.drawn import MouthInside, OpenEyes, covered  # noqa: E402
+from dftnet.networks.drawn import MouthInside, OpenEyes, covered, stayed  # noqa: E402
 from dftnet.networks.layers import warp  # noqa: E402
 
 
@@ -103,6 +105,62 @@ def test_a_lid_comes_out_of_the_shadow_that_its_skin_lies_in():
     assert torch.equal(generator(image, torch.zeros(1, 40)).parts["lids"][:, lid.LIGHT], torch.ones_like(light))
 
 
+def ball(risen: float, gaze: float = 0.0) -> torch.Tensor:
+    """Maps [1, 8, h, w] of one eye whose iris lies in the middle of the left half of its window: its lid, 4 mm above that, has
+    risen by so many millimetres, and it looks to a side by so many."""
+    left, top, right, bottom = window(128, globe.WINDOW)
+    rows, columns = torch.meshgrid(torch.arange(bottom - top) - 16.0, torch.arange(right - left) - 26.0, indexing="ij")
+    x, y = columns / millimetre(128), rows / millimetre(128)
+    one = torch.ones_like(x)
+    inside = torch.where((x.abs() < 13) & (y > -4 - risen) & (y < 5), 20.0, -20.0)
+    return torch.stack([-gaze * one, 0 * one, x - gaze, y, y + 4, 5 * one, y + 4 + risen, inside])[None]
+
+
+def round_eye() -> torch.Tensor:
+    """[1, 3, 128, 128]: rings about the iris's middle, skin above its lid."""
+    left, top, _, _ = window(128, globe.WINDOW)
+    rows, columns = torch.meshgrid(torch.arange(128.0) - top - 16, torch.arange(128.0) - left - 26, indexing="ij")
+    rings = 0.5 * torch.cos(torch.hypot(rows, columns) / 2)
+    return torch.where(rows < -4 * millimetre(128), 0.9, rings).expand(1, 3, 128, 128).contiguous()
+
+
+def test_an_iris_is_round_behind_the_lid_that_rises():
+    image, (left, top, _, _) = round_eye(), window(128, globe.WINDOW)
+    aligned, attention = stayed(image, (image, torch.zeros(1, 1, 128, 128)), ball(2.5), torch.ones(1, 1, 1, 1))
+    rows, columns = slice(top + 11, top + 18), slice(left + 20, left + 32)
+    rings = torch.cos(torch.hypot(*torch.meshgrid(torch.arange(-5.0, 2), torch.arange(-6.0, 6), indexing="ij")) / 2) / 2
+    found = aligned[0, 0, rows, columns]
+    assert (found[3:] - rings[3:]).abs().max() < 0.02, "what was seen is as it was"
+    lit = (1 + found[:3]) / (1 + rings[:3])
+    assert 1 - globe.SHADOW_SHADE - 0.1 < lit.min() < lit.max() < 1.05, "what was not is the like, in a shadow"
+    assert attention[0, 0, rows, columns].min() > 0.99
+    assert torch.equal(aligned[..., left + 60 :], image[..., left + 60 :])
+
+
+def test_an_eye_looks_to_a_side():
+    image, (left, top, _, _) = round_eye(), window(128, globe.WINDOW)
+    gaze = 3 / millimetre(128)
+    aligned, _ = stayed(image, (image, torch.ones(1, 1, 128, 128)), ball(0, gaze), torch.ones(1, 1, 1, 1))
+    rows, columns = slice(top + 16, top + 18), slice(left + 24, left + 34)
+    moved = image[0, 0, rows, columns.start - 3 : columns.stop - 3]
+    assert torch.allclose(aligned[0, 0, rows, columns], moved, atol=0.02)
+
+
+@pytest.mark.parametrize("risen", [-2.0, 0.0, 2.5])
+def test_eyes_stay_in_a_photo_as_in_a_crop(risen):
+    crop = ((round_eye()[0].permute(1, 2, 0) + 1) * 100).round().to(torch.uint8).numpy()
+    image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    maps, still = ball(risen), torch.ones(1, 1, 128, 128)
+    aligned, _ = stayed(image, (image, still), maps, torch.ones(1, 1, 1, 1))
+    flow, texture = torch.zeros(2, 128, 128), image[0]
+    parts = (flow.numpy(), still[0].numpy(), texture.numpy())
+    edited = composite(crop, np.eye(2, 3), crop, *parts, {"globes": maps[0].numpy()})
+    expected = (aligned[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    apart = np.abs(edited - expected)
+    assert np.quantile(apart, 0.99) < 3, "but for how a pixel between others is made of them"
+    assert (np.abs(edited.astype(int) - crop).max() > 20) == (risen > 0)
+
+
 def test_a_part_of_a_warp_is_the_warp_of_that_part():
     image, flow = torch.rand(2, 3, 24, 24), 4 * torch.rand(2, 2, 24, 24) - 2
     whole, part = warp(image, flow), warp(image, flow[:, :, 6:14, 4:20], (4, 6))
@@ -113,7 +171,7 @@ def test_the_rest_of_a_generator_begins_as_it_does_without_a_mouth():
     torch.manual_seed(3)
     without = build_generator(LightConfig()).state_dict()
     torch.manual_seed(3)
-    generator = build_generator(replace(LightConfig(), mouth=True, eyes=True, lids=True))
+    generator = build_generator(replace(LightConfig(), mouth=True, eyes=True, lids=True, globes=True))
     after = torch.rand(1)
     assert all(torch.equal(generator.state_dict()[name], value) for name, value in without.items())
     torch.manual_seed(3)

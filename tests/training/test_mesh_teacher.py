@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.data.far import open_faces  # noqa: E402
+from dftnet.faces import globe  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
@@ -59,7 +60,7 @@ def config(tmp_path_factory):
         base,
         generator=LightConfig(
             nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
-            motion_cells=32, mouth=True, eyes=True, lids=True,
+            motion_cells=32, mouth=True, eyes=True, lids=True, globes=True,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
         phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
@@ -209,6 +210,17 @@ def test_the_mesh_is_content_with_what_it_drew(faces, config):
     assert right["mesh_attention"] < wrong["mesh_attention"]
 
 
+def tell(edit, batch):
+    """What a generator finds, as the landmarks say it; logits in place of shares."""
+    for name, goal, k in (
+        ("mouth", batch.mouth, 6),
+        ("eyes", batch.opened, 6),
+        ("lids", batch.lids, 2),
+        ("globes", batch.globes, 7),
+    ):
+        edit.parts[name] = torch.cat([goal[:, :k], (2 * goal[:, k : k + 1] - 1) * 20], 1)
+
+
 def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     source = open_source(faces, config, CPU)
     generator = build_generator(config.generator)
@@ -225,12 +237,27 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     assert told > 5
     edit = ask(generator, batch)
     assert inside(edit, batch) > 0
-    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
-        edit.parts[name] = torch.cat([goal[:, :6], (2 * goal[:, 6:] - 1) * 20], 1)
+    tell(edit, batch)
     assert inside(edit, batch) < 1.0, "what is left is the entropy of the soft borders"
     right = float(inside(edit, batch).detach())
     edit.parts["mouth"][:, 0] += 10
     assert inside(edit, batch) > right
+
+
+def test_eyes_that_stay_between_lids_are_told_and_learnt(faces, config):
+    source = open_source(faces, config, CPU)
+    assert not source.batch(0).globes.numel(), "the flow phase learns nothing of them"
+    paint = config.phases[0].images
+    batches = [source.batch(seen) for seen in range(paint, paint + 20 * config.batch, config.batch)]
+    batch = max(batches, key=lambda b: float(b.globes[:, globe.INSIDE].amax((1, 2)).sum()))
+    assert batch.globes[:, globe.INSIDE].max() > 0.9
+    edit = ask(build_generator(config.generator), batch)
+    tell(edit, batch)
+    right, maps = float(inside(edit, batch).detach()), edit.parts["globes"]
+    maps[:, 0] += 3 * (batch.globes[:, globe.INSIDE] == 0)
+    assert float(inside(edit, batch).detach()) == pytest.approx(right), "away from eyes nobody knows whence"
+    maps[:, 0] += 3
+    assert float(inside(edit, batch).detach()) > right + 0.1
 
 
 def test_lids_that_come_down_are_told_and_learnt(faces, config):
@@ -242,11 +269,12 @@ def test_lids_that_come_down_are_told_and_learnt(faces, config):
     batch = max(batches, key=lambda b: float(b.lids[:, 2].amax((1, 2)).sum()))
     assert batch.lids[:, 2].max() > 0.9
     edit = ask(generator, batch)
-    for name, goal in (("mouth", batch.mouth), ("eyes", batch.opened)):
-        edit.parts[name] = torch.cat([goal[:, :6], (2 * goal[:, 6:] - 1) * 20], 1)
+    untold = edit.parts["lids"]
+    tell(edit, batch)
+    lids, edit.parts["lids"] = edit.parts["lids"], untold
     before = float(inside(edit, batch).detach())
     goal = batch.lids
-    edit.parts["lids"] = torch.cat([goal[:, :2], (2 * goal[:, 2:3] - 1) * 20], 1)
+    edit.parts["lids"] = lids
     right = float(inside(edit, batch).detach())
     assert right < before
     edit.parts["lids"][:, 1] += 3 * (goal[:, 3] < 0.5)

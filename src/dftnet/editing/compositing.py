@@ -20,14 +20,14 @@ edit becomes the photo itself. Where both have faded the result is the input, by
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from dftnet.editing.lids import Lids, lids_of
+from dftnet.editing.moved import Lay, MovedPart, moved_parts
 from dftnet.editing.planes import (
     blur,
     bordered,
@@ -86,14 +86,16 @@ class _CropMaps(NamedTuple):
     """[h · finer, w · finer, 3] in [0, 1], the crop treated in the same way: the photo without its fine detail."""
     finer: int
     """1, 2 or 4."""
-    lids: Lids | None
-    """Those that come down; None of none."""
+    moved: tuple[MovedPart, ...]
+    """Those that are moved by themselves, the lower ones first."""
 
     def active(self, scale: float) -> np.ndarray:
         """bool [h, w]: where a photo with `scale` crop pixels a pixel may change at all."""
         moved = largest(self.flow) > scale * STILL / (1.5 * CUBIC)  # a turn makes at most √2 of it
         active = moved | (self.paint > FAINT / CUBIC)
-        return active if self.lids is None else active | self.lids.active()
+        for part in self.moved:
+            active |= part.active()
+        return active
 
 
 class Patch(NamedTuple):
@@ -193,7 +195,7 @@ def _edit(photo: np.ndarray, result: Patch, crop_from_image: np.ndarray, maps: _
     x0, y0, x1, y1 = _reach(maps.active(_scale(crop_from_image)), maps.pad, crop_from_image, photo.shape)
     if x1 <= x0:
         return
-    reach = (0, 0, 0, 0) if maps.lids is None else _reach(maps.lids.active(), maps.pad, crop_from_image, photo.shape)
+    reach = [_reach(part.active(), maps.pad, crop_from_image, photo.shape) for part in maps.moved]
     rows = max(1, TILE_PIXELS // (x1 - x0))
     for top in range(y0, y1, rows):
         _edit_tile(photo, result, (x0, top, x1, min(y1, top + rows)), crop_from_image, maps, reach)
@@ -241,8 +243,8 @@ def _prepare(
             if name in drawn:
                 left, top, *_ = window(size, part.WINDOW)
                 draw_into(texture, drawn[name], (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
-    lids = lids_of(drawn["lids"], mask, pad, shrink, factor) if "lids" in drawn else None
-    return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, lids)
+    parts_moved = moved_parts(drawn, Lay(mask, pad, shrink), factor)
+    return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, parts_moved)
 
 
 @functools.lru_cache(maxsize=4)
@@ -326,9 +328,10 @@ def _edit_tile(
     box: tuple[int, int, int, int],
     crop_from_image: np.ndarray,
     maps: _CropMaps,
-    reach: Box,
+    reach: Sequence[Box],
 ) -> None:
-    """Eq. 5 on the photo's pixels x0:x1, y0:y1, written to `result`; `reach`: the pixels beyond which no lid comes down."""
+    """Eq. 5 on the photo's pixels x0:x1, y0:y1, written to `result`; `reach`: of each part that is moved by itself, the pixels
+    beyond which there is none of it."""
     x0, y0, x1, y1 = box
     matrix = crop_from_image.astype(np.float32)
     back = np.linalg.inv(crop_from_image[:, :2]).astype(np.float32)
@@ -340,19 +343,19 @@ def _edit_tile(
     step_x, step_y = (row[0] * flow_x + row[1] * flow_y for row in back)
     moved = np.maximum(np.abs(step_x), np.abs(step_y)) >= STILL
     active = moved | (paint > 0)
-    lids = maps.lids and maps.lids.at(photo, (x, y), (at_x, at_y), back, _slices(reach, box))
-    if lids is not None:
-        active[lids.place] |= lids.share > 0
+    found = (
+        part.at(photo, (x, y), (at_x, at_y), back, _slices(own, box))
+        for part, own in zip(maps.moved, reach, strict=True)
+    )
+    parts = [part for part in found if part is not None]
+    for part in parts:
+        active[part.place] |= part.share > 0
     if not active.any():
         return
     place = span(active.any(1)), span(active.any(0))
     edited = sample_photo(photo, (x + step_x * moved)[place], (y + step_y * moved)[place])
-    if lids is not None:
-        rows, columns = (
-            slice(own.start - p.start, own.stop - p.start) for own, p in zip(lids.place, place, strict=True)
-        )
-        part = edited[rows, columns]
-        part += thrice(lids.share) * (lids.pixels - part)
+    for part in parts:
+        part.put(edited, place)
     white = float(np.iinfo(photo.dtype).max)
     paint = paint[place]
     if paint.any():

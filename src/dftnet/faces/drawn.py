@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from dftnet.faces.mask import smooth_step
 
 PAINTED = ("mouth", "eyes")
-PARTS = (*PAINTED, "lids")
-"""In a generator's configuration, in its graph's answers, in what a photo is composed of; lids are moved, not painted"""
+PARTS = (*PAINTED, "lids", "globes")
+"""In a generator's configuration, in its graph's answers, in what a photo is composed of; the last two are moved, not painted"""
 CHANNELS = 7
 LIGHT, INSIDE = slice(3, 6), 6
 """Channels of the maps"""

@@ -1,9 +1,10 @@
-"""An upper lid that an edit brings down over an eye, moved by a flow of its own.
+"""An upper lid that an edit brings down over an eye, or raises, moved by a flow of its own.
 
 Φ is smooth, and a lid that comes down over an eye is not: above its border is skin that was above the eye, below it what was there
 before. A smooth flow squeezes the eye into what lies between, and a network that paints the lid instead learns its mean, with a
 ghost of the iris. So a head of the generator (networks/drawn.py) tells where the lid is and whence its skin comes, smoothly on
 both sides of its border, and the border itself is drawn at the photo's resolution: the lid is the person's own skin and lashes.
+A lid that rises takes its lashes along as they are, which Φ would draw out.
 
 A lid's maps have three channels that are learnt, on a window of the crop:
 
@@ -24,3 +25,5 @@ BELOW = 5.0
 """Millimetres below its border from which on it is skin below the eye"""
 OUT_OF_SHADOW, BRIGHTEST = 0.8, 1.8
 """The power of the ratio of skin below the eye to a part of a lid that it is made brighter by, and the most of that ratio"""
+DOWN = 2.0
+"""Millimetres that a lid has come down from which on that is done in full; one that rises is as it was"""

@@ -47,6 +47,8 @@ class Maps(NamedTuple):
     """[n, 7, h, w]: the same of eyes that open (faces/eye.py)."""
     lids: np.ndarray = NOT_DRAWN
     """[n, 6, h, w]: where lids come down, whence, in what light (faces/lid.py), which `aligned` shows and `flow` does not."""
+    globes: np.ndarray = NOT_DRAWN
+    """[n, 8, h, w]: where eyes stay between lids that move, and whence (faces/globe.py), as of lids."""
 
     def of(self, row: int) -> Maps:
         """Those of one of the crops, without the first axis."""

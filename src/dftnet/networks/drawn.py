@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.faces import eye, lid, mouth
+from dftnet.faces import eye, globe, lid, mouth
 from dftnet.faces.drawn import BRIGHTEST, CHANNELS, CRISP, FROM, INSIDE, LIGHT, Picture, Window, millimetre, window
 from dftnet.networks.layers import warp
 
@@ -115,6 +115,14 @@ class Lids(Head):
     begins = (0.0, 0.0, -4.0)
 
 
+class Globes(Head):
+    """The eyes that are seen between lids that move, in one window: whence they come."""
+
+    shares = globe.WINDOW
+    outputs, lengths = globe.CHANNELS, globe.INSIDE
+    begins = (0.0, 0.0, 0.0, 0.0, 0.4, 0.5, 0.4, -4.0)
+
+
 def _around(size: int, shares: Window) -> tuple[int, int, int, int]:
     """Pixels of a crop of `size` to the left, to the right, above and below a window, as `F.pad` takes them."""
     left, top, right, bottom = window(size, shares)
@@ -155,8 +163,41 @@ def covered(
     where = asked * torch.sigmoid(CRISP * (maps[:, lid.INSIDE :] - FROM))
     lids = (1 + warp(image, maps[:, :2] * millimetre(size), (left, top))) / 2
     light = _out_of_shadow(lids, (1 + aligned[:, :, top:bottom, left:right].detach()) / 2, where, size)
+    light = 1 + (-maps[:, 1:2] / lid.DOWN).clamp(0, 1) * (light - 1)
     lids, where = F.pad(2 * (lids * light).clamp(max=1) - 1, around), F.pad(where, around)
     return (torch.lerp(aligned, lids, where), attention + where * (1 - attention)), light
+
+
+def stayed(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    """X_a and A of an edit of images [b, 3, h, w] with the eyes in it that stay between lids that move."""
+    aligned, attention = edit
+    size = int(image.shape[-1])
+    left, top, _, _ = window(size, globe.WINDOW)
+    around = _around(size, globe.WINDOW)
+    where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, globe.INSIDE :] - FROM)), around)
+    flow, (right, down, old, low, lid_above) = maps[:, :2], maps[:, 2 : globe.INSIDE].unbind(1)
+    bottom = low - globe.ABOVE_LOW
+    line = (down - old + globe.LIDS_SHADE[1]).clamp(min=0)
+    share = (1 - _step(old, *globe.LIDS_SHADE)) * _step(lid_above - old, *globe.RISES)
+    seen = torch.minimum(down, bottom.clamp(min=0))
+    mirrored = torch.minimum(torch.maximum(2 * line - down, down), torch.maximum(bottom, line))
+
+    def across(height: Tensor) -> Tensor:
+        return (right**2 + down**2 - height**2).clamp(min=0).sqrt()
+
+    side, height = across(mirrored), int(right.shape[1])
+    places = [(torch.where(right < 0, -1.0, 1.0) * across(seen), seen), (-side, mirrored), (side, mirrored)]
+    ways = [flow + torch.stack([x - right, y - down], 1) for x, y in places]
+    rows = height * torch.arange(len(ways), device=flow.device).repeat_interleave(height)[:, None]
+    ways = torch.cat(ways, 2) * millimetre(size) - torch.stack(
+        [0 * rows, rows]
+    )  # one below another, all from the first row
+    own, on_left, on_right = warp(image, ways, (left, top)).split(height, 2)
+    covered = torch.lerp(on_left, on_right, _step(right, -globe.BOTH_SIDES, globe.BOTH_SIDES)[:, None])
+    light = 1 - globe.SHADOW_SHADE * (1 - _step(lid_above, *globe.SHADOW))
+    covered = (1 + covered) * light[:, None] - 1
+    found = F.pad(torch.lerp(own, covered, share[:, None]), around)
+    return torch.lerp(aligned, found, where), attention + where * (1 - attention)
 
 
 def _out_of_shadow(lids: Tensor, skin: Tensor, where: Tensor, size: int) -> Tensor:

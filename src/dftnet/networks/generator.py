@@ -40,8 +40,8 @@ class Edit(NamedTuple):
     """"attention" A [b, 1, h, w] in [0, 1] (1 takes the aligned source), "texture" B and "aligned" X_a [b, 3, h, w]; "flow" Φ
     [b, 2, h, w] in pixels where the generator has one; "cells" [b, 3, h/2, w/2], Φ and A before they are enlarged, where it makes
     them so; "mouth" and "eyes" [b, 7, …], the maps of what is drawn in their windows, and "drawn" [b, 1, h, w] in [0, 1], where,
-    where it draws them (faces/drawn.py); "lids" [b, 6, …], those of lids that come down (faces/lid.py), which "aligned" shows and
-    "flow" does not"""
+    where it draws them (faces/drawn.py); "lids" [b, 6, …] and "globes" [b, 8, …], those of lids that come down or rise
+    (faces/lid.py) and of the eyes between them (faces/globe.py), which "aligned" shows and "flow" does not"""
 
 
 class Generator(nn.Module, ABC):

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from dftnet.errors import RequestError
 from dftnet.faces.drawn import PAINTED
-from dftnet.networks.drawn import Lids, MouthInside, OpenEyes, covered, filled
+from dftnet.networks.drawn import Globes, Lids, MouthInside, OpenEyes, covered, filled, stayed
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
 from dftnet.units import TURNS
@@ -70,8 +70,10 @@ class LightConfig(GeneratorConfig):
     """Whether eyes that open are (faces/eye.py)."""
     lids: bool = False
     """Whether lids that come down have a flow of their own (faces/lid.py)."""
+    globes: bool = False
+    """Whether eyes stay as they are between lids that move (faces/globe.py)."""
     drawn_channels: int = 32
-    """Channels of what finds the places of these three."""
+    """Channels of what finds the places of these four."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -169,6 +171,7 @@ class LightDFTNet(Generator):
         self.mouth = MouthInside(*finds) if config.mouth else None
         self.eyes = OpenEyes(*finds) if config.eyes else None
         self.lids = Lids(*finds) if config.lids else None
+        self.globes = Globes(*finds) if config.globes else None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -310,6 +313,10 @@ class LightDFTNet(Generator):
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
         texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
         half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
+        if self.globes is not None:
+            found = self.globes(half)
+            aligned, attention = stayed(image, (aligned, attention), found.detach(), self.asked(condition))
+            parts |= {"globes": found, "attention": attention, "aligned": aligned}
         for name, part in zip(PAINTED, (self.mouth, self.eyes), strict=True):
             if part is not None:
                 found = part(half)

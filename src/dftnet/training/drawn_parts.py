@@ -1,5 +1,4 @@
-"""Where parts are that an edit opens and a formula draws, in the coordinates of their drawings (faces/drawn.py), from landmarks;
-and lids that it brings down (faces/lid.py).
+"""Where parts are that an edit opens and a formula draws, in the coordinates of their drawings (faces/drawn.py), from landmarks.
 
     ring     [20, 2]   the lips' inner edge (`faces.mesh.MOUTH_RING`), pixels of the crop
 
@@ -15,11 +14,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dftnet.faces import eye, lid, mouth
-from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, step, window
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
 from dftnet.faces.mask import smooth_step
-from dftnet.faces.mesh import ABOVE_LIDS, EYE_CORNERS, EYE_RINGS, IRISES, LOWER_LIDS, MOUTH_RING, UPPER_LIDS, Array
-from dftnet.training.mesh_drawing import OPENS, SHUT, draw_triangles, eye_openings, mouth_opened, polygon
+from dftnet.faces.mesh import (
+    EYE_CORNERS,
+    EYE_RINGS,
+    IRISES,
+    MOUTH_RING,
+    Array,
+)
+from dftnet.training.mesh_drawing import OPENS, draw_triangles, eye_openings, mouth_opened, polygon
 
 UNDER_NOSE, OUTER_CORNERS = 2, (33, 263)
 """Landmarks that expressions hardly move: below the nose, and the outer corners of the eyes"""
@@ -38,28 +43,6 @@ FULLY_SHUT, SOCKET = 0.07, 0.85
 share of a mouth's"""
 SKIN = np.array([50, 280, 205, 425])
 """Landmarks on the cheeks"""
-LASHES, LASH_SHARE = 3.5, 0.7
-"""Millimetres above the border of an upper lid that come down with it as they are, lashes and lines of make-up, but no more than
-this share of the lid; what is above is stretched"""
-BEYOND_LID = 1.6
-"""Millimetres beyond a lid on which its flow is known too"""
-OVER_EYE, FURTHEST = 1.0, 2.2
-"""Millimetres that a lid that shuts an eye reaches over the lower one, beside what that one rises, and most of both: Φ raises it
-smoothly, and would leave a line of the eye"""
-EDGE = 0.6
-"""Millimetres above where landmarks see a lid's border that it is taken to lie: below is white of the eye"""
-LEAST_LID, BELOW_BROW = 7.0, 0.75
-"""Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the
-way to the brow, of which it is not made"""
-BROWS = np.array([[46, 53, 52, 65, 55], [276, 283, 282, 295, 285]])
-"""Right eye, left eye: landmarks of the lower edge of the brow"""
-NEARLY_SHUT = (0.6, 0.95)
-"""Of the opening of an eye, how much is covered where its lid begins to reach over the lower one, and where it does in full"""
-COMES_DOWN = (0.12, 0.3)
-"""Of the opening of an eye, how much is covered where its lid begins to be moved by itself, and where it is so in full"""
-
-
-UP = np.array([0, -1], np.float32)
 
 
 def _strip() -> NDArray[np.int64]:
@@ -71,15 +54,7 @@ def _strip() -> NDArray[np.int64]:
     return np.array(triangles, np.int64)
 
 
-def _bands(rows: int, points: int) -> NDArray[np.int64]:
-    """Triangles [2 (rows - 1)(points - 1), 3] between rows of points."""
-    first = (points * np.arange(rows - 1)[:, None] + np.arange(points - 1)).reshape(-1)
-    return np.concatenate(
-        [np.stack([first, first + 1, first + points], 1), np.stack([first + 1, first + points + 1, first + points], 1)]
-    )
-
-
-STRIP, LID_STRIP = _strip(), _bands(5, 9)
+STRIP = _strip()
 OTHER_LIP = (20 - np.arange(20)) % 20
 """Of each point of a ring, the one across"""
 
@@ -153,59 +128,6 @@ def draw_eyes(image: NDArray[np.uint8], s: Array, t: Array, true: bool) -> Array
         maps[LIGHT, :, near] = SOCKET * light_on(image, s)[:, None, None]
         maps[INSIDE] = np.maximum(maps[INSIDE], inside)
     return maps
-
-
-def draw_lids(s: Array, t: Array, size: int) -> Array:
-    """Maps of the upper lids that an edit of a crop of `size` brings down, from landmarks s to t [478, 2]: float32 [4, h, w] of the
-    window, `lid`'s with the share of a pixel that is inside in place of the logit, then 1 where whence they come is known."""
-    left, top, right, bottom = window(size, lid.WINDOW)
-    maps = np.zeros((lid.CHANNELS + 1, bottom - top, right - left), np.float32)
-    unit = millimetre(size)
-    for side, (ring, corners) in enumerate(zip(EYE_RINGS, EYE_CORNERS, strict=True)):
-        before, after = eye_openings(s, t, ring, corners)
-        covered = np.array(1 - after / max(before, 1e-3))
-        down, shut = (float(step(covered, *limits)) for limits in (COMES_DOWN, NEARLY_SHUT))
-        if before < SHUT or down <= 0:
-            continue
-        rises = float(np.median(s[LOWER_LIDS[side], 1] - t[LOWER_LIDS[side], 1])) / unit
-        over = shut * min(OVER_EYE + max(rises, 0), FURTHEST)
-        there, here = _lid_rows(s, side, unit, -EDGE), _lid_rows(t, side, unit, over)
-        height = np.linalg.norm(there[1] - there[3], axis=1)
-        short = np.maximum(_to_brow(s, side, there[3], unit) - height, 0)[:, None]
-        here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
-        there[:2] += UP * short
-        values = (there - here).reshape(1, -1, 2) / unit
-        (flow,), (seen,) = draw_triangles(here.reshape(1, -1, 2), values, LID_STRIP, size)
-        inside = down * polygon(np.concatenate([here[1], here[3][::-1]]), size)
-        inside, flow, known = (plane[top:bottom, left:right] for plane in (inside, flow, seen))
-        maps[:2] += np.moveaxis(flow, 2, 0) * known
-        maps[lid.INSIDE] = np.maximum(maps[lid.INSIDE], inside)
-        maps[-1] = np.maximum(maps[-1], known)
-    return maps
-
-
-def _to_brow(points: Array, side: int, low: Array, unit: float) -> Array:
-    """[9]: how much skin there is for a lid above each point of its border, LEAST_LID at most: no hair of a brow."""
-    brow = points[BROWS[side]]
-    brow = brow[np.argsort(brow[:, 0])]
-    up = low[:, 1] - np.interp(low[:, 0], brow[:, 0], brow[:, 1])
-    return np.minimum(LEAST_LID * unit, BELOW_BROW * up)
-
-
-def _lid_rows(points: Array, side: int, unit: float, over: float) -> Array:
-    """Five rows of points [5, 9, 2] from corner to corner of an eye of landmarks [478, 2]: above the lid, its upper border, where
-    its lashes begin, its lower border, so many millimetres further down, and below it."""
-    order = slice(None) if side == 0 else slice(None, None, -1)  # from left to right in the image
-    first, last = points[EYE_CORNERS[side]]
-    low = np.concatenate([first[None], points[UPPER_LIDS[side]][order], last[None]])
-    high = np.concatenate([first[None], points[ABOVE_LIDS[side]][order], last[None]])
-    high[[0, -1]] += (high[[1, -2]] - low[[1, -2]]) / 2
-    low[1:-1, 1] += over * unit
-    way = high - low
-    length = np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-3)
-    up = way / length
-    lashes = low + up * np.minimum(LASHES * unit, LASH_SHARE * length)
-    return np.stack([high + BEYOND_LID * unit * up, high, lashes, low, low - BEYOND_LID * unit * up]).astype(np.float32)
 
 
 def _empty(size: int, shares: Window) -> tuple[Array, tuple[int, int, int, int]]:

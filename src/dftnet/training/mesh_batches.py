@@ -17,15 +17,26 @@ from torch import Tensor
 
 from dftnet.data.dataset import FaceData
 from dftnet.errors import RequestError
-from dftnet.faces import lid
+from dftnet.faces import globe, lid
 from dftnet.faces.align import template_points
 from dftnet.faces.drawn import CHANNELS
-from dftnet.faces.mesh import LOWER_LIP, UPPER_LIP, Array, FaceMesh, after, moved_points, similarity_between
+from dftnet.faces.mesh import (
+    GAZE_GAIN,
+    IRISES,
+    LOWER_LIP,
+    UPPER_LIP,
+    Array,
+    FaceMesh,
+    after,
+    moved_points,
+    similarity_between,
+)
 from dftnet.networks.light import TURNED
 from dftnet.training.batches import Batch, BatchSource, Rows, to_device
 from dftnet.training.config import TrainConfig
-from dftnet.training.drawn_parts import draw_eyes, draw_lids, draw_mouth, teeth_shown
+from dftnet.training.drawn_parts import draw_eyes, draw_mouth, teeth_shown
 from dftnet.training.mesh_drawing import draw
+from dftnet.training.moved_parts import draw_globes, draw_lids
 from dftnet.training.pair_parts import PairParts
 from dftnet.training.requests import FewUnits, Undoing
 from dftnet.units import TURN_DEGREES
@@ -65,7 +76,9 @@ class DrawnBatch(Batch):
     opened: Tensor
     """[b, 7, …]: where eyes are that open (`drawn_parts.draw_eyes`); no pixels where no paint is learnt"""
     lids: Tensor
-    """[b, 4, …]: where lids are that come down (`drawn_parts.draw_lids`); no pixels where no paint is learnt"""
+    """[b, 4, …]: where lids are that come down or rise (`moved_parts.draw_lids`); no pixels where no paint is learnt"""
+    globes: Tensor
+    """[b, 8, …]: where eyes are between lids that move (`moved_parts.draw_globes`); no pixels where no paint is learnt"""
     back: Tensor
     """int64, on the CPU: rows whose `image` is the photo that is asked back, until it is edited (`terms.asked_back`)"""
     seam: Tensor
@@ -244,17 +257,21 @@ class MeshBatchSource(BatchSource):
             if part[i] != WHOLE:
                 true[i] = self.parts.image(part[i], image[i], true[i])
         mouth = opened = np.zeros((len(s), CHANNELS, 0, 0), np.float32)
-        lids = mouth[:, : lid.CHANNELS + 1]
+        lids, globes = mouth[:, : lid.CHANNELS + 1], np.zeros((len(s), globe.CHANNELS, 0, 0), np.float32)
         if learns_paint:
             shown = teeth_shown(target, self.names)
             mouth = np.stack([draw_mouth(*one) for one in zip(image, s, t, shown, strict=True)])
             opened = np.stack([draw_eyes(*one) for one in zip(image, s, t, paired | back, strict=True)])
             lids = np.stack([draw_lids(*one, self.size) for one in zip(s, t, strict=True)])
+            edited = np.where(back[:, None, None], t + (s - t) / GAZE_GAIN, s)
+            s[:, IRISES] = edited[:, IRISES]
+            globes = np.stack([draw_globes(*one, size=self.size) for one in zip(s, t, paired | back, strict=True)])
         return DrawnBatch(
             image=self._pixels(image),
             mouth=self._tensor(mouth),
             opened=self._tensor(opened),
             lids=self._tensor(lids),
+            globes=self._tensor(globes),
             aus=self._tensor(own),
             target=self._tensor(target),
             true=self._pixels(true),

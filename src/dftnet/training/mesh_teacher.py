@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dftnet.errors import RequestError
-from dftnet.faces import lid
+from dftnet.faces import globe, lid
 from dftnet.faces.drawn import INSIDE, PAINTED
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
@@ -119,8 +119,8 @@ def painted(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """The maps of the mouth, the eyes and the lids against what the landmarks say: cross entropy of where they are, and there L1
-    of the coordinates (centimetres) and of the light."""
+    """The maps of the mouth, the eyes, the lids and the globes against what the landmarks say: cross entropy of where they are, and
+    there L1 of the coordinates (centimetres) and of the light."""
     found = edit.image.new_zeros(())
     size = edit.image.shape[-1]
     for name, goal in zip(PAINTED, (batch.mouth, batch.opened), strict=True):
@@ -133,6 +133,12 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
         maps, goal = edit.parts["lids"].float(), batch.lids
         found = found + _placed(maps[:, lid.INSIDE, None], goal[:, lid.INSIDE, None])
         found = found + LIDS * _apart(0.1 * (maps[:, :2] - goal[:, :2]), goal[:, -1:], size)
+    if "globes" in edit.parts:
+        maps, goal = edit.parts["globes"].float(), batch.globes
+        where = goal[:, globe.INSIDE :]
+        found = found + _placed(maps[:, globe.INSIDE :], where)
+        scale = maps.new_tensor([0.3, 0.3, *(globe.INSIDE - 2) * [0.1]])[:, None, None]
+        found = found + _apart(scale * (maps[:, : globe.INSIDE] - goal[:, : globe.INSIDE]), where, size)
     return found
 
 

@@ -129,17 +129,17 @@ def light(size: int = 128) -> TrainConfig:
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
-        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, drawn_channels=16),
+        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, globes=True, drawn_channels=16),
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
-            Phase(name="flow", images=90_000, critic=False, warp_only=True),
-            Phase(name="paint", images=130_000, weights=paint),
+            Phase(name="flow", images=180_000, critic=False, warp_only=True),
+            Phase(name="paint", images=240_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
         guide="shipped",
-        decay_images=44_000,
+        decay_images=60_000,
         warmup_images=2_000,
         batch=16,
         learning_rate=8e-4,
@@ -149,7 +149,8 @@ def light(size: int = 128) -> TrainConfig:
         balance_aus=True,
         target_noise=0.0,
         focus={
-            "AU12": 2.5, "AU17": 1.5, "AU25": 3.0, "AU26": 2.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5, "AU61": 1.6, "AU63": 1.6,
+            "AU05": 1.5, "AU12": 2.5, "AU17": 1.5, "AU25": 3.0, "AU26": 2.5, "AU30": 0.6, "AU34": 0.6, "AU45": 2.5,
+            "AU61": 1.6, "AU63": 1.6,
         },
         pair_share=3 / 8,
         part_share=0.5,
