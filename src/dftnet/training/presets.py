@@ -10,6 +10,9 @@ from dftnet.networks import CriticConfig, DFTNetConfig, GANimationConfig, LightC
 from dftnet.training.config import Phase, TrainConfig
 from dftnet.training.loss_weights import LossWeights
 
+RELEASED = LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, globes=True, drawn_channels=16)
+"""The architecture of the released generator"""
+
 
 def paper(size: int = 128) -> TrainConfig:
     """Section 3.1, to the letter where it is unambiguous; docs/paper.md has each choice where it is not."""
@@ -87,7 +90,7 @@ def finetune(size: int = 128) -> TrainConfig:
     config = stable(size)
     return replace(
         config,
-        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, drawn_channels=16),
+        generator=RELEASED,
         critic=replace(config.critic, au_count=40),
         labels="read",
         init="dftnet-128",
@@ -129,12 +132,12 @@ def light(size: int = 128) -> TrainConfig:
     }
     nothing = dict.fromkeys(asdict(LossWeights()), 0.0)
     return TrainConfig(
-        generator=LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, globes=True, drawn_channels=16),
+        generator=RELEASED,
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=180_000, critic=False, warp_only=True),
-            Phase(name="paint", images=240_000, weights=paint),
+            Phase(name="paint", images=200_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
