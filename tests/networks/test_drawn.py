@@ -161,6 +161,20 @@ def test_eyes_stay_in_a_photo_as_in_a_crop(risen):
     assert (np.abs(edited.astype(int) - crop).max() > 20) == (risen > 0)
 
 
+def test_what_runs_is_what_was_trained_with_fewer_layers():
+    torch.manual_seed(0)
+    generator = build_generator(LightConfig(mouth=True, eyes=True, lids=True, globes=True, motion_cells=0)).eval()
+    with torch.no_grad():
+        for part in (generator.mouth, generator.eyes, generator.lids, generator.globes):
+            part.maps.weight.normal_(0, 0.1)
+        image, asked = torch.rand(2, 3, 64, 64) * 2 - 1, torch.rand(2, 40)
+        wanted, found = generator(image, asked), generator.for_running()(image, asked)
+    for name in ("flow", "mouth", "eyes", "lids", "globes"):
+        assert torch.allclose(found.parts[name], wanted.parts[name], atol=1e-3), name
+    assert (found.image - wanted.image).abs().mean() < 1e-3
+    assert generator.together is None, "and itself it stays as it is"
+
+
 def test_a_part_of_a_warp_is_the_warp_of_that_part():
     image, flow = torch.rand(2, 3, 24, 24), 4 * torch.rand(2, 2, 24, 24) - 2
     whole, part = warp(image, flow), warp(image, flow[:, :, 6:14, 4:20], (4, 6))

@@ -39,6 +39,9 @@ SHADOW, SHADOW_SHADE = (0.0, 3.5), 0.35
 BOTH_SIDES = 1.5
 """Millimetres from the middle of the iris within which what is covered is a mixture of what is seen on either side"""
 
+BESIDE = 0.5
+"""Millimetres from the middle of the iris from which on what is behind the lower lid is wholly taken from its own side"""
+
 
 class Whence(NamedTuple):
     """Where what an eye shows is seen in the photo, and how it is shown, all [h, w]; places are millimetres to the image's right
@@ -70,7 +73,7 @@ def whence(right: Picture, down: Picture, old: Picture, low: Picture, lid: Pictu
 
     side = across(mirrored)
     return Whence(
-        (np.copysign(across(seen), right) - right, seen - down),
+        ((across(seen) - np.abs(right)) * np.clip(right / BESIDE, -1, 1), seen - down),
         ((-side - right, mirrored - down), (side - right, mirrored - down)),
         np.asarray(step(right, -BOTH_SIDES, BOTH_SIDES), np.float32),
         np.asarray(share, np.float32),

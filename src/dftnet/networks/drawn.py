@@ -4,6 +4,7 @@ lids that come down (faces/lid.py), which a head moves by a flow of their own.""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -46,6 +47,46 @@ class Head(nn.Module):
         maps = self.maps(x).float()[:, : self.outputs]
         maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
         return torch.cat([maps[:, : self.lengths] * 10, maps[:, self.lengths :]], 1)
+
+
+class HeadsTogether(nn.Module):
+    """Heads of one window and as many channels each as one, with a third of the layers to run; to answer, not to learn."""
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        super().__init__()
+        self.shares, self.outputs = heads[0].shares, [head.outputs for head in heads]
+        self.first = _beside([head.first for head in heads])
+        self.second = _beside([head.second for head in heads], groups=len(heads))
+        self.maps = _beside([head.maps for head in heads], groups=len(heads))
+        self.each = self.maps.out_channels // len(heads)
+        lengths = torch.ones(len(heads), self.each)
+        for row, head in zip(lengths, heads, strict=True):
+            row[: head.lengths] = 10
+        self.register_buffer("lengths", lengths.reshape(1, -1, 1, 1), persistent=False)
+        self.lengths: Tensor
+
+    def forward(self, features: Tensor) -> list[Tensor]:
+        """Features [b, c, h/2, w/2] → the maps of each head."""
+        left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), self.shares))
+        x = F.relu(self.first(features[:, :, top:bottom, left:right]))
+        maps = self.lengths * self.maps(F.relu(self.second(x))).float()
+        maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
+        return [maps[:, k * self.each : k * self.each + count] for k, count in enumerate(self.outputs)]
+
+
+def _beside(layers: Sequence[nn.Conv2d], groups: int = 1) -> nn.Conv2d:
+    """Layers of 3 × 3 as one, of the same features or each of its own, all with as many outputs as the largest."""
+    each = max(layer.out_channels for layer in layers)
+    joined = nn.Conv2d(groups * layers[0].in_channels, len(layers) * each, 3, 1, 1, groups=groups)
+    assert joined.bias is not None
+    with torch.no_grad():
+        nn.init.zeros_(joined.weight)
+        nn.init.zeros_(joined.bias)
+        for k, layer in enumerate(layers):
+            rows = slice(k * each, k * each + layer.out_channels)
+            assert layer.bias is not None
+            joined.weight[rows], joined.bias[rows] = layer.weight, layer.bias
+    return joined
 
 
 class DrawnPart(Head, ABC):
@@ -186,8 +227,9 @@ def stayed(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tens
         return (right**2 + down**2 - height**2).clamp(min=0).sqrt()
 
     side, height = across(mirrored), int(right.shape[1])
-    places = [(torch.where(right < 0, -1.0, 1.0) * across(seen), seen), (-side, mirrored), (side, mirrored)]
-    ways = [flow + torch.stack([x - right, y - down], 1) for x, y in places]
+    beside = (across(seen) - right.abs()) * (right / globe.BESIDE).clamp(-1, 1)
+    places = [(beside, seen), (-side - right, mirrored), (side - right, mirrored)]
+    ways = [flow + torch.stack([x, y - down], 1) for x, y in places]
     rows = height * torch.arange(len(ways), device=flow.device).repeat_interleave(height)[:, None]
     ways = torch.cat(ways, 2) * millimetre(size) - torch.stack(
         [0 * rows, rows]

@@ -57,6 +57,10 @@ class Generator(nn.Module, ABC):
         asked = target_aus - source_aus if self.config.conditioning == "difference" else target_aus
         return asked if nuisance is None else torch.cat([asked, nuisance], 1)
 
+    def for_running(self) -> Generator:
+        """The same network with less to run, for a graph; no more for training, nor for its own files."""
+        return self
+
     @abstractmethod
     def scale_condition(self, au: int, factor: float) -> None:
         """Multiply the au-th entry of the condition by `factor`, folded into the weights that see it."""

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from dftnet.errors import RequestError
 from dftnet.faces.drawn import PAINTED
-from dftnet.networks.drawn import Globes, Lids, MouthInside, OpenEyes, covered, filled, stayed
+from dftnet.networks.drawn import Globes, Head, HeadsTogether, Lids, MouthInside, OpenEyes, covered, filled, stayed
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import planes, resize_flow, scale_output, warp
 from dftnet.units import TURNS
@@ -106,6 +106,29 @@ def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation:
     return layer
 
 
+class OfPixels(nn.Conv2d):
+    """3 × 3 of squares of 2 × 2 pixels: [b, c, h, w] → [b, outputs, h/2, w/2], He initialisation."""
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__(4 * channels, outputs, 3, 1, 1)
+        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pixel_unshuffle(x, 2))
+
+    @torch.no_grad()
+    def of_all(self) -> nn.Conv2d:
+        """The same as 6 × 6 pixels, every second one: no squares to sort."""
+        same = nn.Conv2d(self.in_channels // 4, self.out_channels, 6, 2, 2)
+        assert self.bias is not None
+        assert same.bias is not None
+        same.weight.copy_(F.pixel_shuffle(self.weight, 2))
+        same.bias.copy_(self.bias)
+        return same
+
+
 def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -155,14 +178,14 @@ class LightDFTNet(Generator):
         self.config: LightConfig = config
         k = config.au_count + config.nuisance
         (c2, c4, c8), (f8, f4, f2), (t8, t4, t2, t1) = config.channels, config.flow_channels, config.texture_channels
-        self.stem = _conv(12, c2)
+        self.stem = OfPixels(3, c2)
         self.down4, self.down8 = _conv(c2, c4, 4, 2), _conv(c4, c8, 4, 2)
         self.join = _conv(c8 + k, c8)
         self.blocks = nn.ModuleList(Modulated(c8, k, 1 + i % 2) for i in range(config.residual_blocks))
         self.flow8, self.flow4, self.flow2 = _conv(c8, f8), _conv(f8, f4), _conv(f4, f2)
         self.maps_head = nn.Conv2d(f2, 3, 3, 1, 1)
         self.texture8, self.texture4 = _conv(2 * c8, t8), _conv(t8 + c4, t4)
-        self.again = _conv(12, 16)
+        self.again = OfPixels(3, 16)
         self.texture2a, self.texture2 = _conv(t4 + 16, t2), _conv(t2, t1 - 4)
         self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
@@ -172,6 +195,7 @@ class LightDFTNet(Generator):
         self.eyes = OpenEyes(*finds) if config.eyes else None
         self.lids = Lids(*finds) if config.lids else None
         self.globes = Globes(*finds) if config.globes else None
+        self.together: HeadsTogether | None = None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -258,7 +282,7 @@ class LightDFTNet(Generator):
             raise RequestError(
                 f"image is {image.shape[3]} × {image.shape[2]}; this generator takes sizes that are multiples of 8"
             )
-        x = F.relu(self.stem(F.pixel_unshuffle(image, 2)))
+        x = F.relu(self.stem(image))
         x4 = F.relu(self.down4(x))
         x8 = F.relu(self.down8(x4))
         code = F.relu(self.join(torch.cat([x8, planes(condition, x8).to(x8.dtype)], 1)))
@@ -290,12 +314,32 @@ class LightDFTNet(Generator):
         warped = [_warped(f, F.avg_pool2d(flow, r) / r) for f, r in zip(features, (4, 8), strict=True)]
         x = _double(F.relu(self.texture8(torch.cat([code, warped[1]], 1))))
         x = _double(F.relu(self.texture4(torch.cat([x, warped[0]], 1))))
-        again = F.relu(self.again(F.pixel_unshuffle(aligned, 2)))
+        again = F.relu(self.again(aligned))
         half = torch.cat([x, again], 1)
         x = F.relu(self.texture2a(half))
         x = _double(F.relu(self.texture2(x)))
         x = F.relu(self.texture1(torch.cat([x, aligned.to(x.dtype), attention.to(x.dtype)], 1)))
         return torch.tanh(self.colour(x).float()), half
+
+    def _found(self, half: Tensor) -> dict[str, Tensor]:
+        """The maps of the parts that are drawn or moved by themselves, by the names of `faces.drawn.PARTS`."""
+        heads = self._of_eyes()
+        maps = [head(half) for head in heads.values()] if self.together is None else self.together(half)
+        found = dict(zip(heads, maps, strict=True))
+        return found if self.mouth is None else found | {"mouth": self.mouth(half)}
+
+    def _of_eyes(self) -> dict[str, Head]:
+        """The heads of the window of the eyes."""
+        heads = {"eyes": self.eyes, "lids": self.lids, "globes": self.globes}
+        return {name: head for name, head in heads.items() if head is not None}
+
+    @torch.no_grad()
+    def for_running(self) -> LightDFTNet:
+        other = deepcopy(self)
+        other.stem, other.again = self.stem.of_all(), self.again.of_all()
+        heads = list(self._of_eyes().values())
+        other.together = HeadsTogether(heads) if len(heads) > 1 else None
+        return other.to(self.join.weight.device).eval()
 
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:
         """image [b, 3, h, w] in [-1, 1], condition [b, K + nuisance] or [b, K] → Edit, with "cells", Φ and A at half the size.
@@ -313,17 +357,15 @@ class LightDFTNet(Generator):
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
         texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
         half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
-        if self.globes is not None:
-            found = self.globes(half)
-            aligned, attention = stayed(image, (aligned, attention), found.detach(), self.asked(condition))
-            parts |= {"globes": found, "attention": attention, "aligned": aligned}
+        asked, found = self.asked(condition), self._found(half)
+        if "globes" in found:
+            aligned, attention = stayed(image, (aligned, attention), found["globes"].detach(), asked)
         for name, part in zip(PAINTED, (self.mouth, self.eyes), strict=True):
             if part is not None:
-                found = part(half)
-                attention, texture, where = filled((attention, texture), part, found.detach(), self.asked(condition))
-                parts |= {name: found, "attention": attention, "drawn": parts.get("drawn", 0) + where}
-        if self.lids is not None:
-            found = self.lids(half)
-            (aligned, attention), light = covered(image, (aligned, attention), found.detach(), self.asked(condition))
-            parts |= {"lids": torch.cat([found, light], 1), "attention": attention, "aligned": aligned}
+                attention, texture, where = filled((attention, texture), part, found[name].detach(), asked)
+                parts["drawn"] = parts.get("drawn", 0) + where
+        if "lids" in found:
+            (aligned, attention), light = covered(image, (aligned, attention), found["lids"].detach(), asked)
+            found["lids"] = torch.cat([found["lids"], light], 1)
+        parts |= found | {"attention": attention, "aligned": aligned}
         return Edit(compose(attention, texture, aligned), parts | {"texture": texture})  # Eq. 5

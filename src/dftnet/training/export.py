@@ -131,7 +131,7 @@ def export_generator(
     if example is None:
         example = torch.rand(2, 3, document["size"], document["size"], generator=random) * 2 - 1
     inputs = {"image": example, "aus": torch.rand(len(example), len(document["au_names"]), generator=random)}
-    maps = Maps(exported)
+    maps = Maps(exported.for_running())
     export = Export(
         kind="generator",
         network=exported,
