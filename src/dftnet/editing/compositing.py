@@ -348,14 +348,14 @@ def _edit_tile(
         for part, own in zip(maps.moved, reach, strict=True)
     )
     parts = [part for part in found if part is not None]
-    for part in parts:
-        active[part.place] |= part.share > 0
+    for own in parts:
+        active[own.place] |= own.share > 0
     if not active.any():
         return
     place = span(active.any(1)), span(active.any(0))
     edited = sample_photo(photo, (x + step_x * moved)[place], (y + step_y * moved)[place])
-    for part in parts:
-        part.put(edited, place)
+    for own in parts:
+        own.put(edited, place)
     white = float(np.iinfo(photo.dtype).max)
     paint = paint[place]
     if paint.any():

@@ -134,18 +134,19 @@ class Globes(MovedPart):
         return cls(told, lay.on(maps[globe.INSIDE, None], globe.WINDOW, AWAY), finer * CRISP, lay.unit)
 
     def shown(self, photo: np.ndarray, pixels: Pair, told: Sequence[np.ndarray], back: np.ndarray) -> np.ndarray:
-        unit = self.unit
-        from_x, from_y, right, down, old, low, lid_above = (plane for part in told for plane in cv2.split(part))
-        from_x, from_y = from_x * unit, from_y * unit
-        found = globe.whence(right, down, old, low, lid_above)
-        places = [(from_x + unit * x, from_y + unit * y) for x, y in (found.seen, *found.covered)]
-        seen = sample_photo(photo, *_moved(pixels, back, *places[0]))
+        flow_x, flow_y, *places = (np.asarray(plane, np.float32) for part in told for plane in cv2.split(part))
+        flow_x, flow_y = self.unit * flow_x, self.unit * flow_y
+        found = globe.whence(*(place.astype(np.float64) for place in places))
+        seen = sample_photo(photo, *_moved(pixels, back, flow_x, flow_y))
         if not found.share.any():
             return seen
         here = span(found.share.any(1)), span(found.share.any(0))
-        pixels = pixels[0][here], pixels[1][here]
-        left, right = (sample_photo(photo, *_moved(pixels, back, x[here], y[here])) for x, y in places[1:])
-        covered = (left + thrice(found.on_right[here]) * (right - left)) * thrice(found.light[here])
+        x, y = pixels[0][here], pixels[1][here]
+        left, right = (
+            sample_photo(photo, *_moved((x, y), back, (flow_x + self.unit * dx)[here], (flow_y + self.unit * dy)[here]))
+            for dx, dy in (found.on_left, found.on_right)
+        )
+        covered = (left + thrice(found.right[here]) * (right - left)) * thrice(found.light[here])
         seen[here] += thrice(found.share[here]) * (covered - seen[here])
         return seen
 

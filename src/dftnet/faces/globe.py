@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dftnet.faces import eye
-from dftnet.faces.drawn import Picture, step
+from dftnet.faces.drawn import Array, Picture, step
 
 WINDOW = eye.WINDOW
 CHANNELS, INSIDE = 8, 7
@@ -39,43 +39,39 @@ SHADOW, SHADOW_SHADE = (0.0, 3.5), 0.35
 BOTH_SIDES = 1.5
 """Millimetres from the middle of the iris within which what is covered is a mixture of what is seen on either side"""
 
-BESIDE = 0.5
-"""Millimetres from the middle of the iris from which on what is behind the lower lid is wholly taken from its own side"""
+WATER_LINE = 1.2
+"""Millimetres that what the upper lid covers stays further away from the lower one: it is wet, pink and bright there"""
+BEHIND = 0.5
+"""Millimetres below what is seen from which on what the lower lid covers is taken from beside it, in full"""
 
 
 class Whence(NamedTuple):
-    """Where what an eye shows is seen in the photo, and how it is shown, all [h, w]; places are millimetres to the image's right
-    and downwards from those that x and y name."""
+    """Where the like of what lids cover is seen in the photo, and how it is shown, all [h, w]; places are millimetres to the image's
+    right and downwards from those that x and y name."""
 
-    seen: tuple[Picture, Picture]
-    """The same place, but for what is behind the lower lid."""
-    covered: tuple[tuple[Picture, Picture], tuple[Picture, Picture]]
-    """Where the like is seen of what the upper lid covers: to the left of the iris's middle, and to the right."""
-    on_right: Picture
+    on_left: tuple[Picture, Picture]
+    on_right: tuple[Picture, Picture]
+    """To the left and to the right of the middle of the iris."""
+    right: Picture
     """How far the second of them counts, in [0, 1]."""
     share: Picture
-    """How far what the lid covers counts, in [0, 1]."""
+    """How far they count, in [0, 1]; the rest is what is seen at its place."""
     light: Picture
-    """How bright that is in the lid's shadow."""
+    """How bright they are in the upper lid's shadow."""
 
 
-def whence(right: Picture, down: Picture, old: Picture, low: Picture, lid: Picture) -> Whence:
+def whence(right: Array, down: Array, old: Array, low: Array, lid: Array) -> Whence:
     """Maps [h, w] → what they show."""
-    bottom = low - ABOVE_LOW
-    line = np.maximum(0, down - old + LIDS_SHADE[1])
-    share = (1 - step(old, *LIDS_SHADE)) * step(lid - old, *RISES)
-    seen = np.minimum(down, np.maximum(bottom, 0))
-    mirrored = np.minimum(np.maximum(2 * line - down, down), np.maximum(bottom, line))
-
-    def across(height: Picture) -> Picture:
-        """From the middle of the iris, where it is as far from it."""
-        return np.sqrt(np.maximum(right**2 + down**2 - height**2, 0))
-
-    side = across(mirrored)
-    return Whence(
-        ((across(seen) - np.abs(right)) * np.clip(right / BESIDE, -1, 1), seen - down),
-        ((-side - right, mirrored - down), (side - right, mirrored - down)),
-        np.asarray(step(right, -BOTH_SIDES, BOTH_SIDES), np.float32),
-        np.asarray(share, np.float32),
-        np.asarray(1 - SHADOW_SHADE * (1 - step(lid, *SHADOW)), np.float32),
+    bottom, line = low - ABOVE_LOW, np.maximum(0, down - old + LIDS_SHADE[1])
+    lowest = np.where(down < line, bottom - WATER_LINE, bottom)
+    height = np.minimum(np.maximum(2 * line - down, down), np.maximum(lowest, line))
+    across = np.sqrt(np.maximum(right**2 + down**2 - height**2, 0))
+    uncovered = (1 - step(old, *LIDS_SHADE)) * step(lid - old, *RISES)
+    places = (-across - right, height - down, across - right)
+    shares = (
+        step(right, -BOTH_SIDES, BOTH_SIDES),
+        np.maximum(uncovered, step(down - bottom, 0, BEHIND)),
+        1 - SHADOW_SHADE * (1 - step(lid, *SHADOW)),
     )
+    on_left, below, on_right = (np.asarray(place, np.float32) for place in places)
+    return Whence((on_left, below), (on_right, below), *(np.asarray(share, np.float32) for share in shares))

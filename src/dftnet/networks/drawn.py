@@ -217,28 +217,21 @@ def stayed(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tens
     around = _around(size, globe.WINDOW)
     where = F.pad(asked * torch.sigmoid(CRISP * (maps[:, globe.INSIDE :] - FROM)), around)
     flow, (right, down, old, low, lid_above) = maps[:, :2], maps[:, 2 : globe.INSIDE].unbind(1)
-    bottom = low - globe.ABOVE_LOW
-    line = (down - old + globe.LIDS_SHADE[1]).clamp(min=0)
-    share = (1 - _step(old, *globe.LIDS_SHADE)) * _step(lid_above - old, *globe.RISES)
-    seen = torch.minimum(down, bottom.clamp(min=0))
-    mirrored = torch.minimum(torch.maximum(2 * line - down, down), torch.maximum(bottom, line))
-
-    def across(height: Tensor) -> Tensor:
-        return (right**2 + down**2 - height**2).clamp(min=0).sqrt()
-
-    side, height = across(mirrored), int(right.shape[1])
-    beside = (across(seen) - right.abs()) * (right / globe.BESIDE).clamp(-1, 1)
-    places = [(beside, seen), (-side - right, mirrored), (side - right, mirrored)]
-    ways = [flow + torch.stack([x, y - down], 1) for x, y in places]
-    rows = height * torch.arange(len(ways), device=flow.device).repeat_interleave(height)[:, None]
-    ways = torch.cat(ways, 2) * millimetre(size) - torch.stack(
-        [0 * rows, rows]
-    )  # one below another, all from the first row
-    own, on_left, on_right = warp(image, ways, (left, top)).split(height, 2)
+    bottom, line = low - globe.ABOVE_LOW, (down - old + globe.LIDS_SHADE[1]).clamp(min=0)
+    lowest = torch.where(down < line, bottom - globe.WATER_LINE, bottom)
+    height = torch.minimum(torch.maximum(2 * line - down, down), torch.maximum(lowest, line))
+    across = (right**2 + down**2 - height**2).clamp(min=0).sqrt()
+    uncovered = (1 - _step(old, *globe.LIDS_SHADE)) * _step(lid_above - old, *globe.RISES)
+    share = torch.maximum(uncovered, _step(down - bottom, 0, globe.BEHIND))
+    rows, unit = int(right.shape[1]), millimetre(size)
+    beside = [flow, *(flow + torch.stack([way - right, height - down], 1) for way in (-across, across))]
+    below = rows * torch.arange(len(beside), device=flow.device).repeat_interleave(rows)[:, None]
+    whence = unit * torch.cat(beside, 2) - torch.stack([0 * below, below])  # one below another, all from the first row
+    seen, on_left, on_right = warp(image, whence, (left, top)).split(rows, 2)
     covered = torch.lerp(on_left, on_right, _step(right, -globe.BOTH_SIDES, globe.BOTH_SIDES)[:, None])
     light = 1 - globe.SHADOW_SHADE * (1 - _step(lid_above, *globe.SHADOW))
     covered = (1 + covered) * light[:, None] - 1
-    found = F.pad(torch.lerp(own, covered, share[:, None]), around)
+    found = F.pad(torch.lerp(seen, covered, share[:, None]), around)
     return torch.lerp(aligned, found, where), attention + where * (1 - attention)
 
 

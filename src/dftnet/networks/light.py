@@ -178,14 +178,14 @@ class LightDFTNet(Generator):
         self.config: LightConfig = config
         k = config.au_count + config.nuisance
         (c2, c4, c8), (f8, f4, f2), (t8, t4, t2, t1) = config.channels, config.flow_channels, config.texture_channels
-        self.stem = OfPixels(3, c2)
+        self.stem: nn.Conv2d = OfPixels(3, c2)
         self.down4, self.down8 = _conv(c2, c4, 4, 2), _conv(c4, c8, 4, 2)
         self.join = _conv(c8 + k, c8)
         self.blocks = nn.ModuleList(Modulated(c8, k, 1 + i % 2) for i in range(config.residual_blocks))
         self.flow8, self.flow4, self.flow2 = _conv(c8, f8), _conv(f8, f4), _conv(f4, f2)
         self.maps_head = nn.Conv2d(f2, 3, 3, 1, 1)
         self.texture8, self.texture4 = _conv(2 * c8, t8), _conv(t8 + c4, t4)
-        self.again = OfPixels(3, 16)
+        self.again: nn.Conv2d = OfPixels(3, 16)
         self.texture2a, self.texture2 = _conv(t4 + 16, t2), _conv(t2, t1 - 4)
         self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
@@ -336,7 +336,7 @@ class LightDFTNet(Generator):
     @torch.no_grad()
     def for_running(self) -> LightDFTNet:
         other = deepcopy(self)
-        other.stem, other.again = self.stem.of_all(), self.again.of_all()
+        other.stem, other.again = (layer.of_all() for layer in (self.stem, self.again) if isinstance(layer, OfPixels))
         heads = list(self._of_eyes().values())
         other.together = HeadsTogether(heads) if len(heads) > 1 else None
         return other.to(self.join.weight.device).eval()

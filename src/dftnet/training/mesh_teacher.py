@@ -137,7 +137,7 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
         maps, goal = edit.parts["globes"].float(), batch.globes
         where = goal[:, globe.INSIDE :]
         found = found + _placed(maps[:, globe.INSIDE :], where)
-        scale = maps.new_tensor([0.3, 0.3, *(globe.INSIDE - 2) * [0.1]])[:, None, None]
+        scale = maps.new_tensor([1.0, 1.0, *(globe.INSIDE - 2) * [0.1]])[:, None, None]
         found = found + _apart(scale * (maps[:, : globe.INSIDE] - goal[:, : globe.INSIDE]), where, size)
     return found
 
