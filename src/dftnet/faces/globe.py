@@ -46,8 +46,8 @@ BEHIND = 0.5
 
 
 class Whence(NamedTuple):
-    """Where the like of what lids cover is seen in the photo, and how it is shown, all [h, w]; places are millimetres to the image's
-    right and downwards from those that x and y name."""
+    """Where the like of what lids cover is seen in the photo, and how it is shown, all [h, w]; places are millimetres to the
+    image's right and downwards from those that x and y name."""
 
     on_left: tuple[Picture, Picture]
     on_right: tuple[Picture, Picture]

@@ -137,7 +137,7 @@ def light(size: int = 128) -> TrainConfig:
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=180_000, critic=False, warp_only=True),
-            Phase(name="paint", images=200_000, weights=paint),
+            Phase(name="paint", images=170_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
