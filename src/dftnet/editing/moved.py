@@ -79,7 +79,7 @@ class MovedPart(ABC):
         share *= share >= LEAST
         if not share.any():
             return None
-        here = span(share.any(1)), span(share.any(0))
+        here = span(share.max(1) > 0), span(share.max(0) > 0)
         (x, y), at = ([plane[near][here] for plane in planes] for planes in (pixels, grid))
         told = [sample(plane, at[0], at[1]) for plane in self.maps]
         rows, columns = (slice(n.start + h.start, n.start + h.stop) for n, h in zip(near, here, strict=True))
@@ -140,7 +140,7 @@ class Globes(MovedPart):
         seen = sample_photo(photo, *_moved(pixels, back, flow_x, flow_y))
         if not found.share.any():
             return seen
-        here = span(found.share.any(1)), span(found.share.any(0))
+        here = span(found.share.max(1) > 0), span(found.share.max(0) > 0)
         x, y = pixels[0][here], pixels[1][here]
         left, right = (
             sample_photo(photo, *_moved((x, y), back, (flow_x + self.unit * dx)[here], (flow_y + self.unit * dy)[here]))
