@@ -4,8 +4,8 @@ openpeople's portraits.
     pip install openpeople==0.1.2 "dftnet[mediapipe]" && DFTNET_FACE_LANDMARKER=face_landmarker.task python benchmarks/gaze.py
 
 Prints for each glance at 0.5 and at 1 the way of the irises over the way asked (at 1 a fifth of the eye's width to a side, a tenth
-up or down, `faces.mesh.GAZE`), and how far lids moved; then for each AU45 how far the eyes are open, of the photo's opening, and how
-far the irises moved, in eye widths, across and down. MediaPipe places an iris a little lower where the lid covers more of it.
+up or down, `faces.mesh.GAZE`), and how far lids moved; then for each AU45 how far the eyes are open, of the photo's opening, and
+how far the irises moved, in eye widths, across and down. MediaPipe places an iris a little lower where the lid covers more of it.
 """
 
 from __future__ import annotations
