@@ -24,6 +24,8 @@ from dftnet.evaluation.landing import gaps, landing
 from dftnet.evaluation.landmarks import CLOSED, EYES, geometry, head_held, head_turn, iris_discs, shape_distance
 from dftnet.evaluation.methods import COPY, Contender, contenders, enlarged_maps, parameter_count
 from dftnet.evaluation.report import as_json, score_table, text
+from dftnet.faces import lid
+from dftnet.faces.drawn import millimetre, window
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import to_float, to_uint8
 from dftnet.metrics import Interval
@@ -368,13 +370,30 @@ def test_maps_of_a_small_model_move_the_large_crops_own_pixels() -> None:
     one, zero = np.ones((2, 1, 32, 32), np.float32), np.zeros((2, 3, 32, 32), np.float32)
     flow = np.zeros((2, 2, 32, 32), np.float32)
     flow[:, 0] = 1.0  # a pixel of the small crop is two of the large one
-    maps = enlarged_maps(Maps(flow, one, zero, zero, zero), crops)
+    maps = enlarged_maps(Maps(flow, one, zero, zero, zero), crops, crops[:, ::2, ::2])
     assert maps.flow.shape == (2, 2, 64, 64)
     assert np.allclose(maps.flow[:, 0], 2)
     moved = np.concatenate([crops[:, :, 2:], np.repeat(crops[:, :, -1:], 2, 2)], 2)
     assert np.array_equal(to_uint8(maps.image), moved)
-    still = enlarged_maps(Maps(0 * flow, 0.25 * one, zero, zero, zero), crops)
+    still = enlarged_maps(Maps(0 * flow, 0.25 * one, zero, zero, zero), crops, crops[:, ::2, ::2])
     assert np.allclose(still.image, 0.25 * to_float(crops), atol=1e-6)
+
+
+def test_lids_of_a_small_model_are_the_large_crops_own_pixels() -> None:
+    crops = np.zeros((1, 128, 128, 3), np.uint8)
+    crops[:, :, ::2] = 200  # lines as fine as the large crop
+    left, top, right, bottom = window(64, lid.WINDOW)
+    one, zero = np.ones((1, 1, 64, 64), np.float32), np.zeros((1, 3, 64, 64), np.float32)
+    lids, none = np.ones((1, 6, bottom - top, right - left), np.float32), np.zeros((1, 0, 0, 0), np.float32)
+    lids[:, 0], lids[:, 1], lids[:, 2] = 1 / millimetre(128), 0, 9  # a pixel of the large crop to the right
+    maps = enlarged_maps(
+        Maps(np.zeros((1, 2, 64, 64), np.float32), one, zero, zero, zero, none, none, lids, none),
+        crops,
+        crops[:, ::2, ::2],
+    )
+    rows, columns = slice(2 * top + 4, 2 * bottom - 4), slice(40, 88)
+    assert np.array_equal(to_uint8(maps.image)[0, rows, columns], 200 - crops[0, rows, columns])
+    assert np.array_equal(to_uint8(maps.image)[0, -8:], crops[0, -8:])
 
 
 def test_models_of_several_sizes_are_compared_at_the_largest(

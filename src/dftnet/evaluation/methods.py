@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from dftnet.aus import AU_NAMES
+from dftnet.editing.compositing import composite
+from dftnet.faces.drawn import PARTS as DRAWN
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
 from dftnet.media.pixels import to_float, to_uint8
@@ -47,9 +49,10 @@ class Contender:
         if self.session is None:
             maps = _still(crops)
             return crops, maps
-        maps = self.session(resized(crops, self.session.size), source, target)
+        small = resized(crops, self.session.size)
+        maps = self.session(small, source, target)
         if self.session.size != crops.shape[1]:
-            maps = enlarged_maps(maps, crops)
+            maps = enlarged_maps(maps, crops, small)
         return to_uint8(getattr(maps, self.part)), maps
 
 
@@ -67,11 +70,11 @@ def resized(crops: np.ndarray, size: int) -> np.ndarray:
     return np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops])
 
 
-def enlarged_maps(maps: Maps, crops: np.ndarray) -> Maps:
-    """Maps of crops reduced to fewer pixels → maps of the crops uint8 [n, S, S, 3] themselves.
+def enlarged_maps(maps: Maps, crops: np.ndarray, small: np.ndarray) -> Maps:
+    """Maps of crops reduced to fewer pixels, uint8 [n, s, s, 3] → maps of the crops uint8 [n, S, S, 3] themselves.
 
     Flow, attention and texture are enlarged, the flow's pixels with them; the flow moves the crops' own pixels (Eq. 5), as
-    editing does with a photo.
+    editing does with a photo. A model that draws parts, or moves some by themselves, is composed by the editor.
     """
     size = crops.shape[1]
     factor = size / maps.flow.shape[-1]
@@ -89,7 +92,13 @@ def enlarged_maps(maps: Maps, crops: np.ndarray) -> Maps:
         for crop, (dx, dy) in zip(crops, flow, strict=True)
     ]
     aligned = to_float(np.stack(moved))
-    return Maps(flow, attention, texture, aligned, (1 - attention) * texture + attention * aligned)
+    image = (1 - attention) * texture + attention * aligned
+    if any(getattr(maps, name).size for name in DRAWN):
+        shift = (1 / factor - 1) / 2
+        matrix = np.array([[1 / factor, 0, shift], [0, 1 / factor, shift]])
+        edited = [composite(crop, matrix, small[i], *maps.of(i).composed()) for i, crop in enumerate(crops)]
+        image = to_float(np.stack(edited))
+    return Maps(flow, attention, texture, aligned, image)
 
 
 def contenders(models: Sequence[str | Path], parts: bool = False, threads: int | None = None) -> list[Contender]:
