@@ -41,6 +41,8 @@ BOTH_SIDES = 1.5
 
 WATER_LINE = 1.2
 """Millimetres that what the upper lid covers stays further away from the lower one: it is wet, pink and bright there"""
+SOFT = 0.03
+"""Millimetres within which the way to a side is made soft: at 0 a root has no slope that can be computed"""
 BEHIND = 0.5
 """Millimetres below what is seen from which on what the lower lid covers is taken from beside it, in full"""
 
@@ -65,7 +67,7 @@ def whence(right: Array, down: Array, old: Array, low: Array, lid: Array) -> Whe
     bottom, line = low - ABOVE_LOW, np.maximum(0, down - old + LIDS_SHADE[1])
     lowest = np.where(down < line, bottom - WATER_LINE, bottom)
     height = np.minimum(np.maximum(2 * line - down, down), np.maximum(lowest, line))
-    across = np.sqrt(np.maximum(right**2 + down**2 - height**2, 0))
+    across = np.sqrt(np.maximum(right**2 + down**2 - height**2, 0) + SOFT**2) - SOFT
     uncovered = (1 - step(old, *LIDS_SHADE)) * step(lid - old, *RISES)
     places = (-across - right, height - down, across - right)
     shares = (

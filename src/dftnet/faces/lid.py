@@ -23,7 +23,7 @@ WINDOW = eye.WINDOW
 CHANNELS, INSIDE, LIGHT = 3, 2, slice(3, 6)
 BELOW = 5.0
 """Millimetres below its border from which on it is skin below the eye"""
-OUT_OF_SHADOW, BRIGHTEST = 0.8, 1.8
+OUT_OF_SHADOW, BRIGHTEST = 1.0, 2.4
 """The power of the ratio of skin below the eye to a part of a lid that it is made brighter by, and the most of that ratio"""
 DOWN = 2.0
 """Millimetres that a lid has come down from which on that is done in full; one that rises is as it was"""

@@ -220,7 +220,7 @@ def stayed(image: Tensor, edit: tuple[Tensor, Tensor], maps: Tensor, asked: Tens
     bottom, line = low - globe.ABOVE_LOW, (down - old + globe.LIDS_SHADE[1]).clamp(min=0)
     lowest = torch.where(down < line, bottom - globe.WATER_LINE, bottom)
     height = torch.minimum(torch.maximum(2 * line - down, down), torch.maximum(lowest, line))
-    across = (right**2 + down**2 - height**2).clamp(min=0).sqrt()
+    across = ((right**2 + down**2 - height**2).clamp(min=0) + globe.SOFT**2).sqrt() - globe.SOFT
     uncovered = (1 - _step(old, *globe.LIDS_SHADE)) * _step(lid_above - old, *globe.RISES)
     share = torch.maximum(uncovered, _step(down - bottom, 0, globe.BEHIND))
     rows, unit = int(right.shape[1]), millimetre(size)
