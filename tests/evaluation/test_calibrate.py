@@ -49,7 +49,7 @@ def test_the_second_judge_looks_at_the_own_side(unit, shapes):
 
 
 def test_sides_are_asked_together_where_both_are_there():
-    assert asked_together(("AU12L", "AU12R", "AU25", "AU30L", "AU30R", "AU45L", "AU51")) == {
+    assert asked_together(("AU12L", "AU12R", "AU25", "AU30L", "AU30R", "AU45L", "AU51", "AU61")) == {
         "AU12": [0, 1], "AU25": [2], "AU30L": [3], "AU30R": [4], "AU45L": [5],
     }  # fmt: skip
 

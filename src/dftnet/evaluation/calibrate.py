@@ -21,6 +21,7 @@ from dftnet.errors import DatasetError, ModelError
 from dftnet.evaluation.judges import AuJudge
 from dftnet.evaluation.single_units import names_of, own_shape
 from dftnet.inference.calibration import KNOTS, Calibration
+from dftnet.faces.mesh import GAZE
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
@@ -120,10 +121,11 @@ def calibrate(
 
 
 def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
-    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; of those READABLE."""
+    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; of those READABLE. Gaze is
+    asked as it is: the way of the irises is what it says."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
-        if name not in READABLE:
+        if name not in READABLE or name in GAZE:
             continue
         base = whole_unit(name)
         both = {base + "L", base + "R"} <= set(names)
