@@ -20,8 +20,8 @@ from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, ModelError
 from dftnet.evaluation.judges import AuJudge
 from dftnet.evaluation.single_units import names_of, own_shape
-from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.faces.mesh import GAZE
+from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
@@ -121,8 +121,8 @@ def calibrate(
 
 
 def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
-    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; of those READABLE. Gaze is
-    asked as it is: the way of the irises is what it says."""
+    """Unit → its columns among `names`: both sides of one that FACS knows on sides, where both are there; of those READABLE. Gaze
+    is asked as it is: the way of the irises is what it says."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
         if name not in READABLE or name in GAZE:
