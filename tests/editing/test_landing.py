@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+from dftnet.editing.editor import Editor
 from dftnet.editing.landing import all_landed, landed, units_asked
 from dftnet.editing.request import Request
 from dftnet.units import AU_NAMES, UNITS, known_to, told_by
@@ -33,3 +36,10 @@ def test_what_nobody_reads_is_not_known_to_land() -> None:
 def test_a_side_alone_is_not_told_by_the_unit_of_both() -> None:
     assert told_by(AU_NAMES, ("AU12L", "AU12R", "AU45L", "AU26", "AU61")) == ("AU12L", "AU12R", "AU26")
     assert told_by(UNITS, ("AU45L", "AU12", "AU61")) == ("AU45L", "AU12", "AU61")
+
+
+def test_a_glance_is_not_judged_by_the_reader():
+    """It goes as far as it is asked, and is read as a small share of how far a person could look: "did not land" was wrong."""
+    editor = Editor.__new__(Editor)
+    editor.estimator = SimpleNamespace(names=UNITS)
+    assert editor.reads(("AU12", "AU61", "AU64")) == ("AU12",)
