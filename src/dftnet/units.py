@@ -23,10 +23,13 @@ SIDED: tuple[str, ...] = (
 )  # fmt: skip
 """Those of the 17 that FACS knows on sides."""
 
+EYE_TURNS: tuple[str, ...] = ("AU61", "AU62", "AU63", "AU64")
+"""Gaze to the person's left and right, up and down: a level is how far the irises go"""
+
 UNITS: tuple[str, ...] = (
     *(name + side for name in SIDED for side in "LR"),
     "AU17", "AU23", "AU25", "AU26", "AU18", "AU22", "AU28", "AU34", "AU30L", "AU30R",
-    "AU61", "AU62", "AU63", "AU64",
+    *EYE_TURNS,
 )  # fmt: skip
 """The 40 units of a model that knows sides: AU12L and AU12R are the person's left and right and AU12 their mean; pucker, funnel,
 lip suck, cheek puff; the jaw to the left and right; eyes turned left, right, up, down. A model's config.json says which units it

@@ -35,11 +35,10 @@ from dftnet.errors import MediaError, UnfitFaceError
 from dftnet.faces.align import align, warp_to_crop
 from dftnet.faces.detect import Face, FaceDetector
 from dftnet.faces.fitness import doubts, fitness, looks_ahead
-from dftnet.faces.mesh import GAZE
 from dftnet.inference.directory import has_default
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession, Maps
 from dftnet.media.pixels import eight_bits, from_pillow
-from dftnet.units import known_to, levels_as, side_free, told_by
+from dftnet.units import EYE_TURNS, known_to, levels_as, side_free, told_by
 
 Picture = np.ndarray | Image.Image
 """uint8 or uint16 RGB [H, W, 3], or a PIL image."""
@@ -109,7 +108,7 @@ class Editor:
         """Those of `units`, asked for together, whose levels can be read again: not a side alone by a reader without sides, nor
         gaze, which says how far the irises go, and is read as how far a person could look."""
         told = told_by(self.estimator.names, units) if self.estimator is not None else ()
-        return tuple(name for name in told if name not in GAZE)
+        return tuple(name for name in told if name not in EYE_TURNS)
 
     def faces(self, image: Picture, aus: Mapping[str, float] | None = None) -> list[EditableFace]:
         """Every face of the photo, the largest first, also those with `trouble`; [] where there is none.

@@ -20,12 +20,11 @@ from dftnet.data.dataset import FaceData
 from dftnet.errors import DatasetError, ModelError
 from dftnet.evaluation.judges import AuJudge
 from dftnet.evaluation.single_units import names_of, own_shape
-from dftnet.faces.mesh import GAZE
 from dftnet.inference.calibration import KNOTS, Calibration
 from dftnet.inference.sessions import EstimatorSession, GeneratorSession
 from dftnet.media.files import write_file
 from dftnet.media.pixels import to_uint8
-from dftnet.units import READABLE, whole_unit
+from dftnet.units import EYE_TURNS, READABLE, whole_unit
 
 FACES = 32
 """Faces a unit and direction, at most"""
@@ -125,7 +124,7 @@ def asked_together(names: Sequence[str]) -> dict[str, list[int]]:
     is asked as it is: the way of the irises is what it says."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
-        if name not in READABLE or name in GAZE:
+        if name not in READABLE or name in EYE_TURNS:
             continue
         base = whole_unit(name)
         both = {base + "L", base + "R"} <= set(names)

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from dftnet.faces.mesh import Array
 from dftnet.faces.template import EYE_LINE, MIDDLE, MOUTH_LINE
-from dftnet.units import SIDED
+from dftnet.units import EYE_TURNS, SIDED
 
 UPPER = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU45")
 """Units of the upper face that have sides"""
-GAZE = ("AU61", "AU62", "AU63", "AU64")
 BORDER = (EYE_LINE + MOUTH_LINE) / 2 - 0.02
 """Between the eyes' part and the mouth's, y: below the cheeks that smiling lifts to the eyes, above the lips"""
 SOFT = 0.05
@@ -60,17 +59,17 @@ class PairParts:
 
         upper, lower, left, right = soft(BORDER - y), soft(y - BORDER), soft(x - MIDDLE), soft(MIDDLE - x)
         both = [name + side for name in UPPER for side in "LR"]
-        mouth = [name for name in names if name not in (*both, *GAZE)]
+        mouth = [name for name in names if name not in (*both, *EYE_TURNS)]
         sided = [name for name in SIDED if name not in UPPER]
         middle = [name for name in mouth if name[:-1] not in sided]
         nothing = np.empty(0, np.int64)
         self.parts = [
-            Part(columns([*both, *GAZE]), upper, nothing, nothing),
+            Part(columns([*both, *EYE_TURNS]), upper, nothing, nothing),
             Part(columns(mouth), lower, nothing, nothing),
         ]
         for side, half in (("L", left), ("R", right)):
             eye = columns([name + side for name in UPPER])
-            self.parts.append(Part(eye, upper * half, columns(GAZE), columns([f"AU45{side}"])))
+            self.parts.append(Part(eye, upper * half, columns(EYE_TURNS), columns([f"AU45{side}"])))
             self.parts.append(Part(columns([name + side for name in sided]), lower * half, columns(middle), nothing))
 
     def fits(self, k: int, change: Array, turn: Array) -> bool:
