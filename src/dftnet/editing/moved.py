@@ -6,7 +6,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import ModuleType
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
@@ -56,10 +57,21 @@ class MovedPart(ABC):
     unit: float
     """Crop pixels of a millimetre."""
 
+    part: ClassVar[ModuleType]
+    """Says which window its maps are of, and which of them is `inside`."""
+
+    @classmethod
+    def of(cls, maps: np.ndarray, lay: Lay, finer: int) -> MovedPart | None:
+        """From a generator's maps [c, h, w] of its window; None where there is nothing of it."""
+        inside = maps[cls.part.INSIDE, None]
+        if not (inside > NOWHERE).any():
+            return None
+        return cls(cls.told(maps, lay), lay.on(inside, cls.part.WINDOW, AWAY), finer * CRISP, lay.unit)
+
     @classmethod
     @abstractmethod
-    def of(cls, maps: np.ndarray, lay: Lay, finer: int) -> MovedPart:
-        """From a generator's maps [c, h, w] of its window."""
+    def told(cls, maps: np.ndarray, lay: Lay) -> Sequence[np.ndarray]:
+        """Its `maps`."""
 
     @abstractmethod
     def shown(self, photo: np.ndarray, pixels: Pair, told: Sequence[np.ndarray], back: np.ndarray) -> np.ndarray:
@@ -114,11 +126,12 @@ class Lay(NamedTuple):
 class Lids(MovedPart):
     """Upper lids that come down or rise, in their light."""
 
+    part = lid
+
     @classmethod
-    def of(cls, maps: np.ndarray, lay: Lay, finer: int) -> Lids:
+    def told(cls, maps: np.ndarray, lay: Lay) -> Sequence[np.ndarray]:
         flow = lay.on(maps[: lid.INSIDE], lid.WINDOW) * lay.mask[..., None]
-        told = [flow, lay.on(maps[lid.LIGHT], lid.WINDOW)]
-        return cls(told, lay.on(maps[lid.INSIDE, None], lid.WINDOW, AWAY), finer * CRISP, lay.unit)
+        return flow, lay.on(maps[lid.LIGHT], lid.WINDOW)
 
     def shown(self, photo: np.ndarray, pixels: Pair, told: Sequence[np.ndarray], back: np.ndarray) -> np.ndarray:
         flow, light = told
@@ -128,10 +141,11 @@ class Lids(MovedPart):
 class Globes(MovedPart):
     """Eyes between lids that move."""
 
+    part = globe
+
     @classmethod
-    def of(cls, maps: np.ndarray, lay: Lay, finer: int) -> Globes:
-        told = [lay.on(maps[of], globe.WINDOW) for of in (slice(0, 4), slice(4, globe.INSIDE))]
-        return cls(told, lay.on(maps[globe.INSIDE, None], globe.WINDOW, AWAY), finer * CRISP, lay.unit)
+    def told(cls, maps: np.ndarray, lay: Lay) -> Sequence[np.ndarray]:
+        return [lay.on(maps[of], globe.WINDOW) for of in (slice(0, 4), slice(4, globe.INSIDE))]  # OpenCV samples four
 
     def shown(self, photo: np.ndarray, pixels: Pair, told: Sequence[np.ndarray], back: np.ndarray) -> np.ndarray:
         flow_x, flow_y, *places = (np.asarray(plane, np.float32) for part in told for plane in cv2.split(part))
@@ -153,12 +167,9 @@ class Globes(MovedPart):
 
 def moved_parts(drawn: Mapping[str, np.ndarray], lay: Lay, finer: int) -> tuple[MovedPart, ...]:
     """Those that an edit shows, the lower ones first, from maps by the names of `faces.drawn.PARTS`."""
-    kinds: dict[str, tuple[type[MovedPart], int]] = {"globes": (Globes, globe.INSIDE), "lids": (Lids, lid.INSIDE)}
-    return tuple(
-        kind.of(drawn[name], lay, finer)
-        for name, (kind, inside) in kinds.items()
-        if name in drawn and (drawn[name][inside] > NOWHERE).any()
-    )
+    kinds: dict[str, type[MovedPart]] = {"globes": Globes, "lids": Lids}
+    found = (kind.of(drawn[name], lay, finer) for name, kind in kinds.items() if name in drawn)
+    return tuple(part for part in found if part is not None)
 
 
 def _moved(pixels: Pair, back: np.ndarray, x: np.ndarray, y: np.ndarray) -> Pair:

@@ -13,7 +13,6 @@ import numpy as np
 
 from dftnet.aus import AU_NAMES
 from dftnet.editing.compositing import composite
-from dftnet.faces.drawn import PARTS as DRAWN
 from dftnet.inference.sessions import GeneratorSession, Maps
 from dftnet.media.files import file_sha256
 from dftnet.media.pixels import to_float, to_uint8
@@ -93,7 +92,7 @@ def enlarged_maps(maps: Maps, crops: np.ndarray, small: np.ndarray) -> Maps:
     ]
     aligned = to_float(np.stack(moved))
     image = (1 - attention) * texture + attention * aligned
-    if any(getattr(maps, name).size for name in DRAWN):
+    if maps.composed()[-1]:
         shift = (1 / factor - 1) / 2
         matrix = np.array([[1 / factor, 0, shift], [0, 1 / factor, shift]])
         edited = [composite(crop, matrix, small[i], *maps.of(i).composed()) for i, crop in enumerate(crops)]
