@@ -126,7 +126,7 @@ class Lay(NamedTuple):
 class Lids(MovedPart):
     """Upper lids that come down or rise, in their light."""
 
-    part = lid
+    part: ClassVar[ModuleType] = lid
 
     @classmethod
     def told(cls, maps: np.ndarray, lay: Lay) -> Sequence[np.ndarray]:
@@ -141,7 +141,7 @@ class Lids(MovedPart):
 class Globes(MovedPart):
     """Eyes between lids that move."""
 
-    part = globe
+    part: ClassVar[ModuleType] = globe
 
     @classmethod
     def told(cls, maps: np.ndarray, lay: Lay) -> Sequence[np.ndarray]:
