@@ -6,11 +6,11 @@ import numpy as np
 
 from dftnet.faces.drawn import millimetre
 from dftnet.faces.mesh import EYE_RINGS, IRISES, MOUTH_RING
+from dftnet.training.drawn_parts import SKIN
 
 SIZE = 128
 MM = millimetre(SIZE)
 CENTRE = (64, 92)
-SKIN = [50, 280, 205, 425]
 
 
 def face(width: float = 46, height: float = 14, smile: float = 0) -> np.ndarray:

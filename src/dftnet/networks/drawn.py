@@ -1,5 +1,5 @@
 """Parts of a face that are drawn by formula (faces/drawn.py), as modules: a head that finds where they are, and the drawing; and
-lids that come down (faces/lid.py), which a head moves by a flow of their own."""
+lids (faces/lid.py) and the eyes between them (faces/globe.py), which a head moves by a flow of their own."""
 
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [b, c, h/2, w/2] → maps [b, outputs, h, w] of the window, lengths in millimetres."""
-        left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), self.shares))
-        x = F.relu(self.first(features[:, :, top:bottom, left:right]))
+        x = F.relu(self.first(_within(features, self.shares)))
         x = F.relu(self.second(x))
         maps = self.maps(x).float()[:, : self.outputs]
         maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
@@ -67,11 +66,16 @@ class HeadsTogether(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """Features [b, c, h/2, w/2] → the maps of each head."""
-        left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), self.shares))
-        x = F.relu(self.first(features[:, :, top:bottom, left:right]))
+        x = F.relu(self.first(_within(features, self.shares)))
         maps = self.lengths * self.maps(F.relu(self.second(x))).float()
         maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
         return [maps[:, k * self.each : k * self.each + count] for k, count in enumerate(self.outputs)]
+
+
+def _within(features: Tensor, shares: Window) -> Tensor:
+    """Features [b, c, h/2, w/2] of a window."""
+    left, top, right, bottom = (side // 2 for side in window(2 * int(features.shape[-1]), shares))
+    return features[:, :, top:bottom, left:right]
 
 
 def _beside(layers: Sequence[nn.Conv2d], groups: int = 1) -> nn.Conv2d:

@@ -100,10 +100,14 @@ class LightConfig(GeneratorConfig):
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """[b, inputs, h, w] → [b, outputs, h/stride, w/stride], zero padding, He initialisation."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel - 1) // 2, dilation)
+    _initialise(layer)
+    return layer
+
+
+def _initialise(layer: nn.Conv2d) -> None:
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
-    return layer
 
 
 class OfPixels(nn.Conv2d):
@@ -111,9 +115,7 @@ class OfPixels(nn.Conv2d):
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__(4 * channels, outputs, 3, 1, 1)
-        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
-        assert self.bias is not None
-        nn.init.zeros_(self.bias)
+        _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pixel_unshuffle(x, 2))

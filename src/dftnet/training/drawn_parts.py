@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
 from dftnet.faces.mask import smooth_step
-from dftnet.faces.mesh import (
-    EYE_CORNERS,
-    EYE_RINGS,
-    IRISES,
-    MOUTH_RING,
-    Array,
-)
+from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
 from dftnet.training.mesh_drawing import OPENS, draw_triangles, eye_openings, mouth_opened, polygon
 
 UNDER_NOSE, OUTER_CORNERS = 2, (33, 263)
