@@ -9,15 +9,15 @@ torch = pytest.importorskip("torch")
 
 from dftnet.faces import globe, lid  # noqa: E402
 from dftnet.faces.drawn import window  # noqa: E402
-from dftnet.faces.mesh import ABOVE_LIDS, EYE_RINGS, GAZE_GAIN, IRISES, UPPER_LIDS  # noqa: E402
-from dftnet.training.moved_parts import BROWS, EDGE, draw_globes, draw_lids  # noqa: E402
+from dftnet.faces.mesh import ABOVE_LIDS, EYE_RINGS, GAZE_GAIN, IRISES, LOWER_BROWS, UPPER_LIDS  # noqa: E402
+from dftnet.training.moved_parts import EDGE, draw_globes, draw_lids  # noqa: E402
 from tests.toy_landmarks import MM, SIZE, looking  # noqa: E402
 
 
 def lidded(height: float, skin_above: float = 5, brow_above: float = 17) -> np.ndarray:
     """`looking`, with the skin above each lid so many millimetres above where it begins when the eye is 10 mm open, and a brow."""
     points, opened = looking(height), looking(10)
-    for brow, x in zip(BROWS, (38, 89), strict=True):
+    for brow, x in zip(LOWER_BROWS, (38, 89), strict=True):
         points[brow] = np.stack([np.linspace(x - 14, x + 14, 5), np.full(5, 48 - brow_above * MM)], 1)
     for above, upper in zip(ABOVE_LIDS, UPPER_LIDS, strict=True):
         points[above] = opened[upper] - np.float32((0, skin_above * MM))

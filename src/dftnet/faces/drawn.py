@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from dftnet.faces.mask import smooth_step
 
 PAINTED = ("mouth", "eyes")
-PARTS = (*PAINTED, "lids", "globes")
-"""In a generator's configuration, in its graph's answers, in what a photo is composed of; the last two are moved, not painted"""
+PARTS = (*PAINTED, "lids", "globes", "shade")
+"""In a generator's configuration, in its graph's answers, in what a photo is composed of; lids and globes are moved, not painted,
+and the shade is a ratio"""
 CHANNELS = 7
 LIGHT, INSIDE = slice(3, 6), 6
 """Channels of the maps"""

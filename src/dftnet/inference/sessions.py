@@ -49,6 +49,8 @@ class Maps(NamedTuple):
     """[n, 6, h, w]: where lids come down, whence, in what light (faces/lid.py), which `aligned` shows and `flow` does not."""
     globes: np.ndarray = NOT_DRAWN
     """[n, 8, h, w]: where eyes stay between lids that move, and whence (faces/globe.py), as of lids."""
+    shade: np.ndarray = NOT_DRAWN
+    """[n, 1, S, S]: ratio by which what Φ has brought is brighter where skin folds (faces/shade.py); `aligned` has it."""
 
     def of(self, row: int) -> Maps:
         """Those of one of the crops, without the first axis."""

@@ -75,6 +75,45 @@ def up(inputs: int, outputs: int, kind: str, norm_kind: str = "instance") -> nn.
     return nn.Sequential(*first, norm(norm_kind, outputs), nn.ReLU())
 
 
+def he_conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """[b, inputs, h, w] → [b, outputs, h/stride, w/stride], zero padding, He initialisation."""
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel - 1) // 2, dilation)
+    _he(layer)
+    return layer
+
+
+def _he(layer: nn.Conv2d) -> None:
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
+class OfPixels(nn.Conv2d):
+    """3 × 3 of squares of 2 × 2 pixels: [b, c, h, w] → [b, outputs, h/2, w/2], He initialisation."""
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__(4 * channels, outputs, 3, 1, 1)
+        _he(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pixel_unshuffle(x, 2))
+
+    @torch.no_grad()
+    def of_all(self) -> nn.Conv2d:
+        """The same as 6 × 6 pixels, every second one: no squares to sort."""
+        same = nn.Conv2d(self.in_channels // 4, self.out_channels, 6, 2, 2)
+        assert self.bias is not None
+        assert same.bias is not None
+        same.weight.copy_(F.pixel_shuffle(self.weight, 2))
+        same.bias.copy_(self.bias)
+        return same
+
+
+def double(x: Tensor) -> Tensor:
+    """[b, c, h, w] → [b, c, 2h, 2w], bilinear."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
 class Residual(nn.Module):
     """x + Conv3-Norm-ReLU-Conv3-Norm(x), [b, c, h, w] → the same shape."""
 

@@ -31,7 +31,8 @@ from dftnet.errors import RequestError
 from dftnet.faces.drawn import PAINTED
 from dftnet.networks.drawn import Globes, Head, HeadsTogether, Lids, MouthInside, OpenEyes, covered, filled, stayed
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
-from dftnet.networks.layers import planes, resize_flow, scale_output, warp
+from dftnet.networks.layers import OfPixels, double, he_conv, planes, resize_flow, scale_output, warp
+from dftnet.networks.slim import AGAIN, Painted, SlimTexture
 from dftnet.units import TURNS
 
 TURNED = 0.5
@@ -72,8 +73,12 @@ class LightConfig(GeneratorConfig):
     """Whether lids that come down have a flow of their own (faces/lid.py)."""
     globes: bool = False
     """Whether eyes stay as they are between lids that move (faces/globe.py)."""
+    slim: bool = False
+    """Whether T is the slim one (networks/slim.py), which has no channels at h."""
+    shade: bool = False
+    """Whether skin is shaded where it folds (faces/shade.py), by the slim T."""
     drawn_channels: int = 32
-    """Channels of what finds the places of these four."""
+    """Channels of what finds the places of mouth, eyes, lids and globes."""
     motion_cells: int = 64
     """Cells a side of each unit's mean motion; 0 leaves it out."""
     max_flow: float = 0.15
@@ -88,6 +93,8 @@ class LightConfig(GeneratorConfig):
             if len(value) != count or min(value) < 1:
                 raise RequestError(f"{field} is {value}; give {count} positive numbers")
             object.__setattr__(self, field, value)
+        if self.shade and not self.slim:
+            raise RequestError("shade=true needs slim=true: the slim texture decoder shades")
         if self.conditioning != "difference":
             raise RequestError(f"conditioning is {self.conditioning!r}; the light generator takes 'difference'")
 
@@ -95,44 +102,6 @@ class LightConfig(GeneratorConfig):
     def stride(self) -> int:
         """Size of the image over the size of the code."""
         return 8
-
-
-def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """[b, inputs, h, w] → [b, outputs, h/stride, w/stride], zero padding, He initialisation."""
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel - 1) // 2, dilation)
-    _initialise(layer)
-    return layer
-
-
-def _initialise(layer: nn.Conv2d) -> None:
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-
-
-class OfPixels(nn.Conv2d):
-    """3 × 3 of squares of 2 × 2 pixels: [b, c, h, w] → [b, outputs, h/2, w/2], He initialisation."""
-
-    def __init__(self, channels: int, outputs: int) -> None:
-        super().__init__(4 * channels, outputs, 3, 1, 1)
-        _initialise(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pixel_unshuffle(x, 2))
-
-    @torch.no_grad()
-    def of_all(self) -> nn.Conv2d:
-        """The same as 6 × 6 pixels, every second one: no squares to sort."""
-        same = nn.Conv2d(self.in_channels // 4, self.out_channels, 6, 2, 2)
-        assert self.bias is not None
-        assert same.bias is not None
-        same.weight.copy_(F.pixel_shuffle(self.weight, 2))
-        same.bias.copy_(self.bias)
-        return same
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _warped(features: Tensor, flow: Tensor) -> Tensor:
@@ -145,8 +114,8 @@ class Modulated(nn.Module):
 
     def __init__(self, channels: int, condition: int, dilation: int = 1) -> None:
         super().__init__()
-        self.first = _conv(channels, channels, dilation=dilation)
-        self.second = _conv(channels, channels)
+        self.first = he_conv(channels, channels, dilation=dilation)
+        self.second = he_conv(channels, channels)
         self.modulation = nn.Linear(condition, 2 * channels)
         nn.init.normal_(self.modulation.weight, 0.0, 0.1)
         nn.init.zeros_(self.modulation.bias)
@@ -181,18 +150,19 @@ class LightDFTNet(Generator):
         k = config.au_count + config.nuisance
         (c2, c4, c8), (f8, f4, f2), (t8, t4, t2, t1) = config.channels, config.flow_channels, config.texture_channels
         self.stem: nn.Conv2d = OfPixels(3, c2)
-        self.down4, self.down8 = _conv(c2, c4, 4, 2), _conv(c4, c8, 4, 2)
-        self.join = _conv(c8 + k, c8)
+        self.down4, self.down8 = he_conv(c2, c4, 4, 2), he_conv(c4, c8, 4, 2)
+        self.join = he_conv(c8 + k, c8)
         self.blocks = nn.ModuleList(Modulated(c8, k, 1 + i % 2) for i in range(config.residual_blocks))
-        self.flow8, self.flow4, self.flow2 = _conv(c8, f8), _conv(f8, f4), _conv(f4, f2)
+        self.flow8, self.flow4, self.flow2 = he_conv(c8, f8), he_conv(f8, f4), he_conv(f4, f2)
         self.maps_head = nn.Conv2d(f2, 3, 3, 1, 1)
-        self.texture8, self.texture4 = _conv(2 * c8, t8), _conv(t8 + c4, t4)
-        self.again: nn.Conv2d = OfPixels(3, 16)
-        self.texture2a, self.texture2 = _conv(t4 + 16, t2), _conv(t2, t1 - 4)
-        self.texture1, self.colour = _conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
+        self.paints = SlimTexture(c8, (t8, t4, t2), config.shade) if config.slim else None
+        if self.paints is None:
+            self.texture8, self.texture4 = he_conv(2 * c8, t8), he_conv(t8 + c4, t4)
+            self.again: nn.Conv2d = OfPixels(3, AGAIN)
+            self.texture2a, self.texture2 = he_conv(t4 + AGAIN, t2), he_conv(t2, t1 - 4)
+            self.texture1, self.colour = he_conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
-        drawn_from = t4 + 16 + 4
-        finds = drawn_from, config.drawn_channels
+        finds = SlimTexture.features(t4), config.drawn_channels
         self.mouth = MouthInside(*finds) if config.mouth else None
         self.eyes = OpenEyes(*finds) if config.eyes else None
         self.lids = Lids(*finds) if config.lids else None
@@ -294,8 +264,8 @@ class LightDFTNet(Generator):
 
     def cells(self, code: Tensor, condition: Tensor) -> Tensor:
         """Eq. 2, Φ and A = F(c) at half the size: [b, 3, h/2, w/2], Φ in pixels of the image, A in [0, 1]."""
-        x = _double(F.relu(self.flow8(code)))
-        x = _double(F.relu(self.flow4(x)))
+        x = double(F.relu(self.flow8(code)))
+        x = double(F.relu(self.flow4(x)))
         maps = self.maps_head(F.relu(self.flow2(x))).float()
         asked = self.asked(condition)
         size = 2 * maps.shape[-1]
@@ -308,20 +278,21 @@ class LightDFTNet(Generator):
         flow = asked * bound * torch.tanh(flow / bound)
         return torch.cat([flow, 1 - asked * torch.sigmoid(-maps[:, 2:])], 1)
 
-    def texture(
-        self, code: Tensor, features: list[Tensor], edit: tuple[Tensor, Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Eq. 4, B = T(c): [b, 3, h, w] in [-1, 1], and T's features at half the size; edit is (Φ, A, X_a)."""
-        flow, attention, aligned = edit
+    def texture(self, code: Tensor, features: list[Tensor], edit: tuple[Tensor, Tensor, Tensor, Tensor]) -> Painted:
+        """Eq. 4, B = T(c); edit is (Φ, A, X_a), and Φ and A at half the size."""
+        flow, attention, aligned, cells = edit
+        if self.paints is not None:
+            return self.paints(code, cells, aligned)
         warped = [_warped(f, F.avg_pool2d(flow, r) / r) for f, r in zip(features, (4, 8), strict=True)]
-        x = _double(F.relu(self.texture8(torch.cat([code, warped[1]], 1))))
-        x = _double(F.relu(self.texture4(torch.cat([x, warped[0]], 1))))
+        x = double(F.relu(self.texture8(torch.cat([code, warped[1]], 1))))
+        x = double(F.relu(self.texture4(torch.cat([x, warped[0]], 1))))
         again = F.relu(self.again(aligned))
         half = torch.cat([x, again], 1)
         x = F.relu(self.texture2a(half))
-        x = _double(F.relu(self.texture2(x)))
+        x = double(F.relu(self.texture2(x)))
         x = F.relu(self.texture1(torch.cat([x, aligned.to(x.dtype), attention.to(x.dtype)], 1)))
-        return torch.tanh(self.colour(x).float()), half
+        told = F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)
+        return Painted(torch.tanh(self.colour(x).float()), torch.cat([half, told], 1), None)
 
     def _found(self, half: Tensor) -> dict[str, Tensor]:
         """The maps of the parts that are drawn or moved by themselves, by the names of `faces.drawn.PARTS`."""
@@ -338,7 +309,10 @@ class LightDFTNet(Generator):
     @torch.no_grad()
     def for_running(self) -> LightDFTNet:
         other = deepcopy(self)
-        other.stem, other.again = (layer.of_all() for layer in (self.stem, self.again) if isinstance(layer, OfPixels))
+        for owner, name in ((other, "stem"), (other if other.paints is None else other.paints, "again")):
+            layer = getattr(owner, name)
+            if isinstance(layer, OfPixels):
+                setattr(owner, name, layer.of_all())
         heads = list(self._of_eyes().values())
         other.together = HeadsTogether(heads) if len(heads) > 1 else None
         return other.to(self.join.weight.device).eval()
@@ -357,9 +331,13 @@ class LightDFTNet(Generator):
         parts = {"flow": flow, "attention": attention, "texture": aligned, "aligned": aligned, "cells": cells}
         if warp_only:
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
-        texture, half = self.texture(code, features, (flow, attention, aligned))  # Eq. 4
-        half = torch.cat([half, F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)], 1)
+        texture, half, shades = self.texture(code, features, (flow, attention, aligned, cells))  # Eq. 4
         asked, found = self.asked(condition), self._found(half)
+        if shades is not None:
+            shades = asked * shades
+            parts |= {"shades": shades, "warped": aligned}
+            found["shade"] = double(shades.detach()).exp()
+            aligned = ((1 + aligned) * found["shade"] - 1).clamp(max=1)
         if "globes" in found:
             aligned, attention = stayed(image, (aligned, attention), found["globes"].detach(), asked)
         for name, part in zip(PAINTED, (self.mouth, self.eyes), strict=True):

@@ -71,6 +71,8 @@ class DrawnBatch(Batch):
     """[b, 1, m, m] in [0, 1]: how far A is known"""
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
+    skin: Tensor
+    """[b, 1, m, m] in [0, 1]: on the mesh, and neither eyes nor lips"""
     mouth: Tensor
     """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`); no pixels where no paint is learnt"""
     opened: Tensor

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from dftnet.faces import globe, lid
 from dftnet.faces.drawn import millimetre, step, window
-from dftnet.faces.mesh import ABOVE_LIDS, EYE_CORNERS, EYE_RINGS, GAZE_GAIN, IRISES, LOWER_LIDS, UPPER_LIDS, Array
+from dftnet.faces.mesh import (
+    ABOVE_LIDS,
+    EYE_CORNERS,
+    EYE_RINGS,
+    GAZE_GAIN,
+    IRISES,
+    LOWER_BROWS,
+    LOWER_LIDS,
+    UPPER_LIDS,
+    Array,
+)
 from dftnet.training.drawn_parts import FULLY_SHUT
 from dftnet.training.mesh_drawing import SHUT, draw_triangles, eye_openings, polygon
 
@@ -25,8 +35,6 @@ EDGE = 0.6
 LEAST_LID, BELOW_BROW = 7.0, 0.75
 """Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the
 way to the brow, of which it is not made"""
-BROWS = np.array([[46, 53, 52, 65, 55], [276, 283, 282, 295, 285]])
-"""Right eye, left eye: landmarks of the lower edge of the brow"""
 NEARLY_SHUT = (0.6, 0.95)
 """Of the opening of an eye, how much is covered where its lid begins to reach over the lower one, and where it does in full"""
 GOES_UP = (0.3, 0.9)
@@ -152,7 +160,7 @@ def _lid_borders(points: Array, ring: NDArray[np.int64], above: float) -> tuple[
 
 def _to_brow(points: Array, side: int, low: Array, unit: float) -> Array:
     """[9]: how much skin there is for a lid above each point of its border, LEAST_LID at most: no hair of a brow."""
-    brow = points[BROWS[side]]
+    brow = points[LOWER_BROWS[side]]
     brow = brow[np.argsort(brow[:, 0])]
     up = low[:, 1] - np.interp(low[:, 0], brow[:, 0], brow[:, 1])
     return np.minimum(LEAST_LID * unit, BELOW_BROW * up)

@@ -10,7 +10,17 @@ from dftnet.networks import CriticConfig, DFTNetConfig, GANimationConfig, LightC
 from dftnet.training.config import Phase, TrainConfig
 from dftnet.training.loss_weights import LossWeights
 
-RELEASED = LightConfig(nuisance=2, mouth=True, eyes=True, lids=True, globes=True, drawn_channels=16)
+RELEASED = LightConfig(
+    nuisance=2,
+    mouth=True,
+    eyes=True,
+    lids=True,
+    globes=True,
+    drawn_channels=16,
+    slim=True,
+    shade=True,
+    flow_channels=(64, 32, 32),
+)
 """The architecture of the released generator"""
 
 
@@ -127,6 +137,7 @@ def light(size: int = 128) -> TrainConfig:
         "guide_aligned": 1.5,
         "painted": 6.0,
         "inside": 2.0,
+        "shade": 10.0,
         "local": 0.1,
         "local_features": 2.0,
     }
