@@ -2,8 +2,8 @@
 
 A warp moves skin and does not fold it: a smile that is only warped lacks its nasolabial folds, lowered brows their furrow, and a
 smile undone keeps its own. Paint would bring them with the network's blur. Between two pictures of a face, folds are a ratio of
-brightness (Liu, Shan & Zhang 2001, "Expressive expression mapping with ratio images"), which is smooth where skin is rough. So the
-generator tells that ratio, and the photo's own pixels are multiplied by it at the photo's resolution: they stay as sharp as they are.
+brightness (Liu, Shan & Zhang 2001, "Expressive expression mapping with ratio images"), which is smooth where skin is rough. So
+the generator tells that ratio, and the photo's own pixels are multiplied by it at the photo's resolution: they stay sharp.
 
 It is learnt from pairs of one person, between a fine and a coarse scale: finer is how well they lie upon each other, coarser is
 the light of the room.

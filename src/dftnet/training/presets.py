@@ -147,8 +147,8 @@ def light(size: int = 128) -> TrainConfig:
         critic=CriticConfig(au_count=40, size=size, width=32, max_channels=512, patch_layer=4),
         weights=LossWeights(**(nothing | flow)),
         phases=(
-            Phase(name="flow", images=180_000, critic=False, warp_only=True),
-            Phase(name="paint", images=170_000, weights=paint),
+            Phase(name="flow", images=110_000, critic=False, warp_only=True),
+            Phase(name="paint", images=115_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
