@@ -10,6 +10,7 @@ from dftnet.editing.compositing import composite, composite_patch, patch_box
 from dftnet.faces import eye, lid, mouth
 from dftnet.faces.drawn import millimetre, painted, window
 from dftnet.faces.mask import OVERHANG, face_mask
+from dftnet.faces.shade import LEAST
 
 SIZE = 64
 
@@ -73,6 +74,23 @@ def test_nothing_asked_returns_the_input(angle: float, scale: float, centre: tup
     assert result.dtype == depth
     assert np.array_equal(result, photo)
     assert np.array_equal(photo, before)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_fold_darkens_the_photos_own_pixels_and_blurs_none(depth: type) -> None:
+    photo = portrait(400, 500).astype(depth) * (257 if depth == np.uint16 else 1)
+    matrix = placed(10, 0.25, (250, 190))
+    ratio = np.full((1, SIZE, SIZE), 0.8, np.float32)
+    result = composite(photo, matrix, cut(photo, matrix), *maps(texture=0.3), {"shade": ratio})
+    mask = mask_on(photo, matrix)
+    wanted = photo * (0.8 + LEAST)
+    inside = cv2.erode((mask > 0.999).astype(np.uint8), np.ones((9, 9))) > 0
+    assert inside.sum() > 1000
+    assert np.abs(result[inside] - wanted[inside]).max() <= 1 * (257 if depth == np.uint16 else 1)
+    outside = cv2.dilate((mask > 0).astype(np.uint8), np.ones((17, 17))) == 0
+    assert np.array_equal(result[outside], photo[outside])
+    nothing = composite(photo, matrix, cut(photo, matrix), *maps(), {"shade": 1 + 0 * ratio})
+    assert np.array_equal(nothing, photo)
 
 
 @pytest.mark.parametrize(("angle", "scale", "centre"), PLACES)

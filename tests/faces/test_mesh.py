@@ -9,11 +9,16 @@ import pytest
 
 from dftnet.errors import RequestError
 from dftnet.faces.mesh import (
+    ABOVE_LIDS,
     GAZE_GAIN,
     IRISES,
+    KNIT,
+    LID_FOLLOWS,
     LOWER_LIDS,
     LOWER_LIP,
+    NOSE_SHARE,
     SHOWN_SHARE,
+    UNIT_SHAPES,
     UPPER_LIDS,
     UPPER_LIP,
     FaceMesh,
@@ -105,6 +110,26 @@ def test_the_eyes_turn_by_a_share_of_their_width(mesh: FaceMesh) -> None:
     width = np.linalg.norm(face()[0, 133] - face()[0, 33])
     assert np.isclose(np.linalg.norm(step), 0.2 * GAZE_GAIN * width, rtol=1e-3)
     assert step[0] > 0  # the person's left is the right of the picture
+
+
+def test_a_nose_is_widened_by_less_than_the_mouth_and_brows_keep_the_lids_skin_with_them(tmp_path: Path) -> None:
+    v = vertices()
+    nose, mouth = 129, 61
+    v[nose], v[mouth] = (-1.8, -1.0, 4.9), (-2.5, -4.3, 4.3)
+    path = write_toy_mesh(tmp_path / "mesh.npz")
+    with np.load(path) as file:
+        parts = dict(file)
+    parts["vertices"] = v
+    for row, name in enumerate(parts["names"].tolist()):
+        if name in ("mouthSmile_R", "browDown_R"):
+            parts["shapes"][row] = (0.3, -0.5, 0.0)
+    np.savez(path, **parts)
+    found = FaceMesh.load(path, UNITS)
+    smile, frown = (found.basis.reshape(-1, 468, 3)[UNITS.index(name)] for name in ("AU12R", "AU04R"))
+    assert smile[nose] == pytest.approx(NOSE_SHARE * smile[mouth], rel=1e-3)
+    gain = UNIT_SHAPES["AU04"]["browDown"]
+    assert frown[mouth] == pytest.approx([KNIT * gain * 0.3, gain * -0.5, 0], rel=1e-3)
+    assert frown[ABOVE_LIDS[0], 1] == pytest.approx(LID_FOLLOWS["AU04"] * gain * -0.5, rel=1e-3)
 
 
 def test_what_is_no_mesh_is_refused(tmp_path: Path) -> None:

@@ -163,13 +163,14 @@ def test_eyes_stay_in_a_photo_as_in_a_crop(risen):
 
 def test_what_runs_is_what_was_trained_with_fewer_layers():
     torch.manual_seed(0)
-    generator = build_generator(LightConfig(mouth=True, eyes=True, lids=True, globes=True, motion_cells=0)).eval()
+    parts = dict(mouth=True, eyes=True, lids=True, globes=True, slim=True, shade=True)
+    generator = build_generator(LightConfig(**parts, motion_cells=0)).eval()
     with torch.no_grad():
         for part in (generator.mouth, generator.eyes, generator.lids, generator.globes):
             part.maps.weight.normal_(0, 0.1)
         image, asked = torch.rand(2, 3, 64, 64) * 2 - 1, torch.rand(2, 40)
         wanted, found = generator(image, asked), generator.for_running()(image, asked)
-    for name in ("flow", "mouth", "eyes", "lids", "globes"):
+    for name in ("flow", "mouth", "eyes", "lids", "globes", "shade"):
         assert torch.allclose(found.parts[name], wanted.parts[name], atol=1e-3), name
     assert (found.image - wanted.image).abs().mean() < 1e-3
     assert generator.together is None, "and itself it stays as it is"

@@ -15,7 +15,7 @@ from dftnet.networks import (  # noqa: E402
     generator_config,
 )
 from dftnet.networks.light import TURNED  # noqa: E402
-from dftnet.training.export import MAPS, Maps, difference, export_generator, load_generator  # noqa: E402
+from dftnet.training.export import Maps, difference, export_generator, load_generator  # noqa: E402
 from dftnet.training.presets import PRESETS, preset  # noqa: E402
 from dftnet.units import TURNS  # noqa: E402
 
@@ -35,6 +35,10 @@ CONFIGS = {
         au_count=17, channels=(8, 12, 16), flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8), residual_blocks=1,
         motion_cells=16,
     ),
+    "light, slim": LightConfig(
+        au_count=17, channels=(8, 12, 16), flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8), residual_blocks=1,
+        motion_cells=16, slim=True, shade=True,
+    ),
 }  # fmt: skip
 DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignment": {}, "provenance": {}, "results": {}}
 
@@ -43,7 +47,7 @@ DOCUMENT = {"size": 32, "au_names": [f"AU{i:02d}" for i in range(17)], "alignmen
 def generator(request):
     torch.manual_seed(0)
     built = build_generator(CONFIGS[request.param])
-    if request.param == "light":  # which begins with Φ = 0
+    if request.param.startswith("light"):  # which begins with Φ = 0
         torch.nn.init.normal_(built.maps_head.weight, 0, 0.1)
     return built
 
@@ -87,7 +91,9 @@ def test_every_parameter_gets_a_gradient(generator):
     if getattr(config, "paths", "both") != "both":
         pytest.skip("an ablation leaves one path unused")
     edit = generator(torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17))
-    (edit.image.square().mean() + edit.parts["attention"].mean()).backward()
+    told = [edit.image.square().mean(), edit.parts["attention"].mean()]
+    told += [edit.parts["shades"].mean()] if "shades" in edit.parts else []  # which learn by themselves
+    torch.stack(told).sum().backward()
     without = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -112,7 +118,8 @@ def test_saved_is_loaded_equal(generator, tmp_path):
 def test_onnx_equals_pytorch(generator, tmp_path):
     model = export_generator(tmp_path / "m", generator, DOCUMENT)
     inputs = {"image": torch.rand(3, 3, 32, 32) * 2 - 1, "aus": torch.rand(3, 17)}
-    assert difference(model / "generator.onnx", Maps(load_generator(model)), inputs, MAPS) < 1e-4
+    graph = Maps(load_generator(model))
+    assert difference(model / "generator.onnx", graph, inputs, graph.answers) < 1e-4
 
 
 def test_ganimation_has_the_published_number_of_parameters():

@@ -144,7 +144,9 @@ def test_a_graph_holds_nothing_that_is_known_when_it_is_written(tmp_path):
     """Of a trace two thirds are shapes, which take as long to open as the network; and weights stay the halves that they are."""
     onnx = pytest.importorskip("onnx")
     torch.manual_seed(0)
-    generator = build_generator(LightConfig(mouth=True, eyes=True, lids=True, globes=True, au_count=17))
+    generator = build_generator(
+        LightConfig(mouth=True, eyes=True, lids=True, globes=True, slim=True, shade=True, au_count=17)
+    )
     graph = onnx.load(str(export_generator(tmp_path / "model", generator, DOCUMENT) / "generator.onnx")).graph
     kinds = [node.op_type for node in graph.node]
     assert "Constant" not in kinds

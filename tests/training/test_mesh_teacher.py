@@ -13,13 +13,22 @@ torch = pytest.importorskip("torch")
 from dftnet.aus import AU_NAMES  # noqa: E402
 from dftnet.data.dataset import FaceData  # noqa: E402
 from dftnet.data.far import open_faces  # noqa: E402
-from dftnet.faces import globe  # noqa: E402
+from dftnet.faces import globe, shade  # noqa: E402
 from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, MeshBatchSource, open_source  # noqa: E402
-from dftnet.training.mesh_teacher import MeshTeacher, cells_of, inside, painted, prime_motion  # noqa: E402
+from dftnet.training.mesh_teacher import (  # noqa: E402
+    UNSHADED,
+    MeshTeacher,
+    cells_of,
+    folds,
+    inside,
+    painted,
+    prime_motion,
+    shaded,
+)
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.requests import FewUnits, Undoing  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
@@ -61,6 +70,7 @@ def config(tmp_path_factory):
         generator=LightConfig(
             nuisance=2, channels=(8, 8, 16), residual_blocks=1, flow_channels=(8, 8, 8), texture_channels=(8, 8, 8, 8),
             motion_cells=32, mouth=True, eyes=True, lids=True, globes=True,
+            slim=True, shade=True,
         ),
         critic=replace(base.critic, width=4, max_channels=16),
         phases=(replace(base.phases[0], images=32), replace(base.phases[1], images=32, weights=paint)),
@@ -242,6 +252,31 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     right = float(inside(edit, batch).detach())
     edit.parts["mouth"][:, 0] += 10
     assert inside(edit, batch) > right
+
+
+def test_folds_are_told_of_pairs_and_nothing_is_shaded_where_there_is_no_skin(faces, config):
+    source = open_source(faces, config, CPU)
+    batch = source.batch(config.phases[0].images)
+    batch = replace(batch, skin=torch.where(torch.arange(SIZE // 2) < SIZE // 4, torch.ones_like(batch.skin), 0.0))
+    edit = ask(build_generator(config.generator), batch)
+    assert torch.equal(edit.parts["shade"], torch.ones_like(edit.parts["shade"])), "a generator begins without shade"
+    line = torch.zeros_like(batch.true)
+    line[:, :, :, 24:27] = -0.4
+    folded = replace(batch, true=(edit.parts["warped"].detach() + line).clamp(-1, 1))
+    none = shaded(edit, replace(batch, true=edit.parts["warped"].detach()))
+    assert none == 0
+    before = shaded(edit, folded)
+    assert before > 0
+    skin = batch.skin * batch.paired[:, None, None, None]
+    darker = folds(folded.true) - folds(edit.parts["warped"].detach())
+    assert (darker[:, :, :, 12] < -0.05).all()
+    edit.parts["shades"] = skin * darker.clamp(-shade.MOST, shade.MOST)
+    assert shaded(edit, folded) < 0.02 * before
+    edit.parts["shades"] = torch.full_like(edit.parts["shades"], 0.1)
+    alone = replace(folded, paired=torch.zeros_like(folded.paired))
+    assert float(shaded(edit, alone).detach()) == pytest.approx(
+        0.1 * UNSHADED * float((1 - batch.skin).mean()), rel=1e-3
+    )
 
 
 def test_eyes_that_stay_between_lids_are_told_and_learnt(faces, config):

@@ -45,6 +45,7 @@ from dftnet.errors import MediaError
 from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import draw_into, window
 from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
+from dftnet.faces.shade import LEAST as LEAST_SHADE
 
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
@@ -88,11 +89,15 @@ class _CropMaps(NamedTuple):
     """1, 2 or 4."""
     moved: tuple[MovedPart, ...]
     """Those that are moved by themselves, the lower ones first."""
+    shade: np.ndarray | None
+    """[h, w], masked: how much brighter skin becomes where it folds, a ratio less 1 (faces/shade.py); None where none does."""
 
     def active(self, scale: float) -> np.ndarray:
         """bool [h, w]: where a photo with `scale` crop pixels a pixel may change at all."""
         moved = largest(self.flow) > scale * STILL / (1.5 * CUBIC)  # a turn makes at most √2 of it
         active = moved | (self.paint > FAINT / CUBIC)
+        if self.shade is not None:
+            active |= self.shade != 0
         for part in self.moved:
             active |= part.active()
         return active
@@ -227,6 +232,9 @@ def _prepare(
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
     paint *= smooth_step(paint / TRACE)
     aligned = warped(source, moved[pad:-pad, pad:-pad])
+    shade = _shade(drawn.get("shade"), mask, pad)
+    if shade is not None:
+        aligned *= thrice(1 + shade[pad:-pad, pad:-pad])
     colours = _agree(colours, aligned, paint)
     same = _sameness(aligned, colours)
     detail = 1 - paint * (1 - same)
@@ -244,7 +252,16 @@ def _prepare(
                 left, top, *_ = window(size, part.WINDOW)
                 draw_into(texture, drawn[name], (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
     parts_moved = moved_parts(drawn, Lay(mask, pad, shrink), factor)
-    return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, parts_moved)
+    shade = None if shade is None else blur(shade, shrink)
+    return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, parts_moved, shade)
+
+
+def _shade(ratio: np.ndarray | None, mask: np.ndarray, pad: int) -> np.ndarray | None:
+    """`_CropMaps.shade` of a map [1, S, S] and a face's mask [h, w]: a trace of it everywhere would be a colour cast."""
+    if ratio is None or (np.abs(ratio - 1) <= LEAST_SHADE).all():
+        return None
+    more = blur(bordered(ratio[0].astype(np.float32) - 1, pad), 0.6)
+    return np.asarray(mask * np.sign(more) * np.maximum(np.abs(more) - LEAST_SHADE, 0))
 
 
 @functools.lru_cache(maxsize=4)
@@ -343,6 +360,11 @@ def _edit_tile(
     step_x, step_y = (row[0] * flow_x + row[1] * flow_y for row in back)
     moved = np.maximum(np.abs(step_x), np.abs(step_y)) >= STILL
     active = moved | (paint > 0)
+    ratio = None
+    if maps.shade is not None:
+        more = sample(maps.shade, at_x, at_y)
+        active |= np.abs(more) > FAINT / 4
+        ratio = 1 + more
     found = (
         part.at(photo, (x, y), (at_x, at_y), back, _slices(own, box))
         for part, own in zip(maps.moved, reach, strict=True)
@@ -354,6 +376,8 @@ def _edit_tile(
         return
     place = span(active.any(1)), span(active.any(0))
     edited = sample_photo(photo, (x + step_x * moved)[place], (y + step_y * moved)[place])
+    if ratio is not None:
+        edited *= thrice(ratio[place])
     for own in parts:
         own.put(edited, place)
     white = float(np.iinfo(photo.dtype).max)
@@ -365,6 +389,8 @@ def _edit_tile(
         left, top = maps.corner
         texture = sample(maps.texture, k * (at_x - left) + centre, k * (at_y - top) + centre)
         coarse = sample(maps.coarse, k * (at_x + flow_x) + centre, k * (at_y + flow_y) + centre)
+        if ratio is not None:
+            coarse *= thrice(ratio[place][here])
         part = edited[here]
         share = np.clip(sample(maps.detail, at_x, at_y), 0, 1)
         painted = white * texture + thrice(share) * (part - white * coarse)
