@@ -3,6 +3,7 @@ lids (faces/lid.py) and the eyes between them (faces/globe.py), which a head mov
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -256,5 +257,9 @@ def _out_of_shadow(lids: Tensor, skin: Tensor, where: Tensor, size: int) -> Tens
     own = (sums(lids * where) + 1e-3) / (sums(where) + 1e-3)
     wanted = (sums(skin * below) + own) / (sums(below) + 1)  # a lid's own where little is seen below it
     local = (about(lids * where) + 1e-3) / (about(where) + 1e-3)
-    ratio = (wanted.repeat_interleave(half, 3) / local).clamp(1, lid.BRIGHTEST) ** lid.OUT_OF_SHADOW
+    ratio = (wanted.repeat_interleave(half, 3) / local).clamp(min=1).log() * lid.OUT_OF_SHADOW
+    most = ratio.amax(1, keepdim=True)  # of its colours: a bound on each would tint
+    bounded = math.log(lid.BRIGHTEST) / most.clamp(min=math.log(lid.BRIGHTEST))
+    hair = _step(most, *(math.log(darker) for darker in lid.HAIR))
+    ratio = (ratio * bounded * (1 - hair)).exp()
     return 1 + (2 * F.avg_pool2d(where, 5, 1, 2) - 1).clamp(min=0) * (ratio - 1)
