@@ -72,7 +72,7 @@ class DrawnBatch(Batch):
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
     skin: Tensor
-    """[b, 1, m, m] in [0, 1]: on the mesh, and neither eyes nor lips"""
+    """[b, 1, m, m] in [0, 1]: well within the mesh, and neither eyes nor lips"""
     mouth: Tensor
     """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`); no pixels where no paint is learnt"""
     opened: Tensor

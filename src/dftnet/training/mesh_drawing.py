@@ -20,6 +20,8 @@ GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
 ANEW = 1.6
 """How many times as large an opening is of which all is painted anew: what was seen of teeth would be stretched"""
+INNER = 0.08
+"""Twice the share of the map that skin begins within the border of the mesh: beyond it are hair and what the crop does not show"""
 LIPS_RING = np.concatenate([[61], LIPS[0][0], [291], LIPS[0][1][::-1]])
 """The outer edge of the lips"""
 SHUT, OPENS = 0.12, 0.05
@@ -40,7 +42,7 @@ class Drawing(NamedTuple):
     eyes: Array
     """[n, 1, m, m] in [0, 1]: inside the eyes, before or after"""
     skin: Array
-    """[n, 1, m, m] in [0, 1]: on the mesh, and neither eyes nor lips"""
+    """[n, 1, m, m] in [0, 1]: well within the mesh, and neither eyes nor lips"""
 
 
 def draw_triangles(points: Array, values: Array, triangles: NDArray[np.int64], size: int) -> tuple[Array, NDArray]:
@@ -92,7 +94,8 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     warped, certain = np.ones((2, len(s), size, size), np.float32)
     eyes = np.zeros_like(warped)
     known = mask.astype(np.float32)
-    skin = known.copy()
+    inner = round(INNER * size) | 1
+    skin = np.stack([cv2.erode(one, np.ones((inner, inner), np.uint8), borderValue=0) for one in known])
     for i in range(len(s)):
         _mouth(i, s[i], t[i], (known, warped))
         _eyes(i, s[i], t[i], (flow, known, warped, certain, eyes), source[i] - target[i])

@@ -39,6 +39,8 @@ SMALL = 1 / 200
 """Share of a crop, of which a smaller opening counts less than by its area"""
 UNSHADED = 0.3
 """Weight of no shade where there is no skin, beside that of pairs where there is"""
+NOISE = 0.05
+"""A shade that differs by less than this from what a pair shows counts by the square"""
 DARKEST = 0.05
 """Light that is added to that of a picture, of 1, before its logarithm"""
 FACES = 48
@@ -148,15 +150,18 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
 
 
 def shaded(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """E[w·|shade - (folds of the true picture - folds of X_a)|]: w 1 on the skin of pairs; 0 is asked of what is no skin."""
+    """E[w·h(shade - (folds of the true picture - folds of X_a))], h Huber's, for a median of what is mostly noise would be nothing:
+    w 1 on the skin of pairs, but not of what is asked back, whose folds an edit has left; 0 is asked of what is no skin."""
     if "shades" not in edit.parts:
         return edit.image.new_zeros(())
     found = edit.parts["shades"]
     with torch.no_grad():
         wanted = (folds(batch.true) - folds(edit.parts["warped"])).clamp(-shade.MOST, shade.MOST)
         skin = F.interpolate(batch.skin, size=found.shape[2:], mode="bilinear", align_corners=False)
-        weight = skin * batch.paired[:, None, None, None] + UNSHADED * (1 - skin)
-    return (weight * (found - skin * wanted).abs()).mean()
+        pairs = batch.paired.clone()
+        pairs[batch.back.to(pairs.device)] = 0
+        weight = skin * pairs[:, None, None, None] + UNSHADED * (1 - skin)
+    return (weight * F.huber_loss(found, skin * wanted, reduction="none", delta=NOISE)).mean() / NOISE
 
 
 def folds(image: Tensor) -> Tensor:
