@@ -105,6 +105,27 @@ def test_a_lid_comes_out_of_the_shadow_that_its_skin_lies_in():
     assert torch.equal(generator(image, torch.zeros(1, 40)).parts["lids"][:, lid.LIGHT], torch.ones_like(light))
 
 
+def test_a_lid_in_a_coloured_shadow_gets_no_other_hue_and_the_hair_of_a_brow_stays_dark():
+    left, top, right, bottom = window(128, lid.WINDOW)
+    skin, shadow = torch.tensor([0.7, 0.5, 0.4]), torch.tensor([0.45, 0.25, 0.13])  # 1.6, 2 and 3 times as dark
+    where = torch.full((1, 1, bottom - top, right - left), -20.0)
+    where[:, :, 4:20, 10:40] = 20.0
+    maps = torch.cat([torch.zeros_like(where), torch.full_like(where, -12.0), where], 1)
+
+    def lit(above: torch.Tensor) -> torch.Tensor:
+        image = (2 * skin - 1)[None, :, None, None].expand(1, 3, 128, 128).clone()
+        image[:, :, : top + 12] = (2 * above - 1)[:, None, None]
+        _, light = covered(image, (image.clone(), torch.ones(1, 1, 128, 128)), maps, torch.ones(1, 1, 1, 1))
+        return light[0, :, 12, 25]
+
+    light = lit(shadow)
+    assert light.max() <= lid.BRIGHTEST
+    assert light.min() > 1.1
+    lid_now, before = shadow * light, shadow / skin
+    assert (lid_now / skin).max() / (lid_now / skin).min() < before.max() / before.min(), "nearer to the skin's hue"
+    assert torch.allclose(lit(skin / 8), torch.ones(3), atol=0.02), "a brow"
+
+
 def ball(risen: float, gaze: float = 0.0) -> torch.Tensor:
     """Maps [1, 8, h, w] of one eye whose iris lies in the middle of the left half of its window: its lid, 4 mm above that, has
     risen by so many millimetres, and it looks to a side by so many."""

@@ -5,6 +5,7 @@
     A       att.   attention   [1, S, S] in [0, 1]      1 takes the warped photo, 0 the texture
     B       text.  texture     [3, S, S] in [-1, 1]
     X_a            warped      [h, w, 3]                the photo's own pixels moved by Φ
+                   shade       [1, S, S]                the ratio that they are multiplied by where skin folds (faces/shade.py)
 
 Convention: pixel centres at integer coordinates; p_crop = crop_from_image @ [x, y, 1]; samples outside the photo
 take its nearest border pixel.

@@ -114,6 +114,33 @@ def double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+class OfConstants(nn.Module):
+    """3 × 3 of planes that are constant, [b, K] → [b, c, h, w], as a sum over the nine places of its kernel that lie in the map."""
+
+    def __init__(self, kernel: Tensor) -> None:
+        super().__init__()
+        self.taps = nn.Parameter(kernel.flatten(2).permute(1, 0, 2).flatten(1).contiguous())
+        """[K, c · 9]"""
+
+    @classmethod
+    def parted(cls, layer: nn.Conv2d, channels: int) -> tuple[nn.Conv2d, OfConstants]:
+        """A 3 × 3 convolution of so many channels and of planes as one of the channels, and this of the planes; to answer alone."""
+        rest = nn.Conv2d(channels, layer.out_channels, 3, 1, 1)
+        assert layer.bias is not None
+        assert rest.bias is not None
+        with torch.no_grad():
+            rest.weight.copy_(layer.weight[:, :channels])
+            rest.bias.copy_(layer.bias)
+            return rest, cls(layer.weight[:, channels:])
+
+    def forward(self, values: Tensor, image: Tensor) -> Tensor:
+        """Values [b, K] → what they add to a map as large as `image`."""
+        h, w = _sides(image)
+        at = torch.ones(1, 1, h, w, device=values.device)
+        inside = F.unfold(at, 3, padding=1)[0]  # [9, h · w]
+        return ((values @ self.taps).reshape(-1, 9) @ inside).reshape(-1, self.taps.shape[1] // 9, h, w)
+
+
 class Residual(nn.Module):
     """x + Conv3-Norm-ReLU-Conv3-Norm(x), [b, c, h, w] → the same shape."""
 

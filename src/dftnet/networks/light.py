@@ -13,7 +13,8 @@ X̂_t            image of Edit    [b, 3, h, w]           Eq. 5
 What differs from `DFTNet`: no normalisation; convolutions come before a resize, not after it; the condition enters at the code,
 as planes and as a gain and an offset of each residual block's channels (so a face's features do not depend on what is asked of
 it); Φ and A come from one convolution at half the size; of the skipped features only the small ones are warped, the large ones
-are taken from X_a. Nothing asked is nothing done: Φ and 1 - A are multiplied by `asked` (see there).
+are taken from X_a, or all of them (networks/slim.py). Nothing asked is nothing done: Φ and 1 - A are multiplied by `asked` (see
+there).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from dftnet.errors import RequestError
 from dftnet.faces.drawn import PAINTED
 from dftnet.networks.drawn import Globes, Head, HeadsTogether, Lids, MouthInside, OpenEyes, covered, filled, stayed
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
-from dftnet.networks.layers import OfPixels, double, he_conv, planes, resize_flow, scale_output, warp
+from dftnet.networks.layers import OfConstants, OfPixels, double, he_conv, planes, resize_flow, scale_output, warp
 from dftnet.networks.slim import AGAIN, Painted, SlimTexture
 from dftnet.units import TURNS
 
@@ -168,6 +169,7 @@ class LightDFTNet(Generator):
         self.lids = Lids(*finds) if config.lids else None
         self.globes = Globes(*finds) if config.globes else None
         self.together: HeadsTogether | None = None
+        self.constants: OfConstants | None = None
         nn.init.zeros_(self.maps_head.weight)
         with torch.no_grad():
             self.maps_head.bias.copy_(torch.tensor([0.0, 0.0, config.attention_bias]))  # type: ignore[union-attr]
@@ -257,7 +259,10 @@ class LightDFTNet(Generator):
         x = F.relu(self.stem(image))
         x4 = F.relu(self.down4(x))
         x8 = F.relu(self.down8(x4))
-        code = F.relu(self.join(torch.cat([x8, planes(condition, x8).to(x8.dtype)], 1)))
+        if self.constants is None:
+            code = F.relu(self.join(torch.cat([x8, planes(condition, x8).to(x8.dtype)], 1)))
+        else:
+            code = F.relu(self.join(x8) + self.constants(condition, x8))
         for block in self.blocks:
             code = block(code, condition)
         return F.relu(code), [x4, x8]
@@ -315,6 +320,7 @@ class LightDFTNet(Generator):
                 setattr(owner, name, layer.of_all())
         heads = list(self._of_eyes().values())
         other.together = HeadsTogether(heads) if len(heads) > 1 else None
+        other.join, other.constants = OfConstants.parted(self.join, self.config.channels[-1])
         return other.to(self.join.weight.device).eval()
 
     def forward(self, image: Tensor, condition: Tensor, warp_only: bool = False) -> Edit:

@@ -148,7 +148,7 @@ def light(size: int = 128) -> TrainConfig:
         weights=LossWeights(**(nothing | flow)),
         phases=(
             Phase(name="flow", images=110_000, critic=False, warp_only=True),
-            Phase(name="paint", images=115_000, weights=paint),
+            Phase(name="paint", images=100_000, weights=paint),
         ),
         mesh="facs-mesh.npz",
         labels="read",
