@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from dftnet.faces.shade import BRIGHTER, MOST  # noqa: E402
 from dftnet.networks import (  # noqa: E402
     Critic,
     CriticConfig,
@@ -91,9 +93,7 @@ def test_every_parameter_gets_a_gradient(generator):
     if getattr(config, "paths", "both") != "both":
         pytest.skip("an ablation leaves one path unused")
     edit = generator(torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 17))
-    told = [edit.image.square().mean(), edit.parts["attention"].mean()]
-    told += [edit.parts["shades"].mean()] if "shades" in edit.parts else []  # which learn by themselves
-    torch.stack(told).sum().backward()
+    (edit.image.square().mean() + edit.parts["attention"].mean()).backward()
     without = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -205,9 +205,9 @@ def test_conditioning_by_difference_subtracts_the_source():
     assert torch.equal(build_generator(CONFIGS["paper"]).condition(s, t), t)
 
 
-def light(nuisance: int = 0):
+def light(nuisance: int = 0, **more):
     torch.manual_seed(0)
-    generator = build_generator(replace(CONFIGS["light"], nuisance=nuisance))
+    generator = build_generator(replace(CONFIGS["light"], nuisance=nuisance, **more))
     with torch.no_grad():
         for parameter in (generator.maps_head.weight, generator.motion.maps):
             parameter.normal_(0, 0.3)
@@ -260,6 +260,28 @@ def test_what_explained_turns_of_a_head_can_be_asked_for():
         light().for_editing(turns=True)
     with pytest.raises(ValueError, match="not learnt what a turn of the head does"):
         build_generator(CONFIGS["stable"]).for_editing(turns=True)
+
+
+def test_what_is_shaded_is_asked_for_and_less_bright_than_it_was_dark():
+    generator = light(slim=True, shade=True)
+    generator.shade.maps[3, 20:30, 20:30] = -0.2
+    image = torch.full((1, 3, 32, 32), 0.2)
+    asked = torch.zeros(3, 17)
+    asked[1, 3], asked[2, 3] = 1, -1
+    ratio = generator(image.expand(3, -1, -1, -1), asked).parts["shade"]
+    assert torch.equal(ratio[0], torch.ones(1, 32, 32)), "nothing asked"
+    middle = ratio[1:, 0, 12, 12]
+    assert middle.tolist() == pytest.approx([math.exp(-0.2), math.exp(0.2 * BRIGHTER)], rel=1e-3)
+    assert torch.equal(ratio[1, :, :4], torch.ones(1, 4, 32))
+    aligned = generator(image, asked[1:2]).parts["aligned"]
+    assert float(aligned[0, 0, 12, 12]) == pytest.approx(1.2 * math.exp(-0.2) - 1, abs=1e-3)
+    generator.scale_condition(3, 2.0)
+    assert float(generator(image, asked[1:2]).parts["shade"].min()) == pytest.approx(math.exp(-MOST), rel=1e-3), (
+        "a bound"
+    )
+    shipped = light(slim=True, shade=True, nuisance=2)
+    shipped.shade.maps[5] = -0.1
+    assert torch.equal(shipped.for_editing(turns=True).shade.maps[5], shipped.shade.maps[5])
 
 
 def test_light_exports_convolutions_of_four_channels_or_a_multiple():

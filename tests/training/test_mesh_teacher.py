@@ -18,23 +18,20 @@ from dftnet.faces.align import template_points  # noqa: E402
 from dftnet.networks import Edit, LightConfig, build_generator  # noqa: E402
 from dftnet.training.local_critics import LocalTeacher, MouthAndEyes  # noqa: E402
 from dftnet.training.loop import train  # noqa: E402
+from dftnet.training.mean_shade import measure_shade  # noqa: E402
 from dftnet.training.mesh_batches import DrawnBatch, MeshBatchSource, open_source  # noqa: E402
 from dftnet.training.mesh_teacher import (  # noqa: E402
-    NOISE,
-    UNSHADED,
     MeshTeacher,
     cells_of,
-    folds,
     inside,
     painted,
     prime_motion,
-    shaded,
 )
 from dftnet.training.presets import preset  # noqa: E402
 from dftnet.training.requests import FewUnits, Undoing  # noqa: E402
 from dftnet.training.run import load_state, read_log  # noqa: E402
 from dftnet.training.terms import as_criticised, ask, asked_back  # noqa: E402
-from dftnet.units import UNITS, levels_as  # noqa: E402
+from dftnet.units import UNITS, levels_as, mirror_order, side_free  # noqa: E402
 from tests.toy_faces import write_toy_faces  # noqa: E402
 from tests.toy_mesh import vertices, write_toy_mesh  # noqa: E402
 
@@ -255,32 +252,27 @@ def test_where_a_mouth_opens_its_inside_is_told_and_learnt(faces, config):
     assert inside(edit, batch) > right
 
 
-def test_folds_are_told_of_pairs_and_nothing_is_shaded_where_there_is_no_skin(faces, config):
+def test_folds_are_measured_on_pairs_before_a_training(faces, config, monkeypatch):
     source = open_source(faces, config, CPU)
-    batch = source.batch(config.phases[0].images)
-    batch = replace(batch, skin=torch.where(torch.arange(SIZE // 2) < SIZE // 4, torch.ones_like(batch.skin), 0.0))
-    edit = ask(build_generator(config.generator), batch)
-    assert torch.equal(edit.parts["shade"], torch.ones_like(edit.parts["shade"])), "a generator begins without shade"
-    line = torch.zeros_like(batch.true)
-    line[:, :, :, 24:27] = -0.4
-    folded = replace(batch, true=(edit.parts["warped"].detach() + line).clamp(-1, 1))
-    none = shaded(edit, replace(batch, true=edit.parts["warped"].detach()))
-    assert none == 0
-    before = shaded(edit, folded)
-    assert before > 0
-    pairs = batch.paired.clone()
-    pairs[batch.back] = 0
-    assert pairs.sum() < batch.paired.sum(), "what is asked back does not tell of folds"
-    skin = batch.skin * pairs[:, None, None, None]
-    darker = folds(folded.true) - folds(edit.parts["warped"].detach())
-    assert (darker[:, :, :, 12] < -0.05).all()
-    edit.parts["shades"] = skin * darker.clamp(-shade.MOST, shade.MOST)
-    assert shaded(edit, folded) < 0.02 * before
-    edit.parts["shades"] = torch.full_like(edit.parts["shades"], 0.1)
-    alone = replace(folded, paired=torch.zeros_like(folded.paired))
-    assert float(shaded(edit, alone).detach()) == pytest.approx(
-        (0.1 - NOISE / 2) * UNSHADED * float((1 - batch.skin).mean()), rel=1e-3
-    )
+    generator = build_generator(config.generator)
+    pictures, smile = np.array(source.images), [source.names.index(name) for name in ("AU12L", "AU12R")]
+    level = source.aus[:, smile].mean(1)
+    pictures[:, 22:26] = (pictures[:, 22:26] * (1 - 0.3 * level)[:, None, None, None]).astype(np.uint8)
+    monkeypatch.setattr(source, "images", pictures)
+    measure_shade(generator, source, 0)
+    maps = generator.shade.maps[: len(source.names)]
+    assert torch.isfinite(maps).all()
+    for name in source.names:
+        one = maps[source.names.index(name)]
+        assert bool(one.any()) == (side_free(name) in shade.UNITS)
+    assert torch.allclose(maps[torch.from_numpy(mirror_order(source.names))].flip(2), maps, atol=1e-6)
+    left, right = maps[smile[0]], maps[smile[1]]
+    assert not left[:, :20].any(), "the person's left is the right of the picture"
+    line = (left + right)[22:26]
+    assert line.min() < -0.05, "a smile darkens it"
+    again = build_generator(config.generator)
+    measure_shade(again, source, 0)
+    assert torch.equal(again.shade.maps[: len(source.names)], maps)
 
 
 def test_eyes_that_stay_between_lids_are_told_and_learnt(faces, config):

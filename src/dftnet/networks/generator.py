@@ -42,7 +42,7 @@ class Edit(NamedTuple):
     them so; "mouth" and "eyes" [b, 7, …], the maps of what is drawn in their windows, and "drawn" [b, 1, h, w] in [0, 1], where,
     where it draws them (faces/drawn.py); "lids" [b, 6, …] and "globes" [b, 8, …], those of lids that come down or rise
     (faces/lid.py) and of the eyes between them (faces/globe.py), which "aligned" shows and "flow" does not; "shade" [b, 1, h, w],
-    the ratio that "aligned" is shaded by (faces/shade.py), "shades" its logarithm at half the size, "warped" X_a without it"""
+    the ratio that "aligned" is shaded by (faces/shade.py)"""
 
 
 class Generator(nn.Module, ABC):

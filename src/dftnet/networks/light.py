@@ -33,6 +33,7 @@ from dftnet.faces.drawn import PAINTED
 from dftnet.networks.drawn import Globes, Head, HeadsTogether, Lids, MouthInside, OpenEyes, covered, filled, stayed
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import OfConstants, OfPixels, double, he_conv, planes, resize_flow, scale_output, warp
+from dftnet.networks.shade import MeanShade
 from dftnet.networks.slim import AGAIN, Painted, SlimTexture
 from dftnet.units import TURNS
 
@@ -77,7 +78,7 @@ class LightConfig(GeneratorConfig):
     slim: bool = False
     """Whether T is the slim one (networks/slim.py), which has no channels at h."""
     shade: bool = False
-    """Whether skin is shaded where it folds (faces/shade.py), by the slim T."""
+    """Whether skin is shaded where it folds (faces/shade.py)."""
     drawn_channels: int = 32
     """Channels of what finds the places of mouth, eyes, lids and globes."""
     motion_cells: int = 64
@@ -94,8 +95,6 @@ class LightConfig(GeneratorConfig):
             if len(value) != count or min(value) < 1:
                 raise RequestError(f"{field} is {value}; give {count} positive numbers")
             object.__setattr__(self, field, value)
-        if self.shade and not self.slim:
-            raise RequestError("shade=true needs slim=true: the slim texture decoder shades")
         if self.conditioning != "difference":
             raise RequestError(f"conditioning is {self.conditioning!r}; the light generator takes 'difference'")
 
@@ -156,13 +155,14 @@ class LightDFTNet(Generator):
         self.blocks = nn.ModuleList(Modulated(c8, k, 1 + i % 2) for i in range(config.residual_blocks))
         self.flow8, self.flow4, self.flow2 = he_conv(c8, f8), he_conv(f8, f4), he_conv(f4, f2)
         self.maps_head = nn.Conv2d(f2, 3, 3, 1, 1)
-        self.paints = SlimTexture(c8, (t8, t4, t2), config.shade) if config.slim else None
+        self.paints = SlimTexture(c8, (t8, t4, t2)) if config.slim else None
         if self.paints is None:
             self.texture8, self.texture4 = he_conv(2 * c8, t8), he_conv(t8 + c4, t4)
             self.again: nn.Conv2d = OfPixels(3, AGAIN)
             self.texture2a, self.texture2 = he_conv(t4 + AGAIN, t2), he_conv(t2, t1 - 4)
             self.texture1, self.colour = he_conv(t1, t1), nn.Conv2d(t1, 3, 3, 1, 1)
         self.motion = MeanMotion(k, config.motion_cells) if config.motion_cells else None
+        self.shade = MeanShade(k) if config.shade else None
         finds = SlimTexture.features(t4), config.drawn_channels
         self.mouth = MouthInside(*finds) if config.mouth else None
         self.eyes = OpenEyes(*finds) if config.eyes else None
@@ -180,8 +180,9 @@ class LightDFTNet(Generator):
         for block in self.blocks:
             assert isinstance(block, Modulated)
             block.modulation.weight[:, au] *= factor
-        if self.motion is not None:
-            self.motion.maps[au] *= factor
+        for mean in (self.motion, self.shade):
+            if mean is not None:
+                mean.maps[au] *= factor
 
     def scale_attention(self, gain: float, offset: float) -> None:
         scale_output(self.maps_head, 2, gain, offset)
@@ -223,8 +224,8 @@ class LightDFTNet(Generator):
         state["join.weight"] = torch.cat([join[:, :channels], picked(join[:, channels:], 1)], 1)
         for name in [n for n in state if n.endswith("modulation.weight")]:
             state[name] = picked(state[name], 1)
-        if self.motion is not None:
-            state["motion.maps"] = picked(state["motion.maps"], 0)
+        for name in {"motion.maps", "shade.maps"} & state.keys():
+            state[name] = picked(state[name], 0)
         other.load_state_dict(state)
         return other.to(self.join.weight.device)
 
@@ -297,7 +298,7 @@ class LightDFTNet(Generator):
         x = double(F.relu(self.texture2(x)))
         x = F.relu(self.texture1(torch.cat([x, aligned.to(x.dtype), attention.to(x.dtype)], 1)))
         told = F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)
-        return Painted(torch.tanh(self.colour(x).float()), torch.cat([half, told], 1), None)
+        return Painted(torch.tanh(self.colour(x).float()), torch.cat([half, told], 1))
 
     def _found(self, half: Tensor) -> dict[str, Tensor]:
         """The maps of the parts that are drawn or moved by themselves, by the names of `faces.drawn.PARTS`."""
@@ -337,12 +338,10 @@ class LightDFTNet(Generator):
         parts = {"flow": flow, "attention": attention, "texture": aligned, "aligned": aligned, "cells": cells}
         if warp_only:
             return Edit(aligned, parts | {"attention": torch.ones_like(attention)})
-        texture, half, shades = self.texture(code, features, (flow, attention, aligned, cells))  # Eq. 4
+        texture, half = self.texture(code, features, (flow, attention, aligned, cells))  # Eq. 4
         asked, found = self.asked(condition), self._found(half)
-        if shades is not None:
-            shades = asked * shades
-            parts |= {"shades": shades, "warped": aligned}
-            found["shade"] = double(shades.detach()).exp()
+        if self.shade is not None:
+            found["shade"] = self.shade(condition, int(image.shape[-1]))
             aligned = ((1 + aligned) * found["shade"] - 1).clamp(max=1)
         if "globes" in found:
             aligned, attention = stayed(image, (aligned, attention), found["globes"].detach(), asked)

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dftnet.faces import shade
 from dftnet.networks.layers import OfPixels, double, he_conv
 
 AGAIN = 16
@@ -26,14 +25,12 @@ class Painted(NamedTuple):
     """B [b, 3, h, w] in [-1, 1]"""
     half: Tensor
     """[b, c, h/2, w/2], its features, for those that find the places of parts"""
-    shade: Tensor | None
-    """[b, 1, h/2, w/2], the logarithm of a ratio (faces/shade.py)"""
 
 
 class SlimTexture(nn.Module):
     """Eq. 4, B = T(c)."""
 
-    def __init__(self, code: int, channels: tuple[int, int, int], shades: bool) -> None:
+    def __init__(self, code: int, channels: tuple[int, int, int]) -> None:
         super().__init__()
         t8, t4, t2 = channels
         self.again: nn.Conv2d = OfPixels(3, AGAIN)
@@ -41,11 +38,6 @@ class SlimTexture(nn.Module):
         self.texture8, self.texture4 = he_conv(code, t8), he_conv(t8 + t4, t4)
         self.texture2a, self.texture2 = he_conv(self.features(t4), t2), he_conv(t2, t2)
         self.colours = nn.Conv2d(t2, 12, 3, 1, 1)
-        self.shades = nn.Conv2d(t2, 4, 3, 1, 1) if shades else None
-        if self.shades is not None:
-            assert self.shades.bias is not None
-            nn.init.zeros_(self.shades.weight)
-            nn.init.zeros_(self.shades.bias)
 
     @staticmethod
     def features(t4: int) -> int:
@@ -60,8 +52,5 @@ class SlimTexture(nn.Module):
         told = F.pad(cells.detach() / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(x.dtype)
         half = torch.cat([x, again, told], 1)
         x = F.relu(self.texture2a(half))
-        shades = None
-        if self.shades is not None:
-            shades = shade.MOST * torch.tanh(self.shades(x)[:, :1].float())
         texture = torch.tanh(F.pixel_shuffle(self.colours(F.relu(self.texture2(x))).float(), 2))
-        return Painted(texture, half, shades)
+        return Painted(texture, half)

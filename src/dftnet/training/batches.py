@@ -195,11 +195,12 @@ class BatchSource:
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
         """The frames a and b of the pairs of a whole batch, and its single faces."""
-        a, b = self._frames(rng, all_pairs)
+        a, b = self.frames(rng, all_pairs)
         b = np.where(rng.random(len(a)) < self.config.null_share, a, b)
         return a, b, rng.choice(self.rows, self.config.batch - len(a))
 
-    def _frames(self, rng: np.random.Generator, all_pairs: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def frames(self, rng: np.random.Generator, all_pairs: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of the first and the second frames of the pairs of a batch, or of a batch of nothing else."""
         n = self.config.batch
         paired = n if all_pairs and len(self.pairs) else round(n * self.pair_share)
         return self.pairs.draw(rng, paired) if paired else (np.empty(0, np.int64),) * 2

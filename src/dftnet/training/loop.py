@@ -27,6 +27,7 @@ from dftnet.training.finish import Trained, write_model
 from dftnet.training.fitting import fitted
 from dftnet.training.interruption import interruptions
 from dftnet.training.losses import weighted_sum
+from dftnet.training.mean_shade import measure_shade
 from dftnet.training.mesh_batches import MeshBatchSource, open_source
 from dftnet.training.mesh_teacher import prime_motion
 from dftnet.training.players import Players
@@ -300,6 +301,7 @@ def _train(
         players.load(state["players"])
     elif isinstance(source, MeshBatchSource) and not config.init:
         prime_motion(players.generator, source, config.seed)
+        measure_shade(players.generator, source, config.seed)
         players.average.load_state_dict(players.generator.state_dict())
     trainer = Trainer(config, source, players, teachers)
     pace = tried_pace(trainer, images_seen) if not quiet else None

@@ -100,8 +100,6 @@ class LossWeights:
     """The texture against the true picture where the mesh has nothing to warp from, by its area, which is little of a face."""
     inside: float = _weight(by="mesh")
     """Where the inside of a mouth and eyes that open are drawn, and lids and eyes move, and how, against what the landmarks say."""
-    shade: float = _weight(by="mesh", pairs=True)
-    """The logarithm of the ratio that folds shade skin with against what pairs show (faces/shade.py)."""
     local: float = _weight(by="local")
     """What the small critics of mouth and eyes score the edit with."""
     local_features: float = _weight(by="local", pairs=True)

@@ -71,8 +71,6 @@ class DrawnBatch(Batch):
     """[b, 1, m, m] in [0, 1]: how far A is known"""
     eyes: Tensor
     """[b, 1, m, m] in [0, 1]: inside the eyes, before or after"""
-    skin: Tensor
-    """[b, 1, m, m] in [0, 1]: well within the mesh, and neither eyes nor lips"""
     mouth: Tensor
     """[b, 7, …]: where the inside of a mouth is that opens (`drawn_parts.draw_mouth`); no pixels where no paint is learnt"""
     opened: Tensor
@@ -197,7 +195,7 @@ class MeshBatchSource(BatchSource):
         return self._assemble(edits.share(slice(self.rank, None, self.world)), learns_paint)
 
     def _rows(self, rng: np.random.Generator, all_pairs: bool) -> Rows:
-        a, b = self._frames(rng, all_pairs)
+        a, b = self.frames(rng, all_pairs)
         return a, b, self._alone(rng, self.config.batch - len(a))
 
     def _alone(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, LIPS, MOUTH_RING, Array
+from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
 
 WINDOWS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 64)
 """Sides of the windows of cells that triangles are tested in, each in the smallest that holds it"""
@@ -20,10 +20,6 @@ GROWN = 0.012
 """A mouth has opened where its area grew by a tenth and by this share of the square of an eye's width, or more"""
 ANEW = 1.6
 """How many times as large an opening is of which all is painted anew: what was seen of teeth would be stretched"""
-INNER = 0.08
-"""Twice the share of the map that skin begins within the border of the mesh: beyond it are hair and what the crop does not show"""
-LIPS_RING = np.concatenate([[61], LIPS[0][0], [291], LIPS[0][1][::-1]])
-"""The outer edge of the lips"""
 SHUT, OPENS = 0.12, 0.05
 """An eye is shut where its opening is less than this share of the square of its width, and opens where it grows by this or more"""
 
@@ -41,8 +37,6 @@ class Drawing(NamedTuple):
     """[n, 1, m, m] in [0, 1]: how far A is known; half where a lid came down"""
     eyes: Array
     """[n, 1, m, m] in [0, 1]: inside the eyes, before or after"""
-    skin: Array
-    """[n, 1, m, m] in [0, 1]: well within the mesh, and neither eyes nor lips"""
 
 
 def draw_triangles(points: Array, values: Array, triangles: NDArray[np.int64], size: int) -> tuple[Array, NDArray]:
@@ -94,19 +88,15 @@ def draw(source: Array, target: Array, triangles: NDArray[np.int64], crop: int, 
     warped, certain = np.ones((2, len(s), size, size), np.float32)
     eyes = np.zeros_like(warped)
     known = mask.astype(np.float32)
-    inner = round(INNER * size) | 1
-    skin = np.stack([cv2.erode(one, np.ones((inner, inner), np.uint8), borderValue=0) for one in known])
     for i in range(len(s)):
         _mouth(i, s[i], t[i], (known, warped))
         _eyes(i, s[i], t[i], (flow, known, warped, certain, eyes), source[i] - target[i])
-        skin[i] *= (1 - cv2.dilate(eyes[i], np.ones((3, 3), np.uint8))) * (1 - polygon(t[i, LIPS_RING], size))
     return Drawing(
         flow=np.ascontiguousarray(flow.transpose(0, 3, 1, 2)),
         mask=known[:, None],
         warped=warped[:, None],
         certain=certain[:, None],
         eyes=eyes[:, None],
-        skin=skin[:, None],
     )
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dftnet.errors import RequestError
-from dftnet.faces import globe, lid, shade
+from dftnet.faces import globe, lid
 from dftnet.faces.drawn import INSIDE, PAINTED
 from dftnet.networks import Edit, Generator, LightDFTNet
 from dftnet.training.batches import Batch
@@ -37,12 +37,6 @@ SURE = 1e-3
 """What A is held away from 0 and 1 by in the cross entropy, which would have no end there (a clamp would have no gradient)"""
 SMALL = 1 / 200
 """Share of a crop, of which a smaller opening counts less than by its area"""
-UNSHADED = 0.3
-"""Weight of no shade where there is no skin, beside that of pairs where there is"""
-NOISE = 0.05
-"""A shade that differs by less than this from what a pair shows counts by the square"""
-DARKEST = 0.05
-"""Light that is added to that of a picture, of 1, before its logarithm"""
 FACES = 48
 """Faces that a unit's mean motion is the median of"""
 
@@ -66,7 +60,6 @@ class MeshTeacher(FrozenTeacher):
             "copied_texture": copied_texture,
             "painted": painted,
             "inside": inside,
-            "shade": shaded,
         }
         return {name: given[name](edit, batch) for name in given if name in wanted}
 
@@ -147,29 +140,6 @@ def inside(edit: Edit, batch: DrawnBatch) -> Tensor:
         scale = maps.new_tensor([1.0, 1.0, *(globe.INSIDE - 2) * [0.1]])[:, None, None]
         found = found + _apart(scale * (maps[:, : globe.INSIDE] - goal[:, : globe.INSIDE]), where, size)
     return found
-
-
-def shaded(edit: Edit, batch: DrawnBatch) -> Tensor:
-    """E[w·h(shade - (folds of the true picture - folds of X_a))], h Huber's, for a median of what is mostly noise would be nothing:
-    w 1 on the skin of pairs, but not of what is asked back, whose folds an edit has left; 0 is asked of what is no skin."""
-    if "shades" not in edit.parts:
-        return edit.image.new_zeros(())
-    found = edit.parts["shades"]
-    with torch.no_grad():
-        wanted = (folds(batch.true) - folds(edit.parts["warped"])).clamp(-shade.MOST, shade.MOST)
-        skin = F.interpolate(batch.skin, size=found.shape[2:], mode="bilinear", align_corners=False)
-        pairs = batch.paired.clone()
-        pairs[batch.back.to(pairs.device)] = 0
-        weight = skin * pairs[:, None, None, None] + UNSHADED * (1 - skin)
-    return (weight * F.huber_loss(found, skin * wanted, reduction="none", delta=NOISE)).mean() / NOISE
-
-
-def folds(image: Tensor) -> Tensor:
-    """Images [b, 3, h, w] in [-1, 1] → the logarithm of their light between the two scales of faces/shade.py, [b, 1, h/2, w/2]."""
-    light = F.avg_pool2d((1 + image.float().mean(1, keepdim=True)) / 2, 2)
-    light = (light.clamp(min=0) + DARKEST).log()
-    fine, coarse = (F.avg_pool2d(light, k, 1, k // 2, count_include_pad=False) for k in (shade.FINE, shade.COARSE))
-    return fine - coarse
 
 
 def _placed(logits: Tensor, where: Tensor) -> Tensor:

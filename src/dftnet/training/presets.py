@@ -137,7 +137,6 @@ def light(size: int = 128) -> TrainConfig:
         "guide_aligned": 1.5,
         "painted": 6.0,
         "inside": 2.0,
-        "shade": 10.0,
         "local": 0.1,
         "local_features": 2.0,
     }
