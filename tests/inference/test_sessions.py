@@ -45,7 +45,7 @@ def test_maps_are_what_the_graph_says(session: GeneratorSession) -> None:
     assert np.allclose(maps.texture, to_float(crops(2)) + 0.25, atol=1e-5)
     composed = (1 - maps.attention) * maps.texture + maps.attention * maps.aligned
     assert np.allclose(maps.image, composed, atol=1e-5)
-    assert [value.shape[1:] for value in maps] == [*((c, SIZE, SIZE) for c in (2, 1, 3, 3, 3)), *[(0, 0, 0)] * 4]
+    assert [value.shape[1:] for value in maps] == [*((c, SIZE, SIZE) for c in (2, 1, 3, 3, 3)), *[(0, 0, 0)] * 5]
 
 
 def test_own_aus_change_nothing(session: GeneratorSession) -> None:

@@ -25,7 +25,7 @@ BELOW = 5.0
 """Millimetres below its border from which on it is skin below the eye"""
 OUT_OF_SHADOW, BRIGHTEST = 1.0, 2.4
 """The power of the ratio of skin below the eye to a part of a lid that it is made brighter by, and the most of that ratio"""
-HAIR = (2.2, 4.0)
+HAIR = (1.8, 3.0)
 """Times that a part of a lid is darker than skin below the eye where it begins to be a brow, and where it is nothing else"""
 DOWN = 2.0
 """Millimetres that a lid has come down from which on that is done in full; one that rises is as it was"""

@@ -17,7 +17,7 @@ UNITS = ("AU01", "AU02", "AU04", "AU06", "AU09", "AU10", "AU12", "AU25")
 """Those that fold skin, and that pairs tell enough of"""
 MOST = 0.3
 """Bound on the logarithm of the ratio"""
-BRIGHTER = 0.75
+BRIGHTER = 0.5
 """Share of a fold's light that comes back where it is undone: it lies not just where the mean face has it, and would glow"""
 FINE, COARSE = 3, 15
 """Sides of the windows, in cells, whose means are the two scales"""

@@ -18,6 +18,7 @@ from dftnet.errors import ModelError
 from dftnet.faces.drawn import PARTS
 from dftnet.inference.calibration import Calibration
 from dftnet.inference.directory import open_model
+from dftnet.inference.shut_lips import kept_shut, parted, pressed
 from dftnet.media.pixels import to_float
 from dftnet.onnx_runtime import open_graph
 
@@ -141,15 +142,17 @@ class GeneratorSession(_Session):
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
         found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
         aligned = found["aligned"] if "aligned" in found else to_float(np.asarray(crops))
+        if self._lips_stay_shut(found, source_aus, target_aus):
+            found["edited"] = (1 - found["attention"]) * found["texture"] + found["attention"] * aligned
         flow, attention, texture, *drawn = self._parts(found)
         return Maps(flow, attention, texture, aligned, found["edited"], *drawn)
 
     def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
         """All that a photo is composed of, a little faster: Maps with neither `aligned` nor `image`."""
         wanted = [name for name in ("flow", "attention", "texture", *PARTS) if name in self._has]
-        flow, attention, texture, *drawn = self._parts(
-            self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus))
-        )
+        found = self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus))
+        self._lips_stay_shut(found, source_aus, target_aus)
+        flow, attention, texture, *drawn = self._parts(found)
         nothing = texture[:, :, :0, :0]
         return Maps(flow, attention, texture, nothing, nothing, *drawn)
 
@@ -161,7 +164,21 @@ class GeneratorSession(_Session):
             given = f"{list(source.shape)} and {list(target.shape)}"
             raise ValueError(f"AUs are {given}; this model takes {list(shape)}")
         asked = condition(source, target, self.model.conditioning)
-        return self.calibration.given(asked, self.au_names) if self.model.conditioning == "difference" else asked
+        if self.model.conditioning != "difference":
+            return asked
+        if "mouth" in self._has:
+            asked = pressed(self.au_names, asked, parted(self.au_names, source, target))
+        return self.calibration.given(asked, self.au_names)
+
+    def _lips_stay_shut(self, found: dict[str, np.ndarray], source_aus: np.ndarray, target_aus: np.ndarray) -> bool:
+        """Mends A and the mouth of faces whose lips are shut, and that nothing asks to part; whether there are any."""
+        if "mouth" not in found:
+            return False
+        apart = parted(self.au_names, np.asarray(source_aus, np.float32), np.asarray(target_aus, np.float32))
+        if (apart >= 1).all():
+            return False
+        found["attention"], found["mouth"] = kept_shut(apart, found["attention"], found["mouth"])
+        return True
 
     def _parts(self, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         texture = found["texture"]

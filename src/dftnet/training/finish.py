@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ def write_model(
             "images_seen": trained.images_seen,
             "faces": len(faces.rows("train")) if faces else None,
             "labels": config.labels,
-            "training": to_dict(config),
+            "training": to_dict(replace(config, mesh=Path(config.mesh).name)),  # where it lies is nobody's concern
             "init": _provenance(config.init),
             "attention": {"gain": gain, "offset": offset},
             "condition_gain": finish.condition,

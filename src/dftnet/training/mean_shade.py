@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dftnet.aus import AU_NAMES
@@ -24,6 +25,7 @@ from dftnet.training.mesh_batches import MeshBatchSource
 from dftnet.training.mesh_drawing import draw, polygon
 from dftnet.units import side_free
 
+Rows = NDArray[np.int64]
 PAIRS, RIDGE = 3000, 15.0
 GAIN = 1.5
 """How much stronger folds are than the least squares of pairs that do not quite lie upon each other; by eye, on portraits"""
@@ -45,8 +47,10 @@ def measure_shade(generator: Generator, source: MeshBatchSource, seed: int) -> N
     rng = np.random.default_rng([seed, 1])
     units = [unit for unit in AU_NAMES if any(side_free(name) == unit for name in source.names)]
     whole = [[i for i, name in enumerate(source.names) if side_free(name) == unit] for unit in units]
-    found, changes, skins = [], [], []
-    while sum(map(len, changes)) < PAIRS:
+    found: list[Array] = []
+    changes: list[Array] = []
+    skins: list[Array] = []
+    while sum(len(change) for change in changes) < PAIRS:
         a, b = source.frames(rng, True)
         picture, skin = _differences(source, a, b)
         found.append(picture)
@@ -63,12 +67,12 @@ def measure_shade(generator: Generator, source: MeshBatchSource, seed: int) -> N
     for name in source.names:
         if side_free(name) in shade.UNITS:
             one = GAIN * often * maps[units.index(side_free(name))]
-            one = (one + one[:, ::-1]) / 2
+            one = np.minimum((one + one[:, ::-1]) / 2, 0)  # a fold darkens
             sided = {"L": left, "R": 1 - left}.get(name[-1], np.ones_like(left))
             generator.shade.maps[source.names.index(name)] = torch.from_numpy((one * sided).astype(np.float32))
 
 
-def _differences(source: MeshBatchSource, a: Array, b: Array) -> tuple[Array, Array]:
+def _differences(source: MeshBatchSource, a: Rows, b: Rows) -> tuple[Array, Array]:
     """T of pairs, and where skin is, both [n, m, m]."""
     size = source.size
     s, t = source.landmarks[a], source.landmarks[b]
@@ -83,14 +87,14 @@ def _differences(source: MeshBatchSource, a: Array, b: Array) -> tuple[Array, Ar
     true = [cv2.warpAffine(crop, m, (size, size)) for crop, m in zip(source.images[b], onto, strict=True)]
     difference = (folds(np.stack(true)) - folds(np.stack(brought))).clamp(-shade.MOST, shade.MOST)
     scale = shade.CELLS / size
-    skin = np.stack([_skin((points + 0.5) * scale - 0.5) for points in t])
+    skin = np.stack([_skin(((points + 0.5) * scale - 0.5).astype(np.float32)) for points in t])
     return difference[:, 0].numpy(), skin
 
 
 def _skin(points: Array) -> Array:
     """[m, m] in [0, 1]: well within the oval of a mesh at points [478, 2] of the map, and neither eyes nor lips."""
     cells = shade.CELLS
-    hull = cv2.convexHull(points[:468].astype(np.float32))[:, 0]
+    hull = np.asarray(cv2.convexHull(points[:468])[:, 0], np.float32)
     inner = 2 * round(INNER * cells) + 1
     face = cv2.erode(polygon(hull, cells), np.ones((inner, inner), np.uint8), borderValue=0)
     eyes = np.max([polygon(points[ring], cells) for ring in EYE_RINGS], 0)
