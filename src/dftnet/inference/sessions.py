@@ -55,7 +55,7 @@ class Maps(NamedTuple):
 
     def of(self, row: int) -> Maps:
         """Those of one of the crops, without the first axis."""
-        return Maps(*(value[row] for value in self))
+        return Maps(*(value[row] if len(value) else value for value in self))
 
     def composed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Of one crop, what `editing.compositing.composite` takes: flow, attention, texture, and what is drawn, by the names of
