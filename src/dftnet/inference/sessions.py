@@ -140,9 +140,9 @@ class GeneratorSession(_Session):
 
     def __call__(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
         """crops uint8 [n, S, S, 3], both AUs [n, K] in [0, 1] in the order of `au_names` → Maps of n."""
-        found = self._run(crops, self._has, aus=self._condition(crops, source_aus, target_aus))
+        found, mended = self._answers(crops, self._has, source_aus, target_aus)
         aligned = found["aligned"] if "aligned" in found else to_float(np.asarray(crops))
-        if self._lips_stay_shut(found, source_aus, target_aus):
+        if mended:
             found["edited"] = (1 - found["attention"]) * found["texture"] + found["attention"] * aligned
         flow, attention, texture, *drawn = self._parts(found)
         return Maps(flow, attention, texture, aligned, found["edited"], *drawn)
@@ -150,13 +150,15 @@ class GeneratorSession(_Session):
     def parts(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> Maps:
         """All that a photo is composed of, a little faster: Maps with neither `aligned` nor `image`."""
         wanted = [name for name in ("flow", "attention", "texture", *PARTS) if name in self._has]
-        found = self._run(crops, wanted, aus=self._condition(crops, source_aus, target_aus))
-        self._lips_stay_shut(found, source_aus, target_aus)
+        found, _ = self._answers(crops, wanted, source_aus, target_aus)
         flow, attention, texture, *drawn = self._parts(found)
         nothing = texture[:, :, :0, :0]
         return Maps(flow, attention, texture, nothing, nothing, *drawn)
 
-    def _condition(self, crops: np.ndarray, source_aus: np.ndarray, target_aus: np.ndarray) -> np.ndarray:
+    def _answers(
+        self, crops: np.ndarray, wanted: Sequence[str], source_aus: np.ndarray, target_aus: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], bool]:
+        """What the graph answers, with A and the mouth mended of faces whose lips stay shut; and whether there are any."""
         target = np.asarray(target_aus, np.float32)
         source = np.asarray(source_aus, np.float32)
         shape = (len(crops), len(self.au_names))
@@ -164,21 +166,13 @@ class GeneratorSession(_Session):
             given = f"{list(source.shape)} and {list(target.shape)}"
             raise ValueError(f"AUs are {given}; this model takes {list(shape)}")
         asked = condition(source, target, self.model.conditioning)
-        if self.model.conditioning != "difference":
-            return asked
-        if "mouth" in self._has:
-            asked = pressed(self.au_names, asked, parted(self.au_names, source, target))
-        return self.calibration.given(asked, self.au_names)
-
-    def _lips_stay_shut(self, found: dict[str, np.ndarray], source_aus: np.ndarray, target_aus: np.ndarray) -> bool:
-        """Mends A and the mouth of faces whose lips are shut, and that nothing asks to part; whether there are any."""
-        if "mouth" not in found:
-            return False
-        apart = parted(self.au_names, np.asarray(source_aus, np.float32), np.asarray(target_aus, np.float32))
-        if (apart >= 1).all():
-            return False
-        found["attention"], found["mouth"] = kept_shut(apart, found["attention"], found["mouth"])
-        return True
+        apart = parted(self.au_names, source, target) if "mouth" in self._has else np.ones(len(crops), np.float32)
+        if self.model.conditioning == "difference":
+            asked = self.calibration.given(pressed(self.au_names, asked, apart), self.au_names)
+        found, mended = self._run(crops, wanted, aus=asked), bool((apart < 1).any())
+        if mended:
+            found["attention"], found["mouth"] = kept_shut(apart, found["attention"], found["mouth"])
+        return found, mended
 
     def _parts(self, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         texture = found["texture"]

@@ -6,6 +6,7 @@ down, and a generator paints what it would show of a mouth. So there nothing is 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -50,12 +51,18 @@ def pressed(names: Sequence[str], change: np.ndarray, apart: np.ndarray) -> np.n
 
 def kept_shut(apart: np.ndarray, attention: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A [n, 1, S, S] and the maps of a mouth's inside [n, 7, h, w] without what lips that stay shut would show; apart: `parted`."""
-    size = attention.shape[-1]
-    left, top, right, bottom = window(size, mouth.WINDOW)
-    inside = np.zeros((size, size), np.float32)
-    inside[top:bottom, left:right] = 1
-    soft = cv2.GaussianBlur(inside, (0, 0), SOFT * size, borderType=cv2.BORDER_REPLICATE)
-    held = (1 - apart)[:, None, None, None] * np.asarray(soft, np.float32)
+    held = (1 - apart)[:, None, None, None] * _about_the_mouth(attention.shape[-1])
     maps = maps.copy()
     maps[:, INSIDE] -= NOWHERE * (1 - apart)[:, None, None]
     return attention + held * (1 - attention), maps
+
+
+@functools.lru_cache(maxsize=4)
+def _about_the_mouth(size: int) -> np.ndarray:
+    """Its window in a crop of `size`, soft, float32 [size, size] in [0, 1]. Kept for the next call, so read-only."""
+    left, top, right, bottom = window(size, mouth.WINDOW)
+    inside = np.zeros((size, size), np.float32)
+    inside[top:bottom, left:right] = 1
+    soft = np.asarray(cv2.GaussianBlur(inside, (0, 0), SOFT * size, borderType=cv2.BORDER_REPLICATE), np.float32)
+    soft.setflags(write=False)
+    return soft
