@@ -34,7 +34,7 @@ from dftnet.networks.drawn import Globes, Head, HeadsTogether, Lids, MouthInside
 from dftnet.networks.generator import Edit, Generator, GeneratorConfig, another_architecture, compose
 from dftnet.networks.layers import OfConstants, OfPixels, double, he_conv, planes, resize_flow, scale_output, warp
 from dftnet.networks.shade import MeanShade
-from dftnet.networks.slim import AGAIN, Painted, SlimTexture
+from dftnet.networks.slim import AGAIN, Painted, SlimTexture, as_features
 from dftnet.units import TURNS
 
 TURNED = 0.5
@@ -297,8 +297,7 @@ class LightDFTNet(Generator):
         x = F.relu(self.texture2a(half))
         x = double(F.relu(self.texture2(x)))
         x = F.relu(self.texture1(torch.cat([x, aligned.to(x.dtype), attention.to(x.dtype)], 1)))
-        told = F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(half.dtype)
-        return Painted(torch.tanh(self.colour(x).float()), torch.cat([half, told], 1))
+        return Painted(torch.tanh(self.colour(x).float()), torch.cat([half, as_features(cells, half)], 1))
 
     def _found(self, half: Tensor) -> dict[str, Tensor]:
         """The maps of the parts that are drawn or moved by themselves, by the names of `faces.drawn.PARTS`."""

@@ -27,6 +27,11 @@ class Painted(NamedTuple):
     """[b, c, h/2, w/2], its features, for those that find the places of parts"""
 
 
+def as_features(cells: Tensor, like: Tensor) -> Tensor:
+    """Φ and A [b, 3, m, m] as four more channels of features, Φ in shares of m and the last one empty."""
+    return F.pad(cells / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(like.dtype)
+
+
 class SlimTexture(nn.Module):
     """Eq. 4, B = T(c)."""
 
@@ -49,8 +54,7 @@ class SlimTexture(nn.Module):
         again = F.relu(self.again(aligned))
         x = double(F.relu(self.texture8(code)))
         x = double(F.relu(self.texture4(torch.cat([x, F.relu(self.again4(again))], 1))))
-        told = F.pad(cells.detach() / cells.shape[-1], (0, 0, 0, 0, 0, 1)).to(x.dtype)
-        half = torch.cat([x, again, told], 1)
+        half = torch.cat([x, again, as_features(cells.detach(), x)], 1)
         x = F.relu(self.texture2a(half))
         texture = torch.tanh(F.pixel_shuffle(self.colours(F.relu(self.texture2(x))).float(), 2))
         return Painted(texture, half)
