@@ -11,7 +11,7 @@ from dftnet.faces import eye, mouth  # noqa: E402
 from dftnet.faces.drawn import INSIDE, window  # noqa: E402
 from dftnet.faces.mesh import EYE_RINGS, MOUTH_RING  # noqa: E402
 from dftnet.faces.mouth import UPPER  # noqa: E402
-from dftnet.training.drawn_parts import CHEEKS, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
+from dftnet.training.drawn_parts import CHEEKS, FLATTER, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
 from tests.toy_landmarks import CENTRE, MM, SIZE, face, looking  # noqa: E402
 
 LEFT, TOP = window(SIZE, mouth.WINDOW)[:2]
@@ -41,6 +41,20 @@ def test_teeth_stay_in_the_middle_of_the_face_where_one_side_smiles():
     there[MOUTH_RING] += np.float32((4, 0))  # the lips move to a side, the nose does not
     maps = draw_mouth(skin(), face(height=0.2), there, 4.0)
     assert maps[0, round(CENTRE[1]) - TOP, CENTRE[0] - LEFT] == pytest.approx(0, abs=0.05)
+
+
+def test_rows_of_teeth_are_bent_less_than_lips_and_have_none_of_their_waves():
+    waved = face()
+    waved[MOUTH_RING[[4, 6]]] += np.float32((0, 2.5))  # the upper lip comes down beside its middle
+    maps = draw_mouth(skin(), face(height=0.2), waved, 4.0)
+    row = round(CENTRE[1]) - TOP
+    for coordinate in maps[1:3, row]:
+        near = coordinate[CENTRE[0] - LEFT - 14 : CENTRE[0] - LEFT + 15]
+        bends = np.diff(near, 2)
+        assert np.ptp(bends) < 1e-3, "a parabola"
+    lip = waved[MOUTH_RING[:11]]
+    lips_bend = np.polyfit(lip[:, 0], lip[:, 1], 2)[0] / MM
+    assert 0 < 2 * lips_bend * FLATTER == pytest.approx(-float(np.diff(maps[1, row], 2).mean()), rel=0.4)
 
 
 def test_a_mouth_that_does_not_open_has_no_inside():

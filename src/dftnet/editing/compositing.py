@@ -251,7 +251,8 @@ def _prepare(
         for name, part in (("mouth", mouth), ("eyes", eye)):
             if name in drawn:
                 left, top, *_ = window(size, part.WINDOW)
-                draw_into(texture, drawn[name], (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
+                maps = mouth.straightened(drawn[name]) if part is mouth else drawn[name]
+                draw_into(texture, maps, (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
     parts_moved = moved_parts(drawn, Lay(mask, pad, shrink), factor)
     shade = None if shade is None else blur(shade, shrink)
     return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, parts_moved, shade)

@@ -131,7 +131,8 @@ class MouthInside(DrawnPart):
 
     def colours(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
         x, down, up = first, second, third
-        teeth = _sampled(self.upper, x / mouth.WIDE, down / (mouth.TEETH_DEEP / 2) - 1)
+        from_gums = (down + mouth.GUMS) / ((mouth.GUMS + mouth.TEETH_DEEP) / 2) - 1
+        teeth = _sampled(self.upper, x / mouth.WIDE, from_gums)
         behind = _sampled(self.lower, x / mouth.WIDE, up / (mouth.DEEP / 2) - 1)
         return torch.lerp(behind, teeth[:, :3], teeth[:, 3:])
 

@@ -3,7 +3,8 @@
     ring     [20, 2]   the lips' inner edge (`faces.mesh.MOUTH_RING`), pixels of the crop
 
 The upper teeth stand still on the skull, the lower ones on the jaw: so x is measured from where the middle of the mouth was, along
-the line of the eyes, `up` from the lower lip, and `down` from the upper one, which shows as much of the teeth as it is raised.
+the line of the eyes, `up` from the lower lip, and `down` from the upper one, which shows as much of the teeth as it is raised; both
+from a parabola through the lip, made flatter, for rows of teeth are no lips.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ NARROW, NARROW_SHADE = 6.0, 0.55
 """The same of an opening that is lower than this"""
 BEYOND = 0.6
 """Millimetres that a mouth's inside reaches over the lips' edges: the dark line where lips met lies there"""
+FLATTER, CORNERS = 0.5, 0.5
+"""How much of a lip's bend a row of teeth has, and how much the corners of the mouth say of it"""
 FULLY_SHUT, SOCKET = 0.07, 0.85
 """An eye is drawn that showed less than this share of the square of its width: of others the iris was seen. And its light, as a
 share of a mouth's"""
@@ -89,8 +92,11 @@ def draw_mouth(image: NDArray[np.uint8], s: Array, t: Array, shown: float) -> Ar
     shadow = 1 - LIP_SHADE + LIP_SHADE * smooth_step(np.minimum(down, up) / LIPS)
     shadow = shadow * (1 - NARROW_SHADE + NARROW_SHADE * smooth_step((down + up) / NARROW))
     middle = s[MOUTH_RING[5]] + t[UNDER_NOSE] - s[UNDER_NOSE]
-    maps[0] = _from(middle, t, (left, top, right, bottom))[0] / unit
-    maps[1], maps[2] = down + mouth.UPPER - shown, up
+    box = _pixels(left, top, right, bottom)
+    x, y = _from(middle, t, box)
+    gums, lower = (_row_along(_from(middle, t, lip), x) for lip in (ring[:11], ring[np.r_[10:20, 0]]))
+    maps[0] = x / unit
+    maps[1], maps[2] = (y - gums) / unit + mouth.UPPER - shown, (lower - y) / unit
     maps[LIGHT] = light_on(image, s)[:, None, None] * shadow ** mouth.WARM[:, None, None]
     away = (ring - ring[OTHER_LIP]) / np.maximum(heights * unit, 1e-3)[:, None]
     grown = ring + BEYOND * unit * np.minimum(heights, 1)[:, None] * away
@@ -104,16 +110,16 @@ def draw_eyes(image: NDArray[np.uint8], s: Array, t: Array, true: bool) -> Array
     size = len(image)
     maps, (left, top, right, bottom) = _empty(size, eye.WINDOW)
     unit = millimetre(size)
-    column = np.arange(left, right, dtype=np.float32)
+    box = _pixels(left, top, right, bottom)
+    column, row = box[0, :, 0], box[:, :1, 1]
     for ring, corners, iris in zip(EYE_RINGS, EYE_CORNERS, IRISES, strict=True):
         opening = t[ring]
         before, after = eye_openings(s, t, ring, corners)
         if before >= FULLY_SHUT or after <= before + OPENS:
             continue
         inside = polygon(opening, size)[top:bottom, left:right]
-        x, y = _from(t[iris[0]] if true else opening.mean(0), t, (left, top, right, bottom))
+        x, y = _from(t[iris[0]] if true else opening.mean(0), t, box)
         upper = opening[:9][np.argsort(opening[:9, 0])]  # from corner to corner
-        row = np.arange(top, bottom, dtype=np.float32)[:, None]
         lid = row - np.interp(column, upper[:, 0], upper[:, 1])[None]
         near = slice(
             *np.clip(np.round(opening[:, 0].mean() + np.array([-0.16, 0.16]) * size).astype(int) - left, 0, None)
@@ -129,11 +135,22 @@ def _empty(size: int, shares: Window) -> tuple[Array, tuple[int, int, int, int]]
     return np.zeros((CHANNELS, bottom - top, right - left), np.float32), (left, top, right, bottom)
 
 
-def _from(middle: Array, t: Array, box: tuple[int, int, int, int]) -> tuple[Array, Array]:
-    """How far pixels of a box lie from a place, along the line of the eyes of landmarks t and across it down: two [h, w]."""
-    left, top, right, bottom = box
+def _pixels(left: int, top: int, right: int, bottom: int) -> Array:
+    """x and y of the pixels of a box: [h, w, 2]."""
+    return np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), 2).astype(np.float32)
+
+
+def _from(middle: Array, t: Array, points: Array) -> tuple[Array, Array]:
+    """How far points [..., 2] lie from a place, along the line of the eyes of landmarks t and across it down."""
     line = t[OUTER_CORNERS[1]] - t[OUTER_CORNERS[0]]
     cos, sin = line / max(float(np.linalg.norm(line)), 1e-3)
-    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    x, y = x - middle[0], y - middle[1]
+    x, y = np.moveaxis(points - middle, -1, 0)
     return x * cos + y * sin, y * cos - x * sin
+
+
+def _row_along(lip: tuple[Array, Array], x: Array) -> Array:
+    """How far down at x a row of teeth lies along a lip's points x and y [11], corners first and last."""
+    weight = np.ones(len(lip[0]))
+    weight[[0, -1]] = CORNERS
+    bend, slope, level = np.polyfit(*lip, 2, w=weight)
+    return np.asarray(level + slope * x + FLATTER * bend * x**2, np.float32)
