@@ -10,7 +10,9 @@ import pytest
 from dftnet.errors import RequestError
 from dftnet.faces.mesh import (
     ABOVE_LIDS,
+    EYE_CORNERS,
     GAZE_GAIN,
+    GOES_ALONG,
     IRISES,
     KNIT,
     LID_FOLLOWS,
@@ -18,6 +20,7 @@ from dftnet.faces.mesh import (
     LOWER_LIP,
     NOSE_SHARE,
     SHOWN_SHARE,
+    SKIN_FOLLOWS,
     UNIT_SHAPES,
     UPPER_LIDS,
     UPPER_LIP,
@@ -130,6 +133,26 @@ def test_a_nose_is_widened_by_less_than_the_mouth_and_brows_keep_the_lids_skin_w
     gain = UNIT_SHAPES["AU04"]["browDown"]
     assert frown[mouth] == pytest.approx([KNIT * gain * 0.3, gain * -0.5, 0], rel=1e-3)
     assert frown[ABOVE_LIDS[0], 1] == pytest.approx(LID_FOLLOWS["AU04"] * gain * -0.5, rel=1e-3)
+
+
+def test_skin_above_a_lid_follows_it_in_part(mesh: FaceMesh, tmp_path: Path) -> None:
+    closed = mesh.targets(face(), levels(), levels(AU45R=1.0))[0] - face()[0]
+    assert closed[ABOVE_LIDS[0], 1] == pytest.approx(SKIN_FOLLOWS * closed[UPPER_LIDS[0], 1], abs=1e-3)
+    path = write_toy_mesh(tmp_path / "mesh.npz")
+    with np.load(path) as file:
+        parts = dict(file)
+    across = np.linspace(-4, -2, 9)
+    v = parts["vertices"] = vertices()
+    v[EYE_CORNERS[0]], v[UPPER_LIDS[0]], v[ABOVE_LIDS[0]] = (
+        np.stack([x, np.full_like(x, y), np.full_like(x, 3)], 1)
+        for x, y in ((across[[0, -1]], 2.5), (across[1:-1], 3), (across[1:-1], 3.5))
+    )
+    parts["shapes"][parts["names"].tolist().index("eyeWide_R")] = (0, 0.5, 0)
+    np.savez(path, **parts)
+    wide = FaceMesh.load(path, UNITS).basis.reshape(-1, 468, 3)[UNITS.index("AU05R"), :, 1]
+    risen = UNIT_SHAPES["AU05"]["eyeWide"] * 0.5
+    assert wide[UPPER_LIDS[0]] == pytest.approx(risen, rel=1e-3)
+    assert wide[ABOVE_LIDS[0]] == pytest.approx(GOES_ALONG * risen, rel=1e-3)
 
 
 def test_what_is_no_mesh_is_refused(tmp_path: Path) -> None:

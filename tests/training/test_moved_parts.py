@@ -44,10 +44,14 @@ def test_a_lid_that_comes_down_is_the_skin_above_it_as_far_as_the_lower_lid():
 
 
 def test_no_hair_of_a_brow_is_made_a_lid():
-    _, y, inside, _ = draw_lids(lidded(10, 2, 11), lidded(0.5, 2, 11), SIZE)
-    rows, columns = np.nonzero(inside > 0.5)
     top = window(SIZE, lid.WINDOW)[1]
-    assert ((rows + top) / MM + y[rows, columns]).min() > (48 - 11 * MM) / MM + 0.5
+    for skin_above in (2, 5):
+        _, y, inside, _ = draw_lids(lidded(10, skin_above, 11), lidded(0.5, skin_above, 11), SIZE)
+        rows, columns = np.nonzero(inside > 0.5)
+        whence = (rows + top) / MM + y[rows, columns] - 48 / MM
+        assert whence.min() > -11 + 2.5, "hair begins below where landmarks see the edge of a brow"
+        middle = np.isin(columns, (38 - window(SIZE, lid.WINDOW)[0], 89 - window(SIZE, lid.WINDOW)[0]))
+        assert whence[middle].max() <= -5 + 0.2, "no pixel of the eye"
 
 
 def test_a_lid_that_rises_takes_its_lashes_along_as_they_are():

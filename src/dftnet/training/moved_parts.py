@@ -32,9 +32,9 @@ OVER_EYE, FURTHEST = 1.0, 2.2
 smoothly, and would leave a line of the eye"""
 EDGE = 0.6
 """Millimetres above where landmarks see a lid's border that it is taken to lie: below is white of the eye"""
-LEAST_LID, BELOW_BROW = 7.0, 0.75
-"""Millimetres of skin that a lid is made of at least, since of what a deep fold hides nothing is seen; and at most so much of the
-way to the brow, of which it is not made"""
+LID_MADE_OF, BELOW_BROW, LEAST_SKIN = 7.0, 3.0, 2.5
+"""Millimetres of skin that a lid is made of, since of what a deep fold hides nothing is seen; it ends so far below where landmarks
+see the lower edge of a brow, of whose hair it is not made, but it is never less than the last"""
 NEARLY_SHUT = (0.6, 0.95)
 """Of the opening of an eye, how much is covered where its lid begins to reach over the lower one, and where it does in full"""
 GOES_UP = (0.3, 0.9)
@@ -102,10 +102,14 @@ def _lowered(s: Array, t: Array, side: int, unit: float, shut: float) -> tuple[A
         _lid_rows(s, side, unit, -EDGE),
         _lid_rows(t, side, unit, shut * min(OVER_EYE + max(rises, 0), FURTHEST)),
     )
-    height = np.linalg.norm(there[1] - there[3], axis=1)
-    short = np.maximum(_to_brow(s, side, there[3], unit) - height, 0)[:, None]
+    way = there[1] - there[3]
+    height = np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-3)
+    skin = _without_hair(s, side, there[3], unit)[:, None]
+    short = np.maximum(skin - height, 0)
     here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
-    there[:2] += UP * short
+    there[:2] += UP * short - way / height * np.maximum(height - skin, 0)
+    there[2] = there[3] + _as_long(there[2] - there[3], LASH_SHARE * skin[:, 0])
+    here[2] = here[3] + _as_long(here[2] - here[3], np.linalg.norm(there[2] - there[3], axis=1))
     return there, here
 
 
@@ -158,12 +162,12 @@ def _lid_borders(points: Array, ring: NDArray[np.int64], above: float) -> tuple[
     return upper[np.argsort(upper[:, 0])], lower[np.argsort(lower[:, 0])]
 
 
-def _to_brow(points: Array, side: int, low: Array, unit: float) -> Array:
-    """[9]: how much skin there is for a lid above each point of its border, LEAST_LID at most: no hair of a brow."""
+def _without_hair(points: Array, side: int, low: Array, unit: float) -> Array:
+    """[9]: how much skin there is for a lid above each point of its border, LID_MADE_OF at most: no hair of a brow."""
     brow = points[LOWER_BROWS[side]]
     brow = brow[np.argsort(brow[:, 0])]
     up = low[:, 1] - np.interp(low[:, 0], brow[:, 0], brow[:, 1])
-    return np.minimum(LEAST_LID * unit, BELOW_BROW * up)
+    return np.clip(up - BELOW_BROW * unit, LEAST_SKIN * unit, LID_MADE_OF * unit)
 
 
 def _lid_rows(points: Array, side: int, unit: float, over: float) -> Array:
