@@ -233,7 +233,7 @@ def test_paint_is_the_same_however_much_around_it_is_enlarged(monkeypatch: pytes
     attention[0, 20:30, 25:45] = 0
     edited = composite(photo, matrix, cut(photo, matrix), flow, attention, texture)
     assert np.abs(edited.astype(int) - photo).max() > 40
-    monkeypatch.setattr("dftnet.editing.compositing.BESIDE", SIZE)
+    monkeypatch.setattr("dftnet.editing.painted.BESIDE", SIZE)
     whole = composite(photo, matrix, cut(photo, matrix), flow, attention, texture)
     assert np.abs(edited.astype(int) - whole).max() <= 1
     assert (edited == whole).mean() > 0.9999

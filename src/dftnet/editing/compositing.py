@@ -20,7 +20,6 @@ edit becomes the photo itself. Where both have faded the result is the input, by
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -28,37 +27,20 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dftnet.editing.moved import Lay, MovedPart, moved_parts
-from dftnet.editing.planes import (
-    blur,
-    bordered,
-    enlarged,
-    largest,
-    mean,
-    sample,
-    sample_photo,
-    span,
-    thrice,
-    warped,
-    wide_blur,
-)
+from dftnet.editing.lay import Lay
+from dftnet.editing.moved import MovedPart, moved_parts
+from dftnet.editing.painted import Painted
+from dftnet.editing.planes import blur, bordered, largest, sample, sample_photo, span, thrice, wide_blur
 from dftnet.errors import MediaError
-from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import draw_into, window
 from dftnet.faces.mask import OVERHANG, face_mask, smooth_step
 from dftnet.faces.shade import LEAST as LEAST_SHADE
 
-SAME_LIGHT, SAME_HUE = 0.12, 0.05
-"""Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
-same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
 TRACE = 0.1
 """Paint below this is faded out: a sigmoid never quite says 1, and a trace of paint everywhere is a colour cast."""
 FAINT, STILL = 1e-3, 1 / 64
 """Paint and motion (photo pixels) below which a pixel of the photo stays as it is."""
 CUBIC = 2
 """A cubic sample is less than this many times the largest value that it is made of."""
-BESIDE = 20
-"""Crop pixels around what is painted in which its enlargement looks."""
 TILE_PIXELS = 1 << 16
 """Photo pixels worked on at once, few enough for a processor's cache; memory above the photo and its copy is about 100
 bytes for each."""
@@ -77,17 +59,8 @@ class _CropMaps(NamedTuple):
     """[h, w, 2] in crop pixels, masked."""
     paint: np.ndarray
     """[h, w] in [0, 1], 1 - A, masked."""
-    texture: np.ndarray
-    """[.. · finer, .. · finer, 3] in [0, 1], in agreement with the photo, enlarged without losing its edges; of the part
-    that is painted, which begins at `corner`."""
-    corner: tuple[int, int]
-    """x, y on the padded grid."""
-    detail: np.ndarray
-    """[h, w] in [0, 1], share of the photo's fine detail that paint gets."""
-    coarse: np.ndarray
-    """[h · finer, w · finer, 3] in [0, 1], the crop treated in the same way: the photo without its fine detail."""
-    finer: int
-    """1, 2 or 4."""
+    painted: Painted | None
+    """What is painted; None where nothing is."""
     moved: tuple[MovedPart, ...]
     """Those that are moved by themselves, the lower ones first."""
     shade: np.ndarray | None
@@ -223,8 +196,6 @@ def _prepare(
     scale = _scale(crop_from_image)
     pad = round(OVERHANG * size)
     mask = face_mask(size, pad)
-    source = crop.astype(np.float32) / 255
-    colours = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
     moved = _extended(np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32), pad) * mask[..., None]
     at = (np.arange(size) + 0.5) / size
     across = smooth_step((np.minimum(at, 1 - at) - 0.02) / 0.1)
@@ -232,30 +203,17 @@ def _prepare(
     keep = mask[pad:-pad, pad:-pad] * down[:, None] * across[None, :]
     paint = np.clip(1 - attention[0].astype(np.float32), 0, 1)
     paint *= smooth_step(paint / TRACE)
-    aligned = warped(source, moved[pad:-pad, pad:-pad])
     shade = _shade(drawn.get("shade"), mask, pad)
-    if shade is not None:
-        aligned *= thrice(1 + shade[pad:-pad, pad:-pad])
-    colours = _agree(colours, aligned, paint)
-    same = _sameness(aligned, colours)
-    detail = 1 - paint * (1 - same)
     shrink = _shrink(crop_from_image)
-    masked, colours, detail = (blur(bordered(plane, pad), shrink) for plane in (paint * keep, colours, detail))
-    factor = 4 if scale < 0.3 else 2 if scale < 0.6 else 1
-    coarse = _coarse(crop.tobytes(), size, pad, shrink, factor)
-    shown = np.asarray(masked > FAINT / CUBIC)
-    rows, columns = span(shown.max(1), BESIDE), span(shown.max(0), BESIDE)
-    texture = enlarged(np.ascontiguousarray(colours[rows, columns]), factor)
-    corner = columns.start, rows.start
-    if factor > 1:
-        for name, part in (("mouth", mouth), ("eyes", eye)):
-            if name in drawn:
-                left, top, *_ = window(size, part.WINDOW)
-                maps = mouth.straightened(drawn[name]) if part is mouth else drawn[name]
-                draw_into(texture, maps, (left + pad - corner[0], top + pad - corner[1]), factor, part.colours)
-    parts_moved = moved_parts(drawn, Lay(mask, pad, shrink), factor)
+    masked = blur(bordered(paint * keep, pad), shrink)
+    lay = Lay(mask, pad, shrink, 4 if scale < 0.3 else 2 if scale < 0.6 else 1)
+    painted, shown = None, np.asarray(masked > FAINT / CUBIC)
+    if shown.any():
+        inner = None if shade is None else shade[pad:-pad, pad:-pad]
+        painted = Painted.of(crop, (moved[pad:-pad, pad:-pad], paint, texture), inner, drawn, lay, shown)
+    parts_moved = moved_parts(drawn, lay)
     shade = None if shade is None else blur(shade, shrink)
-    return _CropMaps(pad, blur(moved, shrink), masked, texture, corner, detail, coarse, factor, parts_moved, shade)
+    return _CropMaps(pad, blur(moved, shrink), masked, painted, parts_moved, shade)
 
 
 def _shade(ratio: np.ndarray | None, mask: np.ndarray, pad: int) -> np.ndarray | None:
@@ -264,15 +222,6 @@ def _shade(ratio: np.ndarray | None, mask: np.ndarray, pad: int) -> np.ndarray |
         return None
     more = blur(bordered(ratio[0].astype(np.float32) - 1, pad), 0.6)
     return np.asarray(mask * np.sign(more) * np.maximum(np.abs(more) - LEAST_SHADE, 0))
-
-
-@functools.lru_cache(maxsize=4)
-def _coarse(crop: bytes, size: int, pad: int, shrink: float, factor: int) -> np.ndarray:
-    """`_CropMaps.coarse` of a crop's bytes. The same for every request, so it is kept for the next one."""
-    source = np.frombuffer(crop, np.uint8).reshape(size, size, 3).astype(np.float32) / 255
-    found = enlarged(blur(bordered(source, pad), shrink), factor)
-    found.setflags(write=False)
-    return found
 
 
 def _scale(crop_from_image: np.ndarray) -> float:
@@ -296,34 +245,6 @@ def _extended(flow: np.ndarray, pad: int) -> np.ndarray:
     beyond = np.maximum(0, np.maximum(-at, at - size + 1)) / (0.1 * size)
     share = smooth_step(np.maximum(beyond[:, None], beyond[None, :]))[..., None]
     return whole + share * (wide_blur(whole, 0.08 * size) - whole)
-
-
-def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:
-    """[S, S] in [0, 1]: how far two pictures [S, S, 3] in [0, 1] show the same material."""
-    difference = blur(aligned - texture, 0.01 * len(texture))
-    light = difference @ np.array([0.299, 0.587, 0.114], np.float32)
-    hue = largest(difference - light[..., None])
-    return np.exp(-((light / SAME_LIGHT) ** 2) - (hue / SAME_HUE) ** 2)
-
-
-def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.ndarray:
-    """The texture with the local mean and contrast of the aligned crop, both [S, S, 3] in [0, 1].
-
-    Measured where the two show the same thing and the texture counts (paint [S, S] > 0; elsewhere it was never
-    trained), carried from there to the surroundings.
-    """
-    size = len(texture)
-    difference = aligned - texture
-    alike = np.exp(-((largest(blur(difference, 0.01 * size)) / 0.1) ** 2))
-    weight = (np.minimum(paint, 0.5) * alike)[..., None]
-    reach = 0.06 * size
-    evidence = wide_blur(weight, reach)[..., None]
-    offset = wide_blur(weight * difference, reach) / (evidence + 0.02)
-    fine, wanted = texture - blur(texture, 0.02 * size), aligned - blur(aligned, 0.02 * size)
-    parts = (wide_blur(weight[..., 0] * mean(part**2), reach)[..., None] for part in (fine, wanted))
-    power, wanted_power = (np.maximum(part, 0) for part in parts)
-    gain = np.sqrt((wanted_power + 1e-5) / (power + 1e-5))
-    return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
 
 
 def _reach(
@@ -384,19 +305,11 @@ def _edit_tile(
         own.put(edited, place)
     white = float(np.iinfo(photo.dtype).max)
     paint = paint[place]
-    if paint.any():
+    if maps.painted is not None and paint.any():
         here = span(paint.any(1)), span(paint.any(0))  # mostly a small part: eyes, mouth
         at_x, at_y, flow_x, flow_y = (plane[place][here] for plane in (at_x, at_y, flow_x, flow_y))
-        k, centre = np.float32(maps.finer), np.float32((maps.finer - 1) / 2)
-        left, top = maps.corner
-        texture = sample(maps.texture, k * (at_x - left) + centre, k * (at_y - top) + centre)
-        coarse = sample(maps.coarse, k * (at_x + flow_x) + centre, k * (at_y + flow_y) + centre)
-        if ratio is not None:
-            coarse *= thrice(ratio[place][here])
-        part = edited[here]
-        share = np.clip(sample(maps.detail, at_x, at_y), 0, 1)
-        painted = white * texture + thrice(share) * (part - white * coarse)
-        part += thrice(paint[here]) * (painted - part)
+        light = None if ratio is None else ratio[place][here]
+        maps.painted.onto(edited[here], paint[here], (at_x, at_y), (flow_x, flow_y), light, white)
     edited = np.clip(np.rint(edited, out=edited), 0, white, out=edited).astype(photo.dtype)
     tile = result.pixels[y0 - result.y : y1 - result.y, x0 - result.x : x1 - result.x]
     cv2.copyTo(edited, active[place].view(np.uint8), tile[place])

@@ -12,9 +12,10 @@ from typing import ClassVar, NamedTuple
 import cv2
 import numpy as np
 
-from dftnet.editing.planes import blur, sample, sample_photo, span, thrice
+from dftnet.editing.lay import Lay
+from dftnet.editing.planes import sample, sample_photo, span, thrice
 from dftnet.faces import globe, lid
-from dftnet.faces.drawn import CRISP, FROM, NOWHERE, Window, millimetre, window
+from dftnet.faces.drawn import CRISP, FROM, NOWHERE
 
 AWAY = -20.0
 """Logit of a part where there is none."""
@@ -61,12 +62,12 @@ class MovedPart(ABC):
     """Says which window its maps are of, and which of them is `inside`."""
 
     @classmethod
-    def of(cls, maps: np.ndarray, lay: Lay, finer: int) -> MovedPart | None:
+    def of(cls, maps: np.ndarray, lay: Lay) -> MovedPart | None:
         """From a generator's maps [c, h, w] of its window; None where there is nothing of it."""
         inside = maps[cls.part.INSIDE, None]
         if not (inside > NOWHERE).any():
             return None
-        return cls(cls.told(maps, lay), lay.on(inside, cls.part.WINDOW, AWAY), finer * CRISP, lay.unit)
+        return cls(cls.told(maps, lay), lay.on(inside, cls.part.WINDOW, AWAY), lay.finer * CRISP, lay.unit)
 
     @classmethod
     @abstractmethod
@@ -96,31 +97,6 @@ class MovedPart(ABC):
         told = [sample(plane, at[0], at[1]) for plane in self.maps]
         rows, columns = (slice(n.start + h.start, n.start + h.stop) for n, h in zip(near, here, strict=True))
         return Here((rows, columns), self.shown(photo, (x, y), told, back), share[here])
-
-
-class Lay(NamedTuple):
-    """How maps of a window are laid onto a crop's padded grid."""
-
-    mask: np.ndarray
-    """[h, w]: the face's."""
-    pad: int
-    shrink: float
-    """Sigma of the blur against aliasing."""
-
-    @property
-    def unit(self) -> float:
-        """Crop pixels of a millimetre."""
-        return millimetre(len(self.mask) - 2 * self.pad)
-
-    def on(self, planes: np.ndarray, shares: Window, outside: float | None = None) -> np.ndarray:
-        """[c, h, w] of a window → [h, w, c], or [h, w] of one; beyond it goes on, or is `outside`."""
-        size = len(self.mask) - 2 * self.pad
-        left, top, right, bottom = window(size, shares)
-        around = (top + self.pad, size - bottom + self.pad, left + self.pad, size - right + self.pad)
-        picture = np.ascontiguousarray(planes.transpose(1, 2, 0), np.float32)
-        if outside is None:
-            return blur(cv2.copyMakeBorder(picture, *around, cv2.BORDER_REPLICATE), self.shrink)
-        return blur(cv2.copyMakeBorder(picture, *around, cv2.BORDER_CONSTANT, value=outside), self.shrink)
 
 
 class Lids(MovedPart):
@@ -165,10 +141,10 @@ class Globes(MovedPart):
         return seen
 
 
-def moved_parts(drawn: Mapping[str, np.ndarray], lay: Lay, finer: int) -> tuple[MovedPart, ...]:
+def moved_parts(drawn: Mapping[str, np.ndarray], lay: Lay) -> tuple[MovedPart, ...]:
     """Those that an edit shows, the lower ones first, from maps by the names of `faces.drawn.PARTS`."""
     kinds: dict[str, type[MovedPart]] = {"globes": Globes, "lids": Lids}
-    found = (kind.of(drawn[name], lay, finer) for name, kind in kinds.items() if name in drawn)
+    found = (kind.of(drawn[name], lay) for name, kind in kinds.items() if name in drawn)
     return tuple(part for part in found if part is not None)
 
 

@@ -1,0 +1,123 @@
+"""What an edit paints: brought to the photo's local colour and contrast, enlarged without losing its edges, with what is drawn
+by formula in it as sharp as the photo is, and with the photo's own fine detail where both show the same thing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from dftnet.editing.lay import Lay
+from dftnet.editing.planes import blur, bordered, enlarged, largest, mean, sample, span, thrice, warped, wide_blur
+from dftnet.faces import eye, mouth
+from dftnet.faces.drawn import draw_into, window
+
+SAME_LIGHT, SAME_HUE = 0.12, 0.05
+"""Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
+same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
+BESIDE = 20
+"""Crop pixels around what is painted in which its enlargement looks."""
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class Painted(NamedTuple):
+    """Of one crop, float32 on its grid padded by `pad` on all sides."""
+
+    texture: np.ndarray
+    """[.. · finer, .. · finer, 3] in [0, 1]; of the part that is painted, which begins at `corner`."""
+    corner: tuple[int, int]
+    """x, y on the padded grid."""
+    detail: np.ndarray
+    """[h, w] in [0, 1], share of the photo's fine detail that paint gets."""
+    coarse: np.ndarray
+    """[h · finer, w · finer, 3] in [0, 1], the crop treated in the same way: the photo without its fine detail."""
+    finer: int
+
+    @classmethod
+    def of(
+        cls,
+        crop: np.ndarray,
+        maps: tuple[np.ndarray, np.ndarray, np.ndarray],
+        shade: np.ndarray | None,
+        drawn: Mapping[str, np.ndarray],
+        lay: Lay,
+        shown: np.ndarray,
+    ) -> Painted:
+        """Of a crop uint8 [S, S, 3], its flow [S, S, 2], paint [S, S] and texture [3, S, S] in [-1, 1]; shade [S, S], a ratio
+        less 1; shown, bool [h, w] of the padded grid: where any of it is."""
+        flow, paint, texture = maps
+        colours = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
+        aligned = warped(crop.astype(np.float32) / 255, flow)
+        if shade is not None:
+            aligned *= thrice(1 + shade)
+        colours = _agree(colours, aligned, paint)
+        detail = 1 - paint * (1 - _sameness(aligned, colours))
+        colours, detail = (blur(bordered(plane, lay.pad), lay.shrink) for plane in (colours, detail))
+        rows, columns = span(shown.max(1), BESIDE), span(shown.max(0), BESIDE)
+        texture = enlarged(np.ascontiguousarray(colours[rows, columns]), lay.finer)
+        corner = columns.start, rows.start
+        if lay.finer > 1:
+            for name, part in (("mouth", mouth), ("eyes", eye)):
+                if name in drawn:
+                    left, top, *_ = window(lay.size, part.WINDOW)
+                    place = left + lay.pad - corner[0], top + lay.pad - corner[1]
+                    own = mouth.straightened(drawn[name]) if part is mouth else drawn[name]
+                    draw_into(texture, own, place, lay.finer, part.colours)
+        coarse = _coarse(crop.tobytes(), lay.size, lay.pad, lay.shrink, lay.finer)
+        return cls(texture, corner, detail, coarse, lay.finer)
+
+    def onto(
+        self, part: np.ndarray, paint: np.ndarray, grid: Pair, flow: Pair, ratio: np.ndarray | None, white: float
+    ) -> None:
+        """Into pixels [h, w, 3] of the warped photo, whose white is `white`, in place. paint [h, w]: how much of each is painted;
+        grid: x and y of the pixels on the padded grid; flow: how far each has come; ratio [h, w]: what they were multiplied by."""
+        (at_x, at_y), (flow_x, flow_y) = grid, flow
+        k, centre = np.float32(self.finer), np.float32((self.finer - 1) / 2)
+        left, top = self.corner
+        texture = sample(self.texture, k * (at_x - left) + centre, k * (at_y - top) + centre)
+        coarse = sample(self.coarse, k * (at_x + flow_x) + centre, k * (at_y + flow_y) + centre)
+        if ratio is not None:
+            coarse *= thrice(ratio)
+        share = np.clip(sample(self.detail, at_x, at_y), 0, 1)
+        painted = white * texture + thrice(share) * (part - white * coarse)
+        part += thrice(paint) * (painted - part)
+
+
+@functools.lru_cache(maxsize=4)
+def _coarse(crop: bytes, size: int, pad: int, shrink: float, finer: int) -> np.ndarray:
+    """`Painted.coarse` of a crop's bytes. The same for every request, so it is kept for the next one."""
+    source = np.frombuffer(crop, np.uint8).reshape(size, size, 3).astype(np.float32) / 255
+    found = enlarged(blur(bordered(source, pad), shrink), finer)
+    found.setflags(write=False)
+    return found
+
+
+def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """[S, S] in [0, 1]: how far two pictures [S, S, 3] in [0, 1] show the same material."""
+    difference = blur(aligned - texture, 0.01 * len(texture))
+    light = difference @ np.array([0.299, 0.587, 0.114], np.float32)
+    hue = largest(difference - light[..., None])
+    return np.exp(-((light / SAME_LIGHT) ** 2) - (hue / SAME_HUE) ** 2)
+
+
+def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.ndarray:
+    """The texture with the local mean and contrast of the aligned crop, both [S, S, 3] in [0, 1].
+
+    Measured where the two show the same thing and the texture counts (paint [S, S] > 0; elsewhere it was never
+    trained), carried from there to the surroundings.
+    """
+    size = len(texture)
+    difference = aligned - texture
+    alike = np.exp(-((largest(blur(difference, 0.01 * size)) / 0.1) ** 2))
+    weight = (np.minimum(paint, 0.5) * alike)[..., None]
+    reach = 0.06 * size
+    evidence = wide_blur(weight, reach)[..., None]
+    offset = wide_blur(weight * difference, reach) / (evidence + 0.02)
+    fine, wanted = texture - blur(texture, 0.02 * size), aligned - blur(aligned, 0.02 * size)
+    parts = (wide_blur(weight[..., 0] * mean(part**2), reach)[..., None] for part in (fine, wanted))
+    power, wanted_power = (np.maximum(part, 0) for part in parts)
+    gain = np.sqrt((wanted_power + 1e-5) / (power + 1e-5))
+    return texture + offset + (np.clip(gain, 0.8, 1.25) - 1) * fine
