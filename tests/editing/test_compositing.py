@@ -9,6 +9,7 @@ import pytest
 from dftnet.editing.compositing import composite, composite_patch, patch_box
 from dftnet.faces import eye, lid, mouth
 from dftnet.faces.drawn import millimetre, painted, window
+from dftnet.faces.light import in_light_of
 from dftnet.faces.mask import OVERHANG, face_mask
 from dftnet.faces.shade import LEAST
 
@@ -271,7 +272,8 @@ def test_what_is_drawn_is_as_sharp_as_it_is_drawn(part: str) -> None:
     seen = opened(part)
     left, top, right, bottom = window(SIZE, PARTS[part].WINDOW)
     texture = np.full((SIZE, SIZE, 3), 0.5, np.float32)
-    texture[top:bottom, left:right] = painted(seen, 1, PARTS[part].colours)[0]
+    lit = in_light_of(cut(photo, matrix), seen)
+    texture[top:bottom, left:right] = painted(lit, 1, PARTS[part].colours)[0]
     flow, attention, _ = maps(attention=0)
     arguments = photo, matrix, cut(photo, matrix), flow, attention, 2 * texture.transpose(2, 0, 1) - 1
 
@@ -305,11 +307,20 @@ def test_what_is_drawn_where_nothing_is_painted_changes_nothing() -> None:
     assert np.array_equal(result, composite(*arguments))
 
 
-def test_a_face_as_small_as_the_crop_needs_nothing_finer() -> None:
+def test_what_a_small_face_shows_is_in_the_light_of_its_cheeks_too() -> None:
     photo = portrait(100, 100)
+    photo[..., 2] = np.maximum(photo[..., 2], 200)
+    photo[..., 0] //= 3
     matrix = placed(0, 1.0, (50, 50))
-    arguments = photo, matrix, cut(photo, matrix), *maps(attention=0.2, texture=0.1)
-    assert np.array_equal(composite(*arguments, {name: opened(name) for name in PARTS}), composite(*arguments))
+    seen, texture = opened("mouth"), np.full((SIZE, SIZE, 3), 0.5, np.float32)
+    left, top, right, bottom = window(SIZE, mouth.WINDOW)
+    texture[top:bottom, left:right] = painted(seen, 1, mouth.colours)[0]
+    flow, attention, _ = maps(attention=0)
+    arguments = photo, matrix, cut(photo, matrix), flow, attention, 2 * texture.transpose(2, 0, 1) - 1
+    as_learnt, lit = composite(*arguments), composite(*arguments, {"mouth": seen})
+    middle = np.s_[50 + top - SIZE // 2 + 8 : 50 + top - SIZE // 2 + 20, 40:60]
+    bluer = (lit[middle].astype(float) - as_learnt[middle])[..., [0, 2]].mean((0, 1))
+    assert bluer[1] > bluer[0] + 15
 
 
 def shut(lowest: float, up: float = 4.0, light: float = 1.0) -> np.ndarray:

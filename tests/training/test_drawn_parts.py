@@ -9,9 +9,10 @@ torch = pytest.importorskip("torch")
 
 from dftnet.faces import eye, mouth  # noqa: E402
 from dftnet.faces.drawn import INSIDE, window  # noqa: E402
+from dftnet.faces.light import CHEEKS  # noqa: E402
 from dftnet.faces.mesh import EYE_RINGS, MOUTH_RING  # noqa: E402
 from dftnet.faces.mouth import UPPER  # noqa: E402
-from dftnet.training.drawn_parts import CHEEKS, FLATTER, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
+from dftnet.training.drawn_parts import FLATTER, draw_eyes, draw_mouth, light_on, teeth_shown  # noqa: E402
 from tests.toy_landmarks import CENTRE, MM, SIZE, face, looking  # noqa: E402
 
 LEFT, TOP = window(SIZE, mouth.WINDOW)[:2]

@@ -12,7 +12,8 @@ import numpy as np
 from dftnet.editing.lay import Lay
 from dftnet.editing.planes import blur, bordered, enlarged, largest, mean, sample, span, thrice, warped, wide_blur
 from dftnet.faces import eye, mouth
-from dftnet.faces.drawn import draw_into, window
+from dftnet.faces.drawn import INSIDE, NOWHERE, draw_into, window
+from dftnet.faces.light import in_light_of
 
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
@@ -59,13 +60,12 @@ class Painted(NamedTuple):
         rows, columns = span(shown.max(1), BESIDE), span(shown.max(0), BESIDE)
         texture = enlarged(np.ascontiguousarray(colours[rows, columns]), lay.finer)
         corner = columns.start, rows.start
-        if lay.finer > 1:
-            for name, part in (("mouth", mouth), ("eyes", eye)):
-                if name in drawn:
-                    left, top, *_ = window(lay.size, part.WINDOW)
-                    place = left + lay.pad - corner[0], top + lay.pad - corner[1]
-                    own = mouth.straightened(drawn[name]) if part is mouth else drawn[name]
-                    draw_into(texture, own, place, lay.finer, part.colours)
+        for name, part in (("mouth", mouth), ("eyes", eye)):
+            if name in drawn and (drawn[name][INSIDE] > NOWHERE).any():
+                left, top, *_ = window(lay.size, part.WINDOW)
+                place = left + lay.pad - corner[0], top + lay.pad - corner[1]
+                own = in_light_of(crop, mouth.straightened(drawn[name]) if part is mouth else drawn[name])
+                draw_into(texture, own, place, lay.finer, part.colours)
         coarse = _coarse(crop.tobytes(), lay.size, lay.pad, lay.shrink, lay.finer)
         return cls(texture, corner, detail, coarse, lay.finer)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dftnet.faces import eye, mouth
 from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT, Window, millimetre, window
+from dftnet.faces.light import cheek_light
 from dftnet.faces.mask import smooth_step
 from dftnet.faces.mesh import EYE_CORNERS, EYE_RINGS, IRISES, MOUTH_RING, Array
 from dftnet.training.mesh_drawing import OPENS, draw_triangles, eye_openings, mouth_opened, polygon
@@ -25,8 +26,8 @@ UNDER_NOSE, OUTER_CORNERS = 2, (33, 263)
 """Landmarks that expressions hardly move: below the nose, and the outer corners of the eyes"""
 SHOWN, RAISED = 3.5, {"AU10": 3.0, "AU12": 3.5}
 """Millimetres of the upper teeth that a lip shows, and how many more where a unit of 1 raises it"""
-CHEEKS, SHADE, GAIN = np.array([160.0, 120.0, 100.0]), 0.5, (0.45, 1.25)
-"""RGB of the cheeks that the drawing is as bright as; the power of their ratio that a mouth's light follows, its least and most"""
+GAIN = (0.45, 1.25)
+"""Least and most of the light on a mouth"""
 LIPS, LIP_SHADE = 2.5, 0.15
 """Millimetres from a lip within which its shadow lies, and how dark it is at the lip"""
 NARROW, NARROW_SHADE = 6.0, 0.55
@@ -58,9 +59,7 @@ OTHER_LIP = (20 - np.arange(20)) % 20
 
 def light_on(image: NDArray[np.uint8], landmarks: Array) -> Array:
     """[3], red, green and blue: how bright the mouth of a crop [S, S, 3] is, by its cheeks; landmarks [478, 2]."""
-    x, y = np.clip(np.round(landmarks[SKIN]).astype(int), 2, len(image) - 3).T
-    around = [image[v - 2 : v + 3, u - 2 : u + 3].mean((0, 1)) for u, v in zip(x, y, strict=True)]
-    return np.clip((np.median(around, 0) / CHEEKS) ** SHADE, *GAIN)
+    return np.clip(cheek_light(image, landmarks[SKIN]), *GAIN)
 
 
 def teeth_shown(levels: Array, names: tuple[str, ...]) -> Array:
