@@ -207,7 +207,7 @@ def _prepare(
     shrink = _shrink(crop_from_image)
     masked = blur(bordered(paint * keep, pad), shrink)
     lay = Lay(mask, pad, shrink, 4 if scale < 0.3 else 2 if scale < 0.6 else 1)
-    painted, shown = None, np.asarray(masked > FAINT / CUBIC)
+    painted, shown = None, np.asarray(masked[pad:-pad, pad:-pad] > FAINT / CUBIC)
     if shown.any():
         inner = None if shade is None else shade[pad:-pad, pad:-pad]
         painted = Painted.of(crop, (moved[pad:-pad, pad:-pad], paint, texture), inner, drawn, lay, shown)

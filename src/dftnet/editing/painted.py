@@ -18,23 +18,24 @@ from dftnet.faces.light import in_light_of
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
-BESIDE = 20
+BESIDE = 24
 """Crop pixels around what is painted in which its enlargement looks."""
 
 Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Painted(NamedTuple):
-    """Of one crop, float32 on its grid padded by `pad` on all sides."""
+    """Of one crop, float32 on its padded grid: the part of it that is painted, and what is around."""
 
-    texture: np.ndarray
-    """[.. · finer, .. · finer, 3] in [0, 1]; of the part that is painted, which begins at `corner`."""
     corner: tuple[int, int]
-    """x, y on the padded grid."""
+    """x, y on the padded grid, where the part begins."""
+    texture: np.ndarray
+    """[h · finer, w · finer, 3] in [0, 1]."""
     detail: np.ndarray
     """[h, w] in [0, 1], share of the photo's fine detail that paint gets."""
     coarse: np.ndarray
-    """[h · finer, w · finer, 3] in [0, 1], the crop treated in the same way: the photo without its fine detail."""
+    """[.. · finer, .. · finer, 3] in [0, 1], of the whole grid, the crop treated in the same way: the photo without its fine
+    detail."""
     finer: int
 
     @classmethod
@@ -48,26 +49,25 @@ class Painted(NamedTuple):
         shown: np.ndarray,
     ) -> Painted:
         """Of a crop uint8 [S, S, 3], its flow [S, S, 2], paint [S, S] and texture [3, S, S] in [-1, 1]; shade [S, S], a ratio
-        less 1; shown, bool [h, w] of the padded grid: where any of it is."""
+        less 1; shown, bool [S, S]: where any of it is."""
         flow, paint, texture = maps
-        colours = np.ascontiguousarray(texture.transpose(1, 2, 0), np.float32) / 2 + 0.5
-        aligned = warped(crop.astype(np.float32) / 255, flow)
+        rows, columns = near = span(shown.max(1), BESIDE), span(shown.max(0), BESIDE)
+        aligned = warped(crop.astype(np.float32) / 255, flow[near], (columns.start, rows.start))
         if shade is not None:
-            aligned *= thrice(1 + shade)
-        colours = _agree(colours, aligned, paint)
-        detail = 1 - paint * (1 - _sameness(aligned, colours))
-        colours, detail = (blur(bordered(plane, lay.pad), lay.shrink) for plane in (colours, detail))
-        rows, columns = span(shown.max(1), BESIDE), span(shown.max(0), BESIDE)
-        texture = enlarged(np.ascontiguousarray(colours[rows, columns]), lay.finer)
-        corner = columns.start, rows.start
+            aligned *= thrice(1 + shade[near])
+        paint = paint[near]
+        colours = np.ascontiguousarray(texture[:, rows, columns].transpose(1, 2, 0), np.float32) / 2 + 0.5
+        colours = _agree(colours, aligned, paint, lay.size)
+        detail = blur(1 - paint * (1 - _sameness(aligned, colours, lay.size)), lay.shrink)
+        texture = enlarged(blur(colours, lay.shrink), lay.finer)
+        corner = columns.start + lay.pad, rows.start + lay.pad
         for name, part in (("mouth", mouth), ("eyes", eye)):
-            if name in drawn and (drawn[name][INSIDE] > NOWHERE).any():
-                left, top, *_ = window(lay.size, part.WINDOW)
-                place = left + lay.pad - corner[0], top + lay.pad - corner[1]
+            left, top, right, bottom = window(lay.size, part.WINDOW)
+            if name in drawn and ((drawn[name][INSIDE] > NOWHERE) & shown[top:bottom, left:right]).any():
                 own = in_light_of(crop, mouth.straightened(drawn[name]) if part is mouth else drawn[name])
-                draw_into(texture, own, place, lay.finer, part.colours)
+                draw_into(texture, own, (left - columns.start, top - rows.start), lay.finer, part.colours)
         coarse = _coarse(crop.tobytes(), lay.size, lay.pad, lay.shrink, lay.finer)
-        return cls(texture, corner, detail, coarse, lay.finer)
+        return cls(corner, texture, detail, coarse, lay.finer)
 
     def onto(
         self, part: np.ndarray, paint: np.ndarray, grid: Pair, flow: Pair, ratio: np.ndarray | None, white: float
@@ -77,11 +77,12 @@ class Painted(NamedTuple):
         (at_x, at_y), (flow_x, flow_y) = grid, flow
         k, centre = np.float32(self.finer), np.float32((self.finer - 1) / 2)
         left, top = self.corner
-        texture = sample(self.texture, k * (at_x - left) + centre, k * (at_y - top) + centre)
+        own_x, own_y = at_x - left, at_y - top
+        texture = sample(self.texture, k * own_x + centre, k * own_y + centre)
         coarse = sample(self.coarse, k * (at_x + flow_x) + centre, k * (at_y + flow_y) + centre)
         if ratio is not None:
             coarse *= thrice(ratio)
-        share = np.clip(sample(self.detail, at_x, at_y), 0, 1)
+        share = np.clip(sample(self.detail, own_x, own_y), 0, 1)
         painted = white * texture + thrice(share) * (part - white * coarse)
         part += thrice(paint) * (painted - part)
 
@@ -95,21 +96,20 @@ def _coarse(crop: bytes, size: int, pad: int, shrink: float, finer: int) -> np.n
     return found
 
 
-def _sameness(aligned: np.ndarray, texture: np.ndarray) -> np.ndarray:
-    """[S, S] in [0, 1]: how far two pictures [S, S, 3] in [0, 1] show the same material."""
-    difference = blur(aligned - texture, 0.01 * len(texture))
+def _sameness(aligned: np.ndarray, texture: np.ndarray, size: int) -> np.ndarray:
+    """[h, w] in [0, 1]: how far two pictures [h, w, 3] in [0, 1] of a crop of `size` show the same material."""
+    difference = blur(aligned - texture, 0.01 * size)
     light = difference @ np.array([0.299, 0.587, 0.114], np.float32)
     hue = largest(difference - light[..., None])
     return np.exp(-((light / SAME_LIGHT) ** 2) - (hue / SAME_HUE) ** 2)
 
 
-def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray) -> np.ndarray:
-    """The texture with the local mean and contrast of the aligned crop, both [S, S, 3] in [0, 1].
+def _agree(texture: np.ndarray, aligned: np.ndarray, paint: np.ndarray, size: int) -> np.ndarray:
+    """The texture with the local mean and contrast of the aligned crop of `size`, both [h, w, 3] in [0, 1].
 
-    Measured where the two show the same thing and the texture counts (paint [S, S] > 0; elsewhere it was never
+    Measured where the two show the same thing and the texture counts (paint [h, w] > 0; elsewhere it was never
     trained), carried from there to the surroundings.
     """
-    size = len(texture)
     difference = aligned - texture
     alike = np.exp(-((largest(blur(difference, 0.01 * size)) / 0.1) ** 2))
     weight = (np.minimum(paint, 0.5) * alike)[..., None]

@@ -49,9 +49,12 @@ def sample(plane: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def warped(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """image [S, S, 3] moved by flow [S, S, 2], bilinear."""
-    x, y = np.meshgrid(*[np.arange(len(image), dtype=np.float32)] * 2)
+def warped(image: np.ndarray, flow: np.ndarray, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """image [S, S, 3] moved by flow [h, w, 2], bilinear: the part of it that begins at `corner`, x and y."""
+    rows, columns = flow.shape[:2]
+    x, y = np.meshgrid(
+        *(np.arange(at, at + n, dtype=np.float32) for at, n in zip(corner, (columns, rows), strict=True))
+    )
     return cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
