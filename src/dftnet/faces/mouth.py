@@ -96,7 +96,7 @@ def tongue_and_throat(fine: float = CROP_FINE) -> Picture:
     shadow = 0.55 + 0.45 * step(up, LOWER_SHOWN, LOWER_SHOWN + 3)
     throat, flesh, ivory = (np.array(c, float)[:, None, None] for c in (THROAT, TONGUE, IVORY))
     colour = throat + tongue * (flesh * hollow * shadow - throat)
-    shade = 0.76 * row.shade(end - up) * (0.85 + 0.15 * step(up, 0, 2))
+    shade = 0.84 * row.shade(end - up) * (0.85 + 0.15 * step(up, 0, 2))
     colour = colour + teeth * (ivory * shade ** WARM[:, None, None] - colour)
     return soft(colour / 255)
 

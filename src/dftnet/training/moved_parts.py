@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +25,8 @@ from dftnet.training.drawn_parts import FULLY_SHUT
 from dftnet.training.mesh_drawing import SHUT, draw_triangles, eye_openings, polygon
 
 LASHES, LASH_SHARE = 3.5, 0.7
-"""Millimetres above the border of an upper lid that come down with it as they are, lashes and lines of make-up, but no more than
-this share of the lid; what is above is stretched"""
+"""Millimetres above the border of an upper lid that rise with it as they are, lashes and lines of make-up, but no more than this
+share of the lid; what is above is folded"""
 BEYOND_LID = 1.6
 """Millimetres beyond a lid on which its flow is known too"""
 OVER_EYE, FURTHEST = 1.0, 2.2
@@ -35,6 +37,9 @@ EDGE = 0.6
 LID_MADE_OF, BELOW_BROW, LEAST_SKIN = 7.0, 3.0, 2.5
 """Millimetres of skin that a lid is made of, since of what a deep fold hides nothing is seen; it ends so far below where landmarks
 see the lower edge of a brow, of whose hair it is not made, but it is never less than the last"""
+UNROLLED, MOST_STRETCHED = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0), 3.0
+"""Of the way up a lid that has come down, where its rows lie; and how many times as long as what it is made of it may be and still
+have its lashes as they are"""
 NEARLY_SHUT = (0.6, 0.95)
 """Of the opening of an eye, how much is covered where its lid begins to reach over the lower one, and where it does in full"""
 GOES_UP = (0.3, 0.9)
@@ -52,15 +57,13 @@ NEAR = 0.16
 UP = np.array([0, -1], np.float32)
 
 
+@functools.lru_cache(maxsize=4)
 def _bands(rows: int, points: int) -> NDArray[np.int64]:
     """Triangles [2 (rows - 1)(points - 1), 3] between rows of points."""
     first = (points * np.arange(rows - 1)[:, None] + np.arange(points - 1)).reshape(-1)
     return np.concatenate(
         [np.stack([first, first + 1, first + points], 1), np.stack([first + 1, first + points + 1, first + points], 1)]
     )
-
-
-LID_STRIP = _bands(5, 9)
 
 
 def draw_lids(s: Array, t: Array, size: int) -> Array:
@@ -79,8 +82,8 @@ def draw_lids(s: Array, t: Array, size: int) -> Array:
             continue
         there, here = _raised(s, t, side, unit) if up > 0 else _lowered(s, t, side, unit, shut)
         values = (there - here).reshape(1, -1, 2) / unit
-        (flow,), (seen,) = draw_triangles(here.reshape(1, -1, 2), values, LID_STRIP, size)
-        inside = max(down, up) * polygon(np.concatenate([here[1], here[3][::-1]]), size)
+        (flow,), (seen,) = draw_triangles(here.reshape(1, -1, 2), values, _bands(*here.shape[:2]), size)
+        inside = max(down, up) * polygon(np.concatenate([here[1], here[-2][::-1]]), size)
         inside, flow, known = (plane[top:bottom, left:right] for plane in (inside, flow, seen))
         maps[:2] += np.moveaxis(flow, 2, 0) * known
         maps[lid.INSIDE] = np.maximum(maps[lid.INSIDE], inside)
@@ -108,9 +111,19 @@ def _lowered(s: Array, t: Array, side: int, unit: float, shut: float) -> tuple[A
     short = np.maximum(skin - height, 0)
     here[:2] += UP * short + (there[1] - here[1]) * np.minimum(short, unit) / unit / 2
     there[:2] += UP * short - way / height * np.maximum(height - skin, 0)
-    there[2] = there[3] + _as_long(there[2] - there[3], LASH_SHARE * skin[:, 0])
-    here[2] = here[3] + _as_long(here[2] - here[3], np.linalg.norm(there[2] - there[3], axis=1))
-    return there, here
+    return _unrolled(there, here)
+
+
+def _unrolled(there: Array, here: Array) -> tuple[Array, Array]:
+    """Rows of a lid, before and after, with more of them between its borders: lashes stay as long as they are, and above them skin
+    is stretched the more the nearer it is to the fold that it comes from, d_s = D_s (1 - (1 - d_t / D_t)^(D_t / D_s))."""
+    longer = (np.linalg.norm(rows[1] - rows[3], axis=1) for rows in (here, there))
+    power = np.clip(next(longer) / np.maximum(next(longer), 1e-3), 1, MOST_STRETCHED)[:, None]
+    found = []
+    for rows, power_of in ((there, power), (here, np.ones_like(power))):
+        between = [rows[3] + (rows[1] - rows[3]) * (1 - (1 - share) ** power_of) for share in UNROLLED]
+        found.append(np.stack([rows[0], *between, rows[4]]).astype(np.float32))
+    return found[0], found[1]
 
 
 def draw_globes(s: Array, t: Array, true: bool, size: int) -> Array:
