@@ -54,6 +54,19 @@ def test_no_hair_of_a_brow_is_made_a_lid():
         assert whence[middle].max() <= -5 + 0.2, "no pixel of the eye"
 
 
+def test_a_lid_is_stretched_the_more_the_nearer_it_is_to_its_fold():
+    left = window(SIZE, lid.WINDOW)[0]
+    _, y, inside, _ = draw_lids(lidded(10), lidded(0.5), SIZE)
+    for column in (38 - left, 89 - left):
+        rows = np.flatnonzero(inside[:, column] > 0.9)
+        slope = (
+            1 + np.diff(y[rows, column]) * MM
+        )  # millimetres of skin a millimetre of lid, from the fold to the border
+        assert slope[-2:] == pytest.approx(1, abs=0.2)
+        assert slope[:2].max() < 0.5
+        assert (np.diff(slope) > -0.12).all(), "no line where it changes"
+
+
 def test_a_lid_that_rises_takes_its_lashes_along_as_they_are():
     left, top = window(SIZE, lid.WINDOW)[:2]
     _, y, inside, _ = draw_lids(lidded(9, 8), lidded(12, 8), SIZE)

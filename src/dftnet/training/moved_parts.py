@@ -34,10 +34,10 @@ OVER_EYE, FURTHEST = 1.0, 2.2
 smoothly, and would leave a line of the eye"""
 EDGE = 0.6
 """Millimetres above where landmarks see a lid's border that it is taken to lie: below is white of the eye"""
-LID_MADE_OF, BELOW_BROW, LEAST_SKIN = 7.0, 3.0, 2.5
+LID_MADE_OF, BELOW_BROW, LEAST_SKIN = 7.0, 4.0, 2.0
 """Millimetres of skin that a lid is made of, since of what a deep fold hides nothing is seen; it ends so far below where landmarks
 see the lower edge of a brow, of whose hair it is not made, but it is never less than the last"""
-UNROLLED, MOST_STRETCHED = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0), 3.0
+UNROLLED, MOST_STRETCHED = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0), 4.0
 """Of the way up a lid that has come down, where its rows lie; and how many times as long as what it is made of it may be and still
 have its lashes as they are"""
 NEARLY_SHUT = (0.6, 0.95)
