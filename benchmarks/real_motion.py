@@ -66,7 +66,7 @@ def as_they_came(path: str) -> np.ndarray:
     for row, unit in enumerate(UNITS):
         sided = unit[4:]
         for shape, gain in UNIT_SHAPES.get(unit[:4] if sided in ("L", "R") else unit, {}).items():
-            basis[row] += gain * shapes.get(f"{shape}_{sided}", shapes.get(shape, 0))
+            basis[row] += gain * shapes[f"{shape}_{sided}" if f"{shape}_{sided}" in shapes else shape]
     return basis
 
 
@@ -116,10 +116,10 @@ def main() -> None:
             + " |"
         )
 
-    unit = millimetre(data.size)
+    a_millimetre = millimetre(data.size)
     parts = [(UPPER_LIDS[k][MIDDLE], ABOVE_LIDS[k][MIDDLE], LOWER_BROWS[k][1:4], LOWER_LIDS[k][MIDDLE]) for k in (0, 1)]
     before, after = (
-        np.concatenate([np.stack([np.median(p[:, part, 1], 1) for part in side], 1) for side in parts]) / unit
+        np.concatenate([np.stack([np.median(p[:, part, 1], 1) for part in side], 1) for side in parts]) / a_millimetre
         for p in (a, b)
     )
     lid, above, brow = (after - before)[:, :3].T

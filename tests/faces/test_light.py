@@ -9,7 +9,7 @@ from dftnet.faces.drawn import CHANNELS, INSIDE, LIGHT
 from dftnet.faces.light import CHEEKS, cheek_light, in_light_of
 
 
-def crop(colour: object, size: int = 128) -> np.ndarray:
+def crop(colour: np.ndarray, size: int = 128) -> np.ndarray:
     return np.full((size, size, 3), np.round(colour), np.uint8)
 
 

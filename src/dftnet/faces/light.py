@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from dftnet.faces.drawn import INSIDE, LIGHT, Array, Picture
+from dftnet.faces.template import CHEEKS_AT
 
 CHEEKS, SHADE = np.array([160.0, 120.0, 100.0]), 0.5
 """RGB of the cheeks that drawings are as bright as; the power of their ratio that the light on what is drawn follows"""
-CHEEKS_AT = ((0.197, 0.570), (0.803, 0.570), (0.250, 0.623), (0.750, 0.623))
-"""Places on the cheeks of an aligned crop, shares of its side: the means over faces, which differ by 0.02"""
 SKIN, COLOURED = 0.2, 0.6
 """Logarithms of a colour of the cheeks beside the mean of the three: what is less may be the skin's, and counts by SHADE; what is
 more is the light's; and the most of it"""

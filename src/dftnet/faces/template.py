@@ -64,3 +64,5 @@ TRACKED = (MIDDLE, 0.55)
 """The point that stands for the face's place in a clip, about the nose's root."""
 LANDMARK_VIEW, LANDMARK_SIDE = (MIDDLE, 0.58), 1.55
 """Middle and side of the square in which MediaPipe's landmarks are first looked for."""
+CHEEKS_AT = ((0.197, 0.57), (0.803, 0.57), (0.25, 0.623), (0.75, 0.623))
+"""Landmarks 50, 280, 205 and 425 of MediaPipe, on the cheeks: means over the training faces, which differ by 0.02."""
