@@ -18,8 +18,8 @@ from dftnet.faces.light import in_light_of
 SAME_LIGHT, SAME_HUE = 0.12, 0.05
 """Differences (of 1) of luminance and of colour beside it at which texture and warped photo stop counting as the
 same thing: a fold's shade on skin is still skin, teeth on lips are not lips."""
-BESIDE = 24
-"""Crop pixels around what is painted in which its enlargement looks."""
+BESIDE = 32
+"""Crop pixels around what is painted in which its light and its enlargement are worked out: with 24 some values round otherwise."""
 
 Pair = tuple[np.ndarray, np.ndarray]
 
