@@ -59,9 +59,7 @@ def test_a_lid_is_stretched_the_more_the_nearer_it_is_to_its_fold():
     _, y, inside, _ = draw_lids(lidded(10), lidded(0.5), SIZE)
     for column in (38 - left, 89 - left):
         rows = np.flatnonzero(inside[:, column] > 0.9)
-        slope = (
-            1 + np.diff(y[rows, column]) * MM
-        )  # millimetres of skin a millimetre of lid, from the fold to the border
+        slope = 1 + np.diff(y[rows, column]) * MM  # of skin, a millimetre of lid, from the fold to the border
         assert slope[-2:] == pytest.approx(1, abs=0.2)
         assert slope[:2].max() < 0.5
         assert (np.diff(slope) > -0.12).all(), "no line where it changes"
